@@ -1,0 +1,95 @@
+// The asset registry: what is not listed here is refused before anything is signed (safety.md T3-T5). The EIP-712 name
+// and version are ours, never the seller's; the domain separator is the one the deployed token reports, and a test
+// derives it from name, version, chain and address, so a typing mistake in a row cannot survive.
+import { parseEvmAddress, parseHex32, type BudgetUnit, type EvmAddress, type Hex32 } from '#domain';
+
+/**
+ * How the token keeps a used authorization from being used again. `eip3009_fiat_token`: reverts on a used nonce and
+ * emits AuthorizationUsed directly followed by Transfer. Tokens that merely emit on a repeat need a model of their own.
+ */
+export type NonceModel = 'eip3009_fiat_token';
+
+export interface RegisteredAsset {
+  readonly chainId: number;
+  readonly token: EvmAddress;
+  readonly symbol: string;
+  readonly eip712: { readonly name: string; readonly version: string };
+  readonly domainSeparator: Hex32;
+  readonly decimals: number;
+  readonly nonceModel: NonceModel;
+  readonly budgetUnit: BudgetUnit;
+}
+
+interface UsdcRow {
+  readonly chainId: number;
+  readonly token: string;
+  readonly name: string;
+  readonly domainSeparator: string;
+}
+
+const USDC_ROWS: readonly UsdcRow[] = [
+  {
+    chainId: 8453,
+    token: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
+    name: 'USD Coin',
+    domainSeparator: '0x02fa7265e7c5d81118673727957699e4d68f74cd74b7db77da710fe8a2c7834f',
+  },
+  {
+    chainId: 84532,
+    token: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
+    name: 'USDC',
+    domainSeparator: '0x71f17a3b2ff373b803d70a5a07c046c1a2bc8e89c09ef722fcb047abe94c9818',
+  },
+  {
+    chainId: 1,
+    token: '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48',
+    name: 'USD Coin',
+    domainSeparator: '0x06c37168a7db5138defc7866392bb87a741f9b3d104deb5094588ce041cae335',
+  },
+  {
+    chainId: 137,
+    token: '0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359',
+    name: 'USD Coin',
+    domainSeparator: '0xcaa2ce1a5703ccbe253a34eb3166df60a705c561b44b192061e28f2a985be2ca',
+  },
+  {
+    chainId: 42161,
+    token: '0xaf88d065e77c8cC2239327C5EDb3A432268e5831',
+    name: 'USD Coin',
+    domainSeparator: '0x08d11903f8419e68b1b8721bcbe2e9fc68569122a77ef18c216f10b3b5112c78',
+  },
+  {
+    chainId: 43114,
+    token: '0xB97EF9Ef8734C71904D8002F8b6Bc66Dd9c48a6E',
+    name: 'USD Coin',
+    domainSeparator: '0xbbea200329a938bc3438984a49cb0732e66d66d7bd59c127abacc1710e77f7b3',
+  },
+];
+
+/** Every registered asset. The `local` profile shares chain id, address and domain with Base Sepolia's USDC on purpose. */
+export const REGISTERED_ASSETS: readonly RegisteredAsset[] = USDC_ROWS.map((row) =>
+  Object.freeze({
+    chainId: row.chainId,
+    token: parseEvmAddress(row.token),
+    symbol: 'USDC',
+    eip712: Object.freeze({ name: row.name, version: '2' }),
+    domainSeparator: parseHex32(row.domainSeparator),
+    decimals: 6,
+    nonceModel: 'eip3009_fiat_token',
+    budgetUnit: 'USD6',
+  }),
+);
+
+const BY_KEY: ReadonlyMap<string, RegisteredAsset> = new Map(
+  REGISTERED_ASSETS.map((asset) => [`${asset.chainId}/${asset.token}`, asset]),
+);
+
+/** The registered asset at that address of that chain, or undefined: then nothing may be signed for it. */
+export function registeredAsset(chainId: number, token: EvmAddress): RegisteredAsset | undefined {
+  return BY_KEY.get(`${chainId}/${token}`);
+}
+
+/** All registered assets of a chain, in registry order. */
+export function assetsOfChain(chainId: number): readonly RegisteredAsset[] {
+  return REGISTERED_ASSETS.filter((asset) => asset.chainId === chainId);
+}

@@ -1,0 +1,112 @@
+// Bench `sign`: EIP-3009 digest, signature, recovery and comparison on one core, ours against viem, over the same
+// payloads. Payloads are built before the clock starts, a fresh nonce each, so nothing can be cached.
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import {
+  createEip3009Hasher,
+  decodePrivateKey,
+  openAuthorizationKey,
+  registeredAsset,
+  type RegisteredAsset,
+  type TransferAuthorization,
+} from '#evm';
+import { parseEvmAddress, parseHex32 } from '#domain';
+import { isAddressEqual, recoverTypedDataAddress } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+
+/** A well-known development key; it owns nothing. */
+const DEV_KEY = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a';
+const OURS_PAYLOADS = 4_000;
+const BASELINE_PAYLOADS = 200;
+
+const TYPES = {
+  TransferWithAuthorization: [
+    { name: 'from', type: 'address' },
+    { name: 'to', type: 'address' },
+    { name: 'value', type: 'uint256' },
+    { name: 'validAfter', type: 'uint256' },
+    { name: 'validBefore', type: 'uint256' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
+
+const asset = ((): RegisteredAsset => {
+  const found = registeredAsset(84532, parseEvmAddress('0x036CbD53842c5426634e7929541eC2318f3dCF7e'));
+  if (found === undefined) throw new Error('the bench asset is not registered');
+  return found;
+})();
+const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
+const hasher = createEip3009Hasher({ ...asset.eip712, chainId: asset.chainId, token: asset.token });
+const account = privateKeyToAccount(DEV_KEY);
+
+let serial = 0;
+
+function payloads(count: number): TransferAuthorization[] {
+  return Array.from({ length: count }, () => {
+    serial += 1;
+    return {
+      from: key.address,
+      to: parseEvmAddress('0x90F79bf6EB2c4f870365E785982E1f101E93b906'),
+      valueAtomic: BigInt(serial),
+      validAfterSec: 0,
+      validBeforeSec: 1_900_000_000 + serial,
+      authorizationNonce: parseHex32(`0x${serial.toString(16).padStart(64, '0')}`),
+    };
+  });
+}
+
+function perSecond(count: number, startedMs: number): number {
+  return (count * 1000) / (performance.now() - startedMs);
+}
+
+/** Signed, recovered and compared authorizations per second through libs/evm. */
+export function ours(): number {
+  const batch = payloads(OURS_PAYLOADS);
+  const startedMs = performance.now();
+  for (const authorization of batch) key.signTransfer(hasher, authorization);
+  return perSecond(batch.length, startedMs);
+}
+
+/** The same work through viem's own functions. */
+export async function baseline(): Promise<number> {
+  const batch = payloads(BASELINE_PAYLOADS);
+  const startedMs = performance.now();
+  for (const authorization of batch) {
+    const typedData = {
+      domain: { ...asset.eip712, chainId: asset.chainId, verifyingContract: asset.token },
+      types: TYPES,
+      primaryType: 'TransferWithAuthorization',
+      message: {
+        from: authorization.from,
+        to: authorization.to,
+        value: authorization.valueAtomic,
+        validAfter: BigInt(authorization.validAfterSec),
+        validBefore: BigInt(authorization.validBeforeSec),
+        nonce: authorization.authorizationNonce,
+      },
+    } as const;
+    const signature = await account.signTypedData(typedData);
+    const recovered = await recoverTypedDataAddress({ ...typedData, signature });
+    if (!isAddressEqual(recovered, account.address)) throw new Error('viem recovered another address');
+  }
+  return perSecond(batch.length, startedMs);
+}
+
+export const signBench = {
+  name: 'sign',
+  unit: 'authorizations/s',
+  /** One interleaved pair of measurements. */
+  async run(): Promise<{ ours: number; baseline: number }> {
+    return { ours: ours(), baseline: await baseline() };
+  },
+};
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await signBench.run();
+  for (let round = 0; round < 5; round += 1) {
+    const result = await signBench.run();
+    console.log(
+      `ours ${result.ours.toFixed(0)}/s  viem ${result.baseline.toFixed(0)}/s  ratio ${(result.ours / result.baseline).toFixed(1)}`,
+    );
+  }
+}
