@@ -1,0 +1,48 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per tier; the file's place or suffix picks it (style: unit beside the code, the rest under test/).
+const shared = {
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      { ...shared, test: { name: 'unit', include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts'], setupFiles: ['reflect-metadata'] } },
+      {
+        ...shared,
+        test: { name: 'conformance', include: ['test/conformance/**/*.spec.ts'], setupFiles: ['reflect-metadata'], testTimeout: 60_000 },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.spec.ts'],
+          testTimeout: 300_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.spec.ts'],
+          setupFiles: ['reflect-metadata'],
+          globalSetup: ['test/support/services.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.spec.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
