@@ -1,0 +1,46 @@
+export { WINDOWS, type BudgetView, type BudgetWindow, type Limits } from './budget.js';
+export { canonicalJson, type Json } from './canonical.js';
+export { ERRORS, isErrorCode, type ErrorCode, type ErrorKind, type RetryAdvice } from './errors.js';
+export {
+  chainIdOf,
+  parseAgentId,
+  parseApprovalId,
+  parseCaip2,
+  parseEvmAddress,
+  parseHex32,
+  parseIdempotencyKey,
+  parseKeyId,
+  parseOperationId,
+  parseWalletId,
+  parseWorkspaceId,
+  type AgentId,
+  type ApprovalId,
+  type Caip2,
+  type EvmAddress,
+  type Hex32,
+  type IdempotencyKey,
+  type KeyId,
+  type OperationId,
+  type WalletId,
+  type WorkspaceId,
+} from './ids.js';
+export {
+  BUDGET_UNITS,
+  formatDecimal,
+  parseAtomic,
+  parseDecimal,
+  UNIT_DECIMALS,
+  type BudgetUnit,
+  type Money,
+} from './money.js';
+export * from './operation/index.js';
+export {
+  DEFAULT_POLICY,
+  hostMatches,
+  judge,
+  validityOf,
+  type Judgement,
+  type Policy,
+  type PolicyFacts,
+} from './policy.js';
+export { refuse, Refusal, type ErrorDetails } from './refusal.js';

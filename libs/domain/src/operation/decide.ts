@@ -1,0 +1,268 @@
+// What a command does to an operation, as facts or as a refusal. Repeating a command that has taken effect returns no events:
+// steps run at least once, decisions take effect once.
+import type { ErrorCode } from '../errors.js';
+import type { ErrorDetails } from '../refusal.js';
+import type { OperationCommand } from './commands.js';
+import type { OperationEvent } from './events.js';
+import { TERMINAL, type OperationState } from './state.js';
+import type { Authorization, Terms } from './terms.js';
+
+export type Decision =
+  | { readonly ok: true; readonly events: readonly OperationEvent[] }
+  | { readonly ok: false; readonly code: ErrorCode; readonly details?: ErrorDetails };
+
+const NOTHING: Decision = { ok: true, events: [] };
+const facts = (...events: readonly OperationEvent[]): Decision => ({ ok: true, events });
+const no = (code: ErrorCode, details: ErrorDetails = {}): Decision => ({ ok: false, code, details });
+
+type Of<T extends OperationCommand['type']> = Extract<OperationCommand, { type: T }>;
+type Whole = Exclude<OperationState, { status: 'needs_attention' }>;
+
+export function decide(current: OperationState, command: OperationCommand): Decision {
+  if (command.type === 'RequireAttention') return requireAttention(current, command);
+  const state: Whole = current.status === 'needs_attention' ? current.before : current;
+  switch (command.type) {
+    case 'Open':
+      return state.status === 'absent' ? facts({ type: 'OperationOpened', data: without(command) }) : NOTHING;
+    case 'AcceptTerms':
+      return state.status === 'opened' ? facts({ type: 'TermsAccepted', data: without(command) }) : NOTHING;
+    case 'Refuse':
+      return refuseOperation(state, command);
+    case 'ReserveBudget':
+      if (state.status !== 'judged') return NOTHING;
+      return facts({ type: 'BudgetReserved', data: { amount: state.terms.amount, unit: state.terms.unit } });
+    case 'RequestApproval':
+      return state.status === 'reserved' && state.verdict.needsApproval
+        ? facts({ type: 'ApprovalRequested', data: without(command) })
+        : NOTHING;
+    case 'Approve':
+      return approve(state, command);
+    case 'Reject':
+      return reject(state, command);
+    case 'ExpireApproval':
+      return expireApproval(state, command);
+    case 'ConfirmTerms':
+      return confirmTerms(state, command);
+    case 'PrepareAuthorization':
+      return prepare(state, command);
+    case 'RecordSigned':
+    case 'RecordBurned':
+    case 'RecordDelivery':
+      return recordPresentation(state, command);
+    case 'ObserveSettlement':
+    case 'ReorgSettlement':
+    case 'FinalizeSettlement':
+    case 'RecordExpiredUnused':
+    case 'RecordVoided':
+      return recordChain(state, command);
+    case 'Cancel':
+      return cancel(state, command);
+  }
+}
+
+function without<C extends OperationCommand>(command: C): Omit<C, 'type'> {
+  const { type: _type, ...data } = command;
+  return data;
+}
+
+/** Held budget goes back whenever an operation ends before its intent. */
+function released(state: Whole, reason: string): OperationEvent[] {
+  switch (state.status) {
+    case 'reserved':
+    case 'awaiting_approval':
+    case 'approved':
+      return [{ type: 'BudgetReleased', data: { amount: state.terms.amount, reason } }];
+    case 'absent':
+    case 'opened':
+    case 'judged':
+    case 'authorized':
+    case 'provisional':
+    case 'settled':
+    case 'failed':
+    case 'refused':
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return [];
+  }
+}
+
+const BEFORE_INTENT: ReadonlySet<string> = new Set([
+  'opened',
+  'judged',
+  'reserved',
+  'awaiting_approval',
+  'approved',
+]);
+
+function refuseOperation(state: Whole, command: Of<'Refuse'>): Decision {
+  if (!BEFORE_INTENT.has(state.status)) return NOTHING;
+  return facts({ type: 'OperationRefused', data: without(command) }, ...released(state, command.code));
+}
+
+function approve(state: Whole, command: Of<'Approve'>): Decision {
+  if (state.status === 'approved') {
+    return state.grant.by === command.by && state.grant.digest === command.digest
+      ? NOTHING
+      : no('already_decided', { decision: 'approved' });
+  }
+  if (state.status !== 'awaiting_approval') return decidedAlready(state);
+  if (command.digest !== state.approval.digest) return no('approval_digest_mismatch');
+  if (command.nowMs >= state.approval.decideByMs) return no('approval_expired');
+  const { approvalId } = state.approval;
+  return facts({ type: 'ApprovalGranted', data: { approvalId, by: command.by, useByMs: command.useByMs } });
+}
+
+function reject(state: Whole, command: Of<'Reject'>): Decision {
+  if (state.status === 'rejected') return NOTHING;
+  if (state.status !== 'awaiting_approval') return decidedAlready(state);
+  if (command.nowMs >= state.approval.decideByMs) return no('approval_expired');
+  const { approvalId } = state.approval;
+  return facts(
+    { type: 'ApprovalRejected', data: { approvalId, by: command.by, reason: command.reason } },
+    ...released(state, 'rejected'),
+  );
+}
+
+function decidedAlready(state: Whole): Decision {
+  if (state.status === 'absent') return no('not_found');
+  if (state.status === 'expired') return no('approval_expired');
+  const granted = 'grant' in state && state.grant !== null;
+  return no('already_decided', { decision: granted ? 'approved' : state.status });
+}
+
+function expireApproval(state: Whole, command: Of<'ExpireApproval'>): Decision {
+  const due =
+    (state.status === 'awaiting_approval' && command.nowMs >= state.approval.decideByMs) ||
+    (state.status === 'approved' && command.nowMs >= state.grant.useByMs);
+  if (!due || (state.status !== 'awaiting_approval' && state.status !== 'approved')) return NOTHING;
+  const { approvalId } = state.status === 'approved' ? state.grant : state.approval;
+  return facts({ type: 'ApprovalExpired', data: { approvalId } }, ...released(state, 'approval_expired'));
+}
+
+/** After an approval the seller is asked again; other terms than the approved ones go back to judgement, never silently through (S9). */
+function confirmTerms(state: Whole, command: Of<'ConfirmTerms'>): Decision {
+  if (state.status !== 'approved' || state.confirmed) return NOTHING;
+  if (command.termsDigest === state.termsDigest)
+    return facts({ type: 'TermsConfirmed', data: { terms: command.terms } });
+  return facts({ type: 'TermsChanged', data: without(command) }, ...released(state, 'terms_changed'));
+}
+
+function prepare(state: Whole, command: Of<'PrepareAuthorization'>): Decision {
+  if (state.status === 'reserved' && state.verdict.needsApproval)
+    throw new Error('intent without the approval it needs');
+  if (state.status !== 'reserved' && !(state.status === 'approved' && state.confirmed)) return NOTHING;
+  const { authorization } = command;
+  assertBound(state.terms, authorization);
+  if (state.status === 'approved') {
+    if (command.nowMs >= state.grant.useByMs) return no('approval_expired');
+    if (authorization.validBeforeSec * 1000 > state.grant.useByMs)
+      throw new Error('authorization outlives its approval');
+  }
+  return facts({ type: 'AuthorizationPrepared', data: { authorization } });
+}
+
+/** S9: what is signed is what was judged. */
+function assertBound(terms: Terms, authorization: Authorization): void {
+  const bound =
+    authorization.network === terms.network &&
+    authorization.token === terms.token &&
+    authorization.to === terms.payTo &&
+    authorization.value === terms.amount;
+  if (!bound) throw new Error('authorization differs from the judged terms');
+}
+
+function recordPresentation(
+  state: Whole,
+  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery'>,
+): Decision {
+  if (
+    state.status !== 'authorized' &&
+    state.status !== 'provisional' &&
+    state.status !== 'settled' &&
+    state.status !== 'failed'
+  )
+    return NOTHING;
+  switch (command.type) {
+    case 'RecordSigned':
+      if (state.signatureHash !== null || TERMINAL[state.status]) return NOTHING;
+      return facts({ type: 'AuthorizationSigned', data: without(command) });
+    case 'RecordBurned': {
+      // The signer's ledger refuses this operation for ever, so no signature can come to exist: the only release without chain proof (ruling 7).
+      if (state.status !== 'authorized' || state.signatureHash !== null) return NOTHING;
+      const release = { amount: state.terms.amount, reason: 'burned' };
+      return facts(
+        { type: 'AuthorizationBurned', data: without(command) },
+        { type: 'BudgetReleased', data: release },
+      );
+    }
+    case 'RecordDelivery': {
+      const { delivery, seen } = command;
+      if (
+        state.delivery?.outcome === 'delivered' ||
+        (state.delivery !== null && state.delivery.attempt >= delivery.attempt)
+      )
+        return NOTHING;
+      const delivered: OperationEvent =
+        delivery.outcome === 'delivered'
+          ? { type: 'ResourceDelivered', data: { delivery } }
+          : { type: 'DeliveryFailed', data: { delivery } };
+      return state.status === 'authorized' && seen !== null
+        ? facts(delivered, { type: 'SettlementObserved', data: { settlement: seen } })
+        : facts(delivered);
+    }
+  }
+}
+
+type ChainCommand = Of<
+  'ObserveSettlement' | 'ReorgSettlement' | 'FinalizeSettlement' | 'RecordExpiredUnused' | 'RecordVoided'
+>;
+
+/** The chain's word is the only one that ends an operation after its intent (S8). */
+function recordChain(state: Whole, command: ChainCommand): Decision {
+  if (state.status !== 'authorized' && state.status !== 'provisional') return NOTHING;
+  switch (command.type) {
+    case 'ObserveSettlement':
+      return state.status === 'authorized'
+        ? facts({ type: 'SettlementObserved', data: without(command) })
+        : NOTHING;
+    case 'ReorgSettlement':
+      if (state.status !== 'provisional') return NOTHING;
+      return facts({
+        type: 'SettlementReorged',
+        data: { blockNumber: state.settlement.blockNumber, blockHash: state.settlement.blockHash },
+      });
+    case 'FinalizeSettlement':
+      return facts(
+        { type: 'SettlementFinalized', data: without(command) },
+        { type: 'BudgetCaptured', data: { amount: state.authorization.value } },
+      );
+    case 'RecordExpiredUnused':
+      if (state.status !== 'authorized') return NOTHING;
+      if (command.proof.blockTimeSec <= state.authorization.validBeforeSec)
+        throw new Error('proof of expiry older than the expiry');
+      return facts(
+        { type: 'AuthorizationExpiredUnused', data: without(command) },
+        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'expired_unused' } },
+      );
+    case 'RecordVoided':
+      if (state.status !== 'authorized') return NOTHING;
+      return facts(
+        { type: 'AuthorizationVoided', data: without(command) },
+        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'voided' } },
+      );
+  }
+}
+
+function cancel(state: Whole, command: Of<'Cancel'>): Decision {
+  if (state.status === 'absent') return no('not_found');
+  if (state.status === 'cancelled') return NOTHING;
+  if (!BEFORE_INTENT.has(state.status)) return no('too_late', { status: state.status });
+  return facts({ type: 'OperationCancelled', data: without(command) }, ...released(state, 'cancelled'));
+}
+
+function requireAttention(state: OperationState, command: Of<'RequireAttention'>): Decision {
+  if (state.status === 'absent' || state.status === 'needs_attention' || TERMINAL[state.status])
+    return NOTHING;
+  return facts({ type: 'AttentionRequired', data: without(command) });
+}

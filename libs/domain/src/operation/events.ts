@@ -1,0 +1,163 @@
+// The facts of an AgentOperation. Past tense, complete, JSON-safe: amounts are decimal text, times are integers with their unit in the name.
+// A stored event never changes its meaning; a new need is a new version, read through `upcast`.
+import type { Json } from '../canonical.js';
+import type { ApprovalId } from '../ids.js';
+import type { ErrorCode } from '../errors.js';
+import type { ErrorDetails } from '../refusal.js';
+import type {
+  Authorization,
+  DeathProof,
+  Delivery,
+  OperationRequest,
+  Settlement,
+  Terms,
+  Verdict,
+} from './terms.js';
+
+export type OperationEvent =
+  | {
+      readonly type: 'OperationOpened';
+      readonly data: {
+        readonly request: OperationRequest;
+        readonly fingerprint: string;
+        readonly keyHash: string;
+        /** The person who operates the credential that asked; never an approver of it (S10). */
+        readonly requester: string;
+      };
+    }
+  | {
+      readonly type: 'TermsAccepted';
+      readonly data: { readonly terms: Terms; readonly verdict: Verdict; readonly termsDigest: string };
+    }
+  | {
+      readonly type: 'OperationRefused';
+      readonly data: { readonly code: ErrorCode; readonly details: ErrorDetails };
+    }
+  | {
+      readonly type: 'BudgetReserved';
+      readonly data: { readonly amount: bigint; readonly unit: Terms['unit'] };
+    }
+  | {
+      readonly type: 'ApprovalRequested';
+      readonly data: {
+        readonly approvalId: ApprovalId;
+        readonly digest: string;
+        readonly decideByMs: number;
+      };
+    }
+  | {
+      readonly type: 'ApprovalGranted';
+      readonly data: { readonly approvalId: ApprovalId; readonly by: string; readonly useByMs: number };
+    }
+  | {
+      readonly type: 'ApprovalRejected';
+      readonly data: { readonly approvalId: ApprovalId; readonly by: string; readonly reason: string };
+    }
+  | { readonly type: 'ApprovalExpired'; readonly data: { readonly approvalId: ApprovalId } }
+  | {
+      readonly type: 'TermsChanged';
+      readonly data: { readonly terms: Terms; readonly verdict: Verdict; readonly termsDigest: string };
+    }
+  | { readonly type: 'TermsConfirmed'; readonly data: { readonly terms: Terms } }
+  | { readonly type: 'OperationCancelled'; readonly data: { readonly by: string; readonly reason: string } }
+  | { readonly type: 'AuthorizationPrepared'; readonly data: { readonly authorization: Authorization } }
+  | { readonly type: 'AuthorizationSigned'; readonly data: { readonly signatureHash: string } }
+  | { readonly type: 'AuthorizationBurned'; readonly data: { readonly reason: string } }
+  | { readonly type: 'ResourceDelivered'; readonly data: { readonly delivery: Delivery } }
+  | { readonly type: 'DeliveryFailed'; readonly data: { readonly delivery: Delivery } }
+  | { readonly type: 'SettlementObserved'; readonly data: { readonly settlement: Settlement } }
+  | {
+      readonly type: 'SettlementReorged';
+      readonly data: { readonly blockNumber: number; readonly blockHash: string };
+    }
+  | { readonly type: 'SettlementFinalized'; readonly data: { readonly settlement: Settlement } }
+  | { readonly type: 'AuthorizationExpiredUnused'; readonly data: { readonly proof: DeathProof } }
+  | { readonly type: 'AuthorizationVoided'; readonly data: { readonly proof: DeathProof } }
+  | { readonly type: 'BudgetCaptured'; readonly data: { readonly amount: bigint } }
+  | { readonly type: 'BudgetReleased'; readonly data: { readonly amount: bigint; readonly reason: string } }
+  | {
+      readonly type: 'AttentionRequired';
+      readonly data: { readonly code: ErrorCode; readonly details: ErrorDetails };
+    };
+
+export type EventType = OperationEvent['type'];
+
+/** Every event type with its current version; the stored row carries the version it was written with. */
+export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
+  OperationOpened: 1,
+  TermsAccepted: 1,
+  OperationRefused: 1,
+  BudgetReserved: 1,
+  ApprovalRequested: 1,
+  ApprovalGranted: 1,
+  ApprovalRejected: 1,
+  ApprovalExpired: 1,
+  TermsChanged: 1,
+  TermsConfirmed: 1,
+  OperationCancelled: 1,
+  AuthorizationPrepared: 1,
+  AuthorizationSigned: 1,
+  AuthorizationBurned: 1,
+  ResourceDelivered: 1,
+  DeliveryFailed: 1,
+  SettlementObserved: 1,
+  SettlementReorged: 1,
+  SettlementFinalized: 1,
+  AuthorizationExpiredUnused: 1,
+  AuthorizationVoided: 1,
+  BudgetCaptured: 1,
+  BudgetReleased: 1,
+  AttentionRequired: 1,
+};
+
+/** Field names that hold base units; they are decimal text in JSON and bigint in the domain, whatever event they occur in. */
+const AMOUNT_FIELDS: ReadonlySet<string> = new Set(['amount', 'maxAmount', 'value']);
+/** Seller's and caller's own JSON: kept to the letter. */
+const OPAQUE_FIELDS: ReadonlySet<string> = new Set(['wire', 'challenge', 'details', 'headers']);
+
+type Plain = { readonly [key: string]: unknown };
+
+function toJson(value: unknown): Json {
+  if (typeof value === 'bigint') return value.toString();
+  if (value === undefined) return null;
+  if (Array.isArray(value)) return value.map(toJson);
+  if (typeof value !== 'object' || value === null) return value as Json;
+  const out: Record<string, Json> = {};
+  for (const [key, item] of Object.entries(value as Plain)) {
+    if (item !== undefined) out[key] = OPAQUE_FIELDS.has(key) ? (item as Json) : toJson(item);
+  }
+  return out;
+}
+
+function fromJson(value: Json): unknown {
+  if (Array.isArray(value)) return (value as readonly Json[]).map(fromJson);
+  if (typeof value !== 'object' || value === null) return value;
+  const out: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value as { readonly [key: string]: Json })) {
+    if (OPAQUE_FIELDS.has(key)) out[key] = item;
+    else out[key] = AMOUNT_FIELDS.has(key) && typeof item === 'string' ? BigInt(item) : fromJson(item);
+  }
+  return out;
+}
+
+/** The `data` of an event as plain JSON, ready for canonical text and storage. */
+export function eventDataToJson(event: OperationEvent): Json {
+  return toJson(event.data);
+}
+
+/**
+ * A stored event back into the domain. Throws on an unknown type or version: that is a deploy error, and the
+ * operation must stop with an alarm rather than skip history (safety.md, "mixed versions during deploy").
+ */
+export function upcast(stored: {
+  readonly type: string;
+  readonly schema: number;
+  readonly data: Json;
+}): OperationEvent {
+  const known = Object.hasOwn(EVENT_VERSIONS, stored.type)
+    ? EVENT_VERSIONS[stored.type as EventType]
+    : undefined;
+  if (known === undefined || stored.schema !== known)
+    throw new Error(`unknown event ${stored.type} v${stored.schema}`);
+  return { type: stored.type, data: fromJson(stored.data) } as unknown as OperationEvent;
+}

@@ -1,0 +1,25 @@
+export type { OperationCommand } from './commands.js';
+export { decide, type Decision } from './decide.js';
+export { EVENT_VERSIONS, eventDataToJson, upcast, type EventType, type OperationEvent } from './events.js';
+export { evolve, fold } from './evolve.js';
+export { isAnswerable, MAX_PRESENTATIONS, nextStep, type Step, type StepKind } from './next-step.js';
+export {
+  ABSENT,
+  TERMINAL,
+  type Approval,
+  type Grant,
+  type OperationState,
+  type OperationStatus,
+} from './state.js';
+export {
+  DELIVERY_OUTCOMES,
+  type Authorization,
+  type DeathProof,
+  type Delivery,
+  type DeliveryOutcome,
+  type OperationKind,
+  type OperationRequest,
+  type Settlement,
+  type Terms,
+  type Verdict,
+} from './terms.js';

@@ -1,0 +1,98 @@
+import type { OperationState } from './state.js';
+import type { Delivery } from './terms.js';
+
+/**
+ * The saga's program counter, derived from state and never stored.
+ * `wait`: nothing to do before `untilMs`; null means the chain watcher or a person moves it on.
+ */
+export type Step =
+  | { readonly kind: 'quote' }
+  | { readonly kind: 'reserve' }
+  | { readonly kind: 'request_approval' }
+  | { readonly kind: 'confirm_terms' }
+  | { readonly kind: 'prepare' }
+  | { readonly kind: 'sign' }
+  | { readonly kind: 'present'; readonly attempt: number }
+  | { readonly kind: 'expire_approval' }
+  | { readonly kind: 'wait'; readonly untilMs: number | null }
+  | { readonly kind: 'stop' };
+
+export type StepKind = Step['kind'];
+
+/** How often the same payment header is shown to a seller before only the chain is asked. */
+export const MAX_PRESENTATIONS = 3;
+
+export function nextStep(state: OperationState, nowMs: number): Step {
+  switch (state.status) {
+    case 'opened':
+      return { kind: 'quote' };
+    case 'judged':
+      return { kind: 'reserve' };
+    case 'reserved':
+      return { kind: state.verdict.needsApproval ? 'request_approval' : 'prepare' };
+    case 'awaiting_approval':
+      return nowMs >= state.approval.decideByMs
+        ? { kind: 'expire_approval' }
+        : { kind: 'wait', untilMs: state.approval.decideByMs };
+    case 'approved':
+      if (nowMs >= state.grant.useByMs) return { kind: 'expire_approval' };
+      return { kind: state.confirmed ? 'prepare' : 'confirm_terms' };
+    case 'authorized':
+    case 'provisional':
+      return afterIntent(state, nowMs);
+    case 'absent':
+    case 'needs_attention':
+    case 'settled':
+    case 'failed':
+    case 'refused':
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return { kind: 'stop' };
+  }
+}
+
+function afterIntent(
+  state: Extract<OperationState, { status: 'authorized' | 'provisional' }>,
+  nowMs: number,
+): Step {
+  if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
+  if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
+  if (state.delivery === null) return { kind: 'present', attempt: 1 };
+  if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
+  if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
+  return { kind: 'present', attempt: state.delivery.attempt + 1 };
+}
+
+/**
+ * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), or delivered-or-not with our own
+ * look at the chain behind it.
+ */
+export function isAnswerable(state: OperationState): boolean {
+  switch (state.status) {
+    case 'absent':
+    case 'opened':
+    case 'judged':
+    case 'reserved':
+    case 'approved':
+      return false;
+    case 'authorized':
+      return state.request.kind === 'authorize' ? state.signatureHash !== null : presented(state.delivery);
+    case 'provisional':
+      return state.request.kind === 'authorize' || presented(state.delivery);
+    case 'awaiting_approval':
+    case 'needs_attention':
+    case 'settled':
+    case 'failed':
+    case 'refused':
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return true;
+  }
+}
+
+/** Delivered, or not to be presented again. */
+function presented(delivery: Delivery | null): boolean {
+  return delivery !== null && (delivery.outcome === 'delivered' || delivery.retryAtMs === null);
+}

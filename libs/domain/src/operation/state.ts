@@ -1,0 +1,90 @@
+import type { ErrorCode } from '../errors.js';
+import type { ApprovalId } from '../ids.js';
+import type { ErrorDetails } from '../refusal.js';
+import type {
+  Authorization,
+  DeathProof,
+  Delivery,
+  OperationRequest,
+  Settlement,
+  Terms,
+  Verdict,
+} from './terms.js';
+
+interface Opened {
+  readonly requester: string;
+  readonly request: OperationRequest;
+}
+interface Judged extends Opened {
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+  readonly termsDigest: string;
+}
+export interface Approval {
+  readonly approvalId: ApprovalId;
+  readonly digest: string;
+  readonly decideByMs: number;
+}
+export interface Grant extends Approval {
+  readonly by: string;
+  readonly useByMs: number;
+}
+/** From the intent on: the authorization may be live. Delivery and chain are separate facts. */
+interface Committed extends Judged {
+  readonly authorization: Authorization;
+  readonly grant: Grant | null;
+  readonly signatureHash: string | null;
+  readonly delivery: Delivery | null;
+}
+/** An end without payment; budget and approval are already released. */
+interface Ended extends Opened {
+  readonly terms: Terms | null;
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+}
+
+export type OperationState =
+  | { readonly status: 'absent' }
+  | ({ readonly status: 'opened' } & Opened)
+  | ({ readonly status: 'judged' } & Judged)
+  | ({ readonly status: 'reserved' } & Judged)
+  | ({ readonly status: 'awaiting_approval'; readonly approval: Approval } & Judged)
+  /** Approved; `confirmed` once the seller has been asked again and still wants the same terms. */
+  | ({ readonly status: 'approved'; readonly grant: Grant; readonly confirmed: boolean } & Judged)
+  | ({ readonly status: 'authorized' } & Committed)
+  | ({ readonly status: 'provisional'; readonly settlement: Settlement } & Committed)
+  | ({ readonly status: 'settled'; readonly settlement: Settlement } & Committed)
+  | ({ readonly status: 'failed'; readonly code: ErrorCode; readonly proof: DeathProof | null } & Committed)
+  /** A named waiting state: a person must look. The chain may still end it. */
+  | ({
+      readonly status: 'needs_attention';
+      readonly code: ErrorCode;
+      readonly details: ErrorDetails;
+      readonly before: Exclude<OperationState, { status: 'needs_attention' | 'absent' }>;
+    } & Opened)
+  | ({ readonly status: 'refused' } & Ended)
+  | ({ readonly status: 'rejected' } & Ended)
+  | ({ readonly status: 'expired' } & Ended)
+  | ({ readonly status: 'cancelled' } & Ended);
+
+export type OperationStatus = OperationState['status'];
+
+export const TERMINAL: Readonly<Record<OperationStatus, boolean>> = {
+  absent: false,
+  opened: false,
+  judged: false,
+  reserved: false,
+  awaiting_approval: false,
+  approved: false,
+  authorized: false,
+  provisional: false,
+  settled: true,
+  failed: true,
+  needs_attention: false,
+  refused: true,
+  rejected: true,
+  expired: true,
+  cancelled: true,
+};
+
+export const ABSENT: OperationState = { status: 'absent' };

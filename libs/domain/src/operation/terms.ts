@@ -1,0 +1,120 @@
+import type { Json } from '../canonical.js';
+import type { AgentId, Caip2, EvmAddress, Hex32, WalletId } from '../ids.js';
+import type { BudgetUnit } from '../money.js';
+
+export type OperationKind = 'purchase' | 'authorize';
+
+/** What the caller asked for, normalised. Everything that makes two requests "the same" is in here (the fingerprint covers it). */
+export interface OperationRequest {
+  readonly kind: OperationKind;
+  readonly agentId: AgentId;
+  /** Resource to buy; for `authorize` the resource the terms belong to. */
+  readonly url: string;
+  readonly method: string;
+  /** Request headers to forward to the seller, lower-case names, already filtered. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Reference to the sealed request body, `sha256:` and hex, or null when there is none. */
+  readonly bodyHash: string | null;
+  /** The caller's ceiling in base units of the asset; null when the exact amount is pinned by `expect`. */
+  readonly maxAmount: bigint | null;
+  /** Terms the caller insists on; the seller's must be equal. */
+  readonly expect: {
+    readonly payTo?: EvmAddress;
+    readonly amount?: bigint;
+    readonly network?: Caip2;
+    readonly asset?: EvmAddress;
+  };
+  /** The 402 challenge when the caller brought it (authorize); null: Purser asks the seller. */
+  readonly challenge: Json | null;
+  /** May a paid non-GET request be sent again after a crash? (ruling 22) */
+  readonly allowReplay: boolean;
+  /** How long Purser may wait for the seller, milliseconds. */
+  readonly timeoutMs: number;
+  /** Text from the agent, shown to approvers marked as untrusted. */
+  readonly note: string | null;
+}
+
+/** What is to be paid, normalised from one x402 offer and checked against the registry. */
+export interface Terms {
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly payTo: EvmAddress;
+  /** Base units of the token; the same number counts in `unit`. */
+  readonly amount: bigint;
+  readonly unit: BudgetUnit;
+  readonly resourceUrl: string;
+  readonly method: string;
+  readonly x402Version: 1 | 2;
+  readonly maxTimeoutSec: number;
+  /** The seller's own words, needed to echo the offer: opaque to the domain, never trusted. */
+  readonly wire: Json;
+}
+
+export interface Verdict {
+  /** Version of the policy that judged; 0 when the workspace has none of its own. */
+  readonly policyVersion: number;
+  readonly needsApproval: boolean;
+  /** Why an approval is needed, for the approver: `above_threshold`, `contract_payee`, ... */
+  readonly reasons: readonly string[];
+}
+
+/** The exact EIP-3009 tuple. Times are unix seconds; it is live from the moment it is committed. */
+export interface Authorization {
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly walletId: WalletId;
+  readonly from: EvmAddress;
+  readonly to: EvmAddress;
+  readonly value: bigint;
+  readonly validAfterSec: number;
+  readonly validBeforeSec: number;
+  readonly nonce: Hex32;
+  readonly digest: Hex32;
+}
+
+/** Where the payment was seen on chain. */
+export interface Settlement {
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly logIndex: number;
+}
+
+/** Evidence that an authorization can never move money again (safety.md d.6). */
+export interface DeathProof {
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly blockTimeSec: number;
+  /** How many independent RPCs agreed. */
+  readonly witnesses: number;
+  /** The cancelling transaction, when the authorization was cancelled rather than expired. */
+  readonly txHash?: Hex32;
+}
+
+export const DELIVERY_OUTCOMES = [
+  'delivered',
+  'refused',
+  'redirected',
+  'upstream_error',
+  'timeout',
+  'unreachable',
+  'too_large',
+  'interrupted',
+] as const;
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
+
+/** What came of presenting the payment to the seller. Evidence, never proof of payment. */
+export interface Delivery {
+  readonly outcome: DeliveryOutcome;
+  readonly attempt: number;
+  readonly httpStatus: number | null;
+  readonly bodyHash: string | null;
+  readonly bodyBytes: number;
+  readonly contentType: string | null;
+  /** Transaction hash the seller claims; a hint to look at, nothing more (T27). */
+  readonly claimedTxHash: Hex32 | null;
+  /** Unix ms of the next presentation of the same header, or null when there will be none. */
+  readonly retryAtMs: number | null;
+  /** Block number at `latest` at which the chain was checked after the delivery, or null when it could not be read. */
+  readonly checkedAtBlock: number | null;
+}
