@@ -1,0 +1,16 @@
+export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
+export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
+export type * from './ports.js';
+export { LeaseKeeper, sweep } from './sweep.js';
+export { append, approve, cancel, reject, type ApproverPrincipal } from './use-cases/decide-approval.js';
+export { quote, type Quote } from './use-cases/quote.js';
+export {
+  awaitAnswer,
+  GENESIS_HASH,
+  submit,
+  viewOperation,
+  type AgentPrincipal,
+  type SubmitRequest,
+  type Submitted,
+} from './use-cases/submit.js';
+export { viewOf, type OperationView } from './view.js';

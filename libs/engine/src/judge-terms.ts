@@ -1,0 +1,67 @@
+import {
+  canonicalJson,
+  judge,
+  parseEvmAddress,
+  type AgentId,
+  type ErrorCode,
+  type ErrorDetails,
+  type OperationId,
+  type Terms,
+  type Verdict,
+  type WorkspaceId,
+} from '#domain';
+import type { Ports } from './ports.js';
+
+const ZERO = parseEvmAddress(`0x${'0'.repeat(40)}`);
+
+export type Judged =
+  | { readonly ok: true; readonly verdict: Verdict }
+  | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
+
+/** Policy over terms, with the facts policy needs. Throws when the chain cannot be read: unknown is not "no contract". */
+export async function judgeTerms(
+  ports: Ports,
+  who: { readonly workspaceId: WorkspaceId; readonly agentId: AgentId },
+  terms: Terms,
+): Promise<Judged> {
+  const [policies, wallet, payeeIsContract] = await Promise.all([
+    ports.policies.policiesFor(who.workspaceId, who.agentId),
+    ports.policies.walletFor(who.workspaceId, who.agentId, terms.network),
+    ports.chain.isContract(terms.network, terms.payTo),
+  ]);
+  if (!wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
+  const host = new URL(terms.resourceUrl).hostname;
+  return judge(
+    terms,
+    { host, payeeIsContract, forbiddenPayees: [ZERO, terms.token, wallet.address] },
+    policies,
+  );
+}
+
+/** What must not change between judgement and payment: payee, amount, asset, chain, resource (S9). */
+export function termsDigest(ports: Pick<Ports, 'hashing'>, terms: Terms): string {
+  return ports.hashing.sha256(canonicalJson(core(terms)));
+}
+
+/** What an approver decides: the terms, the policy version that judged them, and the operation they belong to (ruling 13). */
+export function approvalDigest(
+  ports: Pick<Ports, 'hashing'>,
+  operationId: OperationId,
+  terms: Terms,
+  policyVersion: number,
+): string {
+  return ports.hashing.sha256(
+    canonicalJson({ ...core(terms), operation_id: operationId, policy_version: policyVersion }),
+  );
+}
+
+function core(terms: Terms): Record<string, string> {
+  return {
+    network: terms.network,
+    token: terms.token,
+    pay_to: terms.payTo,
+    amount: terms.amount.toString(),
+    resource: terms.resourceUrl,
+    method: terms.method,
+  };
+}

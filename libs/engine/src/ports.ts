@@ -1,0 +1,337 @@
+// What the engine needs from the outside. Adapters implement these; simulations and tests pass fakes.
+// Every port names the outcomes it can have; a port throws only for faults (connection lost, bug), and the engine then retries the step.
+import type {
+  AgentId,
+  ApprovalId,
+  Authorization,
+  BudgetUnit,
+  Caip2,
+  ErrorDetails,
+  EvmAddress,
+  Hex32,
+  IdempotencyKey,
+  Json,
+  OperationEvent,
+  OperationId,
+  OperationState,
+  OperationStatus,
+  Policy,
+  Settlement,
+  Terms,
+  WalletId,
+  WorkspaceId,
+} from '#domain';
+
+/** Wall clock in unix milliseconds. Decisions that race (approvals, expiry) are re-checked by the store against database time. */
+export interface Clock {
+  nowMs(): number;
+}
+
+/** Sortable ids from time and randomness. */
+export interface Ids {
+  approvalId(): ApprovalId;
+}
+
+/** SHA-256 as lower-case hex. */
+export interface Hashing {
+  sha256(text: string | Uint8Array): string;
+}
+
+/**
+ * The derivations that make a retry land on the same payment (design.md 4): both keyed, both stable for ever.
+ * `operationId` = UUID of HMAC(K, workspace | agent | key); `authorizationNonce` = HMAC(K_nonce, version | workspace | operation | epoch 0).
+ */
+export interface Derivation {
+  operationId(workspaceId: WorkspaceId, agentId: AgentId, key: IdempotencyKey | string): OperationId;
+  authorizationNonce(workspaceId: WorkspaceId, operationId: OperationId): Hex32;
+}
+
+/** Authenticated encryption of things that must not lie in the database in the clear: bodies, live headers. Bound to the workspace. */
+export interface Vault {
+  seal(workspaceId: WorkspaceId, plain: Uint8Array): Uint8Array;
+  open(workspaceId: WorkspaceId, sealed: Uint8Array): Uint8Array;
+}
+
+export interface OperationRef {
+  readonly workspaceId: WorkspaceId;
+  readonly operationId: OperationId;
+}
+
+/** Who caused an event, as recorded with it (S11). */
+export interface Actor {
+  readonly type: 'agent' | 'admin' | 'approver' | 'system';
+  /** Principal or component id; never a credential. */
+  readonly id: string;
+}
+
+export interface Loaded extends OperationRef {
+  readonly agentId: AgentId;
+  readonly state: OperationState;
+  readonly version: number;
+  /** Hash of the last event, hex; the next event's hash covers it. */
+  readonly lastHash: string;
+  /** Unix ms at which the operation was opened; part of every event's key (ruling 19). */
+  readonly openedAtMs: number;
+  readonly idempotencyKeyHash: string;
+  readonly fingerprint: string;
+  readonly attempts: number;
+  readonly updatedAtMs: number;
+}
+
+export interface Claimed extends Loaded {
+  readonly leaseEpoch: number;
+}
+
+/** Sealed bytes stored beside an operation with a time to live. */
+export interface Blob {
+  readonly kind: 'request_body' | 'response_body' | 'signature';
+  readonly sealed: Uint8Array;
+  readonly meta: Json;
+  readonly ttlMs: number | null;
+}
+
+/** One command's durable effect. The store derives all row changes and guards from the events (see `Guard`). */
+export interface Commit extends OperationRef {
+  readonly agentId: AgentId;
+  readonly openedAtMs: number;
+  /** Version the events were decided on; the store refuses when the operation has moved on. */
+  readonly expectedVersion: number;
+  readonly lastHash: string;
+  /** When set, the store also refuses unless this lease epoch still holds the operation (the fence). */
+  readonly leaseEpoch: number | null;
+  readonly events: readonly OperationEvent[];
+  readonly actor: Actor;
+  readonly nowMs: number;
+  /** State after the events: `status` and amounts go to the operations row. */
+  readonly state: OperationState;
+  /** When somebody should look again, unix ms; null: the chain watcher or a person will. */
+  readonly nextAttemptAtMs: number | null;
+  /** Give the lease back with this commit. */
+  readonly releaseLease: boolean;
+  readonly blobs?: readonly Blob[];
+}
+
+export interface OpenCommit extends Commit {
+  readonly idempotencyKeyHash: string;
+  readonly fingerprint: string;
+}
+
+/**
+ * Guards, all evaluated in the commit's own transaction after every row it needs is locked:
+ * BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
+ * share-locked, S17), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
+ * an approval it needs is granted and in time. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
+ */
+export type Guard = 'budget' | 'no_budget' | 'wallet' | 'stopped' | 'deadline' | 'duplicate_nonce';
+
+export type CommitOutcome =
+  | { readonly ok: true; readonly version: number; readonly lastHash: string }
+  | { readonly ok: false; readonly reason: 'conflict' | 'lease_lost' }
+  | { readonly ok: false; readonly reason: 'guard'; readonly guard: Guard; readonly details: ErrorDetails };
+
+export type OpenOutcome =
+  | { readonly ok: true; readonly outcome: 'opened' }
+  /** The key is known. The caller compares fingerprints: equal is a replay, different is `idempotency_key_reused`. */
+  | {
+      readonly ok: true;
+      readonly outcome: 'existing';
+      readonly operationId: OperationId;
+      readonly fingerprint: string;
+    }
+  | {
+      readonly ok: false;
+      readonly reason: 'guard';
+      readonly guard: 'stopped';
+      readonly details: ErrorDetails;
+    };
+
+export interface OperationStore {
+  open(commit: OpenCommit): Promise<OpenOutcome>;
+  append(commit: Commit): Promise<CommitOutcome>;
+  load(ref: OperationRef): Promise<Loaded | undefined>;
+  /** Takes the lease when it is free or expired, raising the epoch; undefined when another worker holds it or the operation is unknown. */
+  claim(operationId: OperationId, owner: string): Promise<Claimed | undefined>;
+  /** Keeps leases alive while steps run; returns the operations whose lease is lost. */
+  renew(
+    leases: readonly { readonly operationId: OperationId; readonly leaseEpoch: number }[],
+  ): Promise<readonly OperationId[]>;
+  /** Ends a drive without new facts: gives the lease back and says when to come again. `failure` null resets the attempt count: nothing was wrong with the operation. */
+  yieldLease(claimed: Claimed, nextAttemptAtMs: number | null, failure: string | null): Promise<void>;
+  blob(
+    ref: OperationRef,
+    kind: Blob['kind'],
+  ): Promise<{ readonly sealed: Uint8Array; readonly meta: Json } | undefined>;
+  /** Operations that are due or whose lease ran out, oldest first; for the sweeper. */
+  due(limit: number): Promise<readonly OperationId[]>;
+}
+
+export interface PolicyStore {
+  /** The workspace's policy and the agent's, in that order, as of now. */
+  policiesFor(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly Policy[]>;
+  walletFor(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    network: Caip2,
+  ): Promise<{ readonly walletId: WalletId; readonly address: EvmAddress } | undefined>;
+}
+
+/** What the registry knows of an asset; everything a signature depends on comes from here, never from the seller (T5). */
+export interface RegisteredAsset {
+  readonly network: Caip2;
+  readonly chainId: number;
+  readonly token: EvmAddress;
+  readonly symbol: string;
+  readonly name: string;
+  readonly version: string;
+  readonly decimals: number;
+  readonly unit: BudgetUnit;
+}
+
+export interface AssetRegistry {
+  /** By CAIP-2 network and token address; undefined when Purser does not pay in it. */
+  find(network: Caip2, token: EvmAddress): RegisteredAsset | undefined;
+  all(): readonly RegisteredAsset[];
+  /** EIP-712 digest of TransferWithAuthorization for this asset. */
+  digest(asset: RegisteredAsset, tuple: Omit<Authorization, 'digest' | 'walletId'>): Hex32;
+}
+
+/** The signer process. `burned` means no signature for this operation can ever come to exist. */
+export type SignOutcome =
+  | { readonly kind: 'signed'; readonly signature: Uint8Array }
+  | { readonly kind: 'burned'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: 'signer_unavailable' | 'quarantined' };
+
+export interface Signer {
+  sign(ref: OperationRef): Promise<SignOutcome>;
+}
+
+export interface SellerRequest {
+  readonly workspaceId: WorkspaceId;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | null;
+  readonly timeoutMs: number;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** What the caller or the registry pins; an offer that differs is not payable. */
+export interface OfferLimits {
+  readonly maxAmount: bigint | null;
+  readonly payTo?: EvmAddress;
+  readonly amount?: bigint;
+  readonly network?: Caip2;
+  readonly asset?: EvmAddress;
+}
+
+export type PriceAnswer =
+  | { readonly kind: 'free'; readonly answer: UpstreamAnswer }
+  | { readonly kind: 'terms'; readonly terms: Terms }
+  | { readonly kind: 'refused'; readonly code: import('#domain').ErrorCode; readonly details: ErrorDetails };
+
+export interface PresentAnswer {
+  readonly outcome: import('#domain').DeliveryOutcome;
+  readonly answer: UpstreamAnswer | null;
+  readonly claimedTxHash: Hex32 | null;
+}
+
+/** The x402 seller behind the guarded outbound client. */
+export interface Seller {
+  /** Asks for the resource without paying and chooses among the offers, deterministically. */
+  askPrice(request: SellerRequest, limits: OfferLimits): Promise<PriceAnswer>;
+  /** Chooses among the offers of a challenge that the caller brought; no request leaves. */
+  readChallenge(
+    challenge: Json,
+    resource: { readonly url: string; readonly method: string },
+    limits: OfferLimits,
+  ): PriceAnswer;
+  /** Sends the paid request once. Never follows a redirect; always answers, a fault is an outcome. */
+  present(request: SellerRequest, header: PaymentHeader): Promise<PresentAnswer>;
+}
+
+export interface PaymentHeader {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HeaderCodec {
+  /** The same bytes for the same inputs, so that every retry presents the same payment. */
+  encode(
+    terms: Terms,
+    authorization: Authorization,
+    signature: Uint8Array,
+    operationId: OperationId,
+  ): PaymentHeader;
+  supportsPaymentIdentifier(terms: Terms): boolean;
+}
+
+export interface ChainHead {
+  readonly number: number;
+  readonly hash: Hex32;
+  readonly timestampSec: number;
+}
+
+export type AuthorizationFate =
+  | { readonly kind: 'unused' }
+  | { readonly kind: 'settled'; readonly settlement: Settlement }
+  | {
+      readonly kind: 'cancelled';
+      readonly txHash: Hex32;
+      readonly blockNumber: number;
+      readonly blockHash: Hex32;
+    }
+  /** Used, but the transfer next to it is not ours to the letter: a person must look. */
+  | { readonly kind: 'foreign'; readonly txHash: Hex32 };
+
+/** Reads of one chain by the workers; the chain watcher has its own, wider port in libs/evm. */
+export interface ChainReader {
+  latest(network: Caip2): Promise<ChainHead>;
+  /** One receipt read on a seller's hash hint (ruling 1); `unused` when the transaction is unknown or does not hold our transfer. */
+  fateInTransaction(authorization: Authorization, txHash: Hex32): Promise<AuthorizationFate>;
+  isContract(network: Caip2, address: EvmAddress): Promise<boolean>;
+}
+
+/** Tells a waiting request that an operation may have become answerable; early and spurious returns are allowed. */
+export interface Answers {
+  changed(operationId: OperationId, deadlineMs: number): Promise<void>;
+}
+
+/** Wake-ups for workers; best effort, bounded, never awaited by a request. */
+export interface Waker {
+  wake(operationIds: readonly OperationId[]): void;
+}
+
+export interface Logger {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface Metrics {
+  stepTook(step: string, ms: number): void;
+  ended(status: OperationStatus): void;
+}
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly hashing: Hashing;
+  readonly derivation: Derivation;
+  readonly vault: Vault;
+  readonly operations: OperationStore;
+  readonly policies: PolicyStore;
+  readonly assets: AssetRegistry;
+  readonly signer: Signer;
+  readonly seller: Seller;
+  readonly headers: HeaderCodec;
+  readonly chain: ChainReader;
+  readonly waker: Waker;
+  readonly answers: Answers;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

@@ -1,0 +1,24 @@
+import { judgeTerms, termsDigest } from '../judge-terms.js';
+import { record, type StepContext, type StepOutcome } from './step.js';
+import { askPrice } from './quote.js';
+
+/** After an approval, time has passed: ask the seller again. Other terms go back to judgement (ruling 13, P12). */
+export async function confirmTerms({ ports, cursor }: StepContext): Promise<StepOutcome> {
+  if (cursor.state.status !== 'approved') return { kind: 'again' };
+  const price = await askPrice(ports, cursor.claimed, cursor.state.request);
+  if (price.kind === 'free')
+    return record({ type: 'Refuse', code: 'payment_not_required', details: { status: price.answer.status } });
+  if (price.kind === 'refused') {
+    const transient = price.code === 'seller_unreachable' || price.code === 'seller_timeout';
+    if (transient) return { kind: 'retry', reason: price.code, afterMs: 5_000 };
+    return record({ type: 'Refuse', code: price.code, details: price.details });
+  }
+  const judged = await judgeTerms(ports, cursor.claimed, price.terms);
+  if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+  return record({
+    type: 'ConfirmTerms',
+    terms: price.terms,
+    verdict: judged.verdict,
+    termsDigest: termsDigest(ports, price.terms),
+  });
+}

@@ -1,0 +1,24 @@
+import { approvalDigest } from '../judge-terms.js';
+import { record, type StepContext, type StepOutcome } from './step.js';
+
+/** The hold itself is a guard inside the commit; here it is only asked for. */
+export function reserve(): Promise<StepOutcome> {
+  return Promise.resolve(record({ type: 'ReserveBudget' }));
+}
+
+export async function requestApproval({ ports, cursor }: StepContext): Promise<StepOutcome> {
+  if (cursor.state.status !== 'reserved') return { kind: 'again' };
+  const { workspaceId, agentId, operationId } = cursor.claimed;
+  const policies = await ports.policies.policiesFor(workspaceId, agentId);
+  const decideWithinSec = Math.min(...policies.map((policy) => policy.decideWithinSec));
+  return record({
+    type: 'RequestApproval',
+    approvalId: ports.ids.approvalId(),
+    digest: approvalDigest(ports, operationId, cursor.state.terms, cursor.state.verdict.policyVersion),
+    decideByMs: ports.clock.nowMs() + decideWithinSec * 1000,
+  });
+}
+
+export function expireApproval({ ports }: StepContext): Promise<StepOutcome> {
+  return Promise.resolve(record({ type: 'ExpireApproval', nowMs: ports.clock.nowMs() }));
+}

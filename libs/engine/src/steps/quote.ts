@@ -1,0 +1,68 @@
+import type { Json, OperationRequest } from '#domain';
+import { judgeTerms, termsDigest } from '../judge-terms.js';
+import type { Blob, OperationRef, Ports, PriceAnswer, SellerRequest, UpstreamAnswer } from '../ports.js';
+import { record, type StepContext, type StepOutcome } from './step.js';
+
+/** Asks the seller for its terms (or reads those the caller brought) and judges them. No money can move here. */
+export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome> {
+  if (cursor.state.status !== 'opened') return { kind: 'again' };
+  const { request } = cursor.state;
+  const price = await askPrice(ports, cursor.claimed, request);
+  switch (price.kind) {
+    case 'free':
+      return record(
+        { type: 'Refuse', code: 'payment_not_required', details: { status: price.answer.status } },
+        [responseBlob(ports, cursor.claimed, price.answer)],
+      );
+    case 'refused':
+      return record({ type: 'Refuse', code: price.code, details: price.details });
+    case 'terms': {
+      const judged = await judgeTerms(ports, cursor.claimed, price.terms);
+      if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+      return record({
+        type: 'AcceptTerms',
+        terms: price.terms,
+        verdict: judged.verdict,
+        termsDigest: termsDigest(ports, price.terms),
+      });
+    }
+  }
+}
+
+export async function askPrice(
+  ports: Ports,
+  ref: OperationRef,
+  request: OperationRequest,
+): Promise<PriceAnswer> {
+  const limits = { maxAmount: request.maxAmount, ...request.expect };
+  if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);
+  return ports.seller.askPrice(await sellerRequest(ports, ref, request), limits);
+}
+
+export async function sellerRequest(
+  ports: Ports,
+  ref: OperationRef,
+  request: OperationRequest,
+): Promise<SellerRequest> {
+  const { url, method, headers, timeoutMs } = request;
+  let body: Uint8Array | null = null;
+  if (request.bodyHash !== null) {
+    const stored = await ports.operations.blob(ref, 'request_body');
+    if (!stored) throw new Error('the request body is missing');
+    body = ports.vault.open(ref.workspaceId, stored.sealed);
+  }
+  return { workspaceId: ref.workspaceId, url, method, headers, body, timeoutMs };
+}
+
+/** How long an upstream answer can be read again (ruling 4). */
+const RESPONSE_TTL_MS = 24 * 3600 * 1000;
+
+export function responseBlob(ports: Ports, ref: OperationRef, answer: UpstreamAnswer): Blob {
+  const meta: Json = { status: answer.status, headers: { ...answer.headers }, bytes: answer.body.byteLength };
+  return {
+    kind: 'response_body',
+    sealed: ports.vault.seal(ref.workspaceId, answer.body),
+    meta,
+    ttlMs: RESPONSE_TTL_MS,
+  };
+}

@@ -1,0 +1,124 @@
+// A person's decision, and a caller's cancellation: commands from outside the worker. One row version decides every race; the loser is told the outcome.
+import {
+  decide,
+  evolve,
+  refuse,
+  type OperationCommand,
+  type OperationId,
+  type OperationState,
+  type WorkspaceId,
+} from '#domain';
+import type { Actor, Loaded, OperationRef, Ports } from '../ports.js';
+import { viewOperation, type AgentPrincipal } from './submit.js';
+import type { OperationView } from '../view.js';
+
+export interface ApproverPrincipal {
+  readonly workspaceId: WorkspaceId;
+  readonly keyId: string;
+  readonly person: string;
+}
+
+/** Lifetime of a granted approval: the payment must be dead by then (ruling 13). */
+const USE_WITHIN_MS = 10 * 60 * 1000;
+const MAX_CONFLICTS = 5;
+
+/** Refuses with `approver_not_eligible`, `approval_digest_mismatch`, `already_decided`, `approval_expired`. Repeating the same decision is answered alike. */
+export function approve(
+  ports: Ports,
+  who: ApproverPrincipal,
+  operationId: OperationId,
+  digest: string,
+): Promise<OperationView> {
+  return decideAs(ports, who, operationId, () => {
+    const nowMs = ports.clock.nowMs();
+    return { type: 'Approve', by: who.person, digest, nowMs, useByMs: nowMs + USE_WITHIN_MS };
+  });
+}
+
+/** As `approve`; the reason is kept with the decision. */
+export function reject(
+  ports: Ports,
+  who: ApproverPrincipal,
+  operationId: OperationId,
+  reason: string,
+): Promise<OperationView> {
+  return decideAs(ports, who, operationId, () => ({
+    type: 'Reject',
+    by: who.person,
+    reason,
+    nowMs: ports.clock.nowMs(),
+  }));
+}
+
+/** Allowed until the intent; refuses with `too_late` afterwards (safety.md d.5.9). */
+export function cancel(
+  ports: Ports,
+  who: AgentPrincipal | ApproverPrincipal,
+  operationId: OperationId,
+  reason: string,
+): Promise<OperationView> {
+  const actor: Actor = { type: 'agentId' in who ? 'agent' : 'admin', id: who.keyId };
+  const ref = { workspaceId: who.workspaceId, operationId };
+  return apply(ports, ref, actor, () => ({ type: 'Cancel', by: who.person, reason }));
+}
+
+function decideAs(
+  ports: Ports,
+  who: ApproverPrincipal,
+  operationId: OperationId,
+  command: () => OperationCommand,
+): Promise<OperationView> {
+  const ref = { workspaceId: who.workspaceId, operationId };
+  return apply(ports, ref, { type: 'approver', id: who.keyId }, (state) => {
+    if ('requester' in state && state.requester === who.person) throw refuse('approver_not_eligible');
+    return command();
+  });
+}
+
+async function apply(
+  ports: Ports,
+  ref: OperationRef,
+  actor: Actor,
+  commandFor: (state: OperationState) => OperationCommand,
+): Promise<OperationView> {
+  for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts += 1) {
+    const loaded = await ports.operations.load(ref);
+    if (!loaded) throw refuse('not_found', { object: 'operation' });
+    const decision = decide(loaded.state, commandFor(loaded.state));
+    if (!decision.ok) throw refuse(decision.code, decision.details);
+    if (decision.events.length === 0) return viewOperation(ports, ref);
+    const outcome = await append(ports, loaded, actor, decision.events);
+    if (outcome.ok) {
+      ports.waker.wake([ref.operationId]);
+      return viewOperation(ports, ref);
+    }
+    if (outcome.reason === 'guard') throw refuse('approval_expired', outcome.details);
+  }
+  throw refuse('version_conflict');
+}
+
+/** Appends facts that did not come from a leased drive: the version alone decides. */
+export function append(
+  ports: Ports,
+  loaded: Loaded,
+  actor: Actor,
+  events: Parameters<Ports['operations']['append']>[0]['events'],
+) {
+  const { workspaceId, operationId, agentId, openedAtMs, version, lastHash, state } = loaded;
+  const nowMs = ports.clock.nowMs();
+  return ports.operations.append({
+    workspaceId,
+    operationId,
+    agentId,
+    openedAtMs,
+    expectedVersion: version,
+    lastHash,
+    leaseEpoch: null,
+    events,
+    actor,
+    nowMs,
+    state: events.reduce(evolve, state),
+    nextAttemptAtMs: nowMs,
+    releaseLease: false,
+  });
+}

@@ -1,0 +1,149 @@
+// Accepts a purchase or an authorization request. The operation id is derived from the key, so a retry, even against a restored
+// database, lands on the same operation; everything else happens in a worker.
+import {
+  canonicalJson,
+  decide,
+  evolve,
+  ABSENT,
+  refuse,
+  type AgentId,
+  type ErrorCode,
+  type IdempotencyKey,
+  type Json,
+  type OperationId,
+  type OperationRequest,
+  type WorkspaceId,
+} from '#domain';
+import type { Actor, Blob, OperationRef, Ports } from '../ports.js';
+import { viewOf, type OperationView } from '../view.js';
+
+/** An authenticated caller acting for one agent. */
+export interface AgentPrincipal {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+  /** Credential id, recorded with the event. */
+  readonly keyId: string;
+  /** The person who operates the credential. */
+  readonly person: string;
+}
+
+export type SubmitRequest = Omit<OperationRequest, 'agentId' | 'bodyHash'>;
+
+export interface Submitted extends OperationRef {
+  /** The key was known: this is the operation of the first call. */
+  readonly replayed: boolean;
+}
+
+const BODY_TTL_MS = 7 * 24 * 3600 * 1000;
+export const GENESIS_HASH = '0'.repeat(64);
+
+/**
+ * Claims the idempotency key and opens the operation in one commit.
+ * Refuses with `idempotency_key_reused` when the key belongs to another request, `agent_paused` and its like when stopped (no key is bound then).
+ */
+export async function submit(
+  ports: Ports,
+  principal: AgentPrincipal,
+  input: { readonly key: IdempotencyKey; readonly request: SubmitRequest; readonly body: Uint8Array | null },
+): Promise<Submitted> {
+  const { workspaceId, agentId } = principal;
+  const bodyHash = input.body ? ports.hashing.sha256(input.body) : null;
+  const request: OperationRequest = { ...input.request, agentId, bodyHash };
+  const operationId = ports.derivation.operationId(workspaceId, agentId, input.key);
+  const fingerprint = fingerprintOf(ports, request);
+  const keyHash = ports.hashing.sha256(input.key);
+  const nowMs = ports.clock.nowMs();
+  const decision = decide(ABSENT, {
+    type: 'Open',
+    request,
+    fingerprint,
+    keyHash,
+    requester: principal.person,
+  });
+  if (!decision.ok) throw refuse(decision.code, decision.details);
+  const actor: Actor = { type: 'agent', id: principal.keyId };
+  const blobs: Blob[] = input.body
+    ? [
+        {
+          kind: 'request_body',
+          sealed: ports.vault.seal(workspaceId, input.body),
+          meta: {},
+          ttlMs: BODY_TTL_MS,
+        },
+      ]
+    : [];
+  const outcome = await ports.operations.open({
+    workspaceId,
+    operationId,
+    agentId,
+    openedAtMs: nowMs,
+    expectedVersion: 0,
+    lastHash: GENESIS_HASH,
+    leaseEpoch: null,
+    events: decision.events,
+    state: decision.events.reduce(evolve, ABSENT),
+    actor,
+    nowMs,
+    nextAttemptAtMs: nowMs,
+    releaseLease: false,
+    idempotencyKeyHash: keyHash,
+    fingerprint,
+    blobs,
+  });
+  if (!outcome.ok)
+    throw refuse(STOP_CODES[String(outcome.details['scope'])] ?? 'system_paused', outcome.details);
+  if (outcome.outcome === 'existing') {
+    if (outcome.fingerprint !== fingerprint)
+      throw refuse('idempotency_key_reused', { field: 'idempotency_key' });
+    return { workspaceId, operationId: outcome.operationId, replayed: true };
+  }
+  ports.waker.wake([operationId]);
+  return { workspaceId, operationId, replayed: false };
+}
+
+const STOP_CODES: Readonly<Record<string, ErrorCode>> = {
+  agent: 'agent_paused',
+  agent_disabled: 'agent_disabled',
+  workspace: 'workspace_paused',
+  global: 'system_paused',
+};
+
+/** Everything that makes two requests the same; how long the caller waits is not part of it. */
+function fingerprintOf(ports: Ports, request: OperationRequest): string {
+  const { maxAmount, expect, timeoutMs: _timeoutMs, note: _note, ...rest } = request;
+  const plain: Json = {
+    ...rest,
+    headers: { ...rest.headers },
+    maxAmount: maxAmount === null ? null : maxAmount.toString(),
+    expect: {
+      payTo: expect.payTo ?? null,
+      amount: expect.amount === undefined ? null : expect.amount.toString(),
+      network: expect.network ?? null,
+      asset: expect.asset ?? null,
+    },
+  };
+  return ports.hashing.sha256(canonicalJson(plain));
+}
+
+/** Waits until the operation can be answered (ruling 1), at most until the deadline; then answers with what is known. */
+export async function awaitAnswer(
+  ports: Ports,
+  ref: OperationRef,
+  deadlineMs: number,
+): Promise<OperationView> {
+  for (;;) {
+    const view = await viewOperation(ports, ref);
+    if (view.answerable || ports.clock.nowMs() >= deadlineMs) return view;
+    await ports.answers.changed(ref.operationId, deadlineMs);
+  }
+}
+
+/** Refuses with `not_found`, also for another workspace's operation. */
+export async function viewOperation(
+  ports: Ports,
+  ref: { readonly workspaceId: WorkspaceId; readonly operationId: OperationId },
+): Promise<OperationView> {
+  const loaded = await ports.operations.load(ref);
+  if (!loaded) throw refuse('not_found', { object: 'operation' });
+  return viewOf(loaded);
+}

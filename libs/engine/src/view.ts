@@ -1,0 +1,100 @@
+// What a caller may know of an operation, rendered from its current state (never from a stored reply; ruling 4).
+import {
+  isAnswerable,
+  type Authorization,
+  type Delivery,
+  type ErrorCode,
+  type ErrorDetails,
+  type OperationRequest,
+  type OperationState,
+  type OperationStatus,
+  type Settlement,
+  type Terms,
+} from '#domain';
+import type { Loaded, OperationRef } from './ports.js';
+
+export interface OperationView extends OperationRef {
+  readonly agentId: string;
+  readonly kind: OperationRequest['kind'];
+  readonly status: OperationStatus;
+  readonly version: number;
+  readonly answerable: boolean;
+  readonly request: OperationRequest;
+  readonly terms: Terms | null;
+  /** True once our own look at the chain saw the payment at latest (ruling 1). */
+  readonly settled: boolean;
+  readonly finality: 'none' | 'provisional' | 'final';
+  /** A payment was committed for this operation: signed or about to be. Says nothing about the chain. */
+  readonly paid: boolean;
+  /** Did the seller hand out the goods? null while it has not been asked with the payment. */
+  readonly sellerAccepted: boolean | null;
+  readonly settlement: Settlement | null;
+  readonly authorization: Authorization | null;
+  readonly delivery: Delivery | null;
+  readonly approval: {
+    readonly approvalId: string;
+    readonly digest: string;
+    readonly decideByMs: number;
+  } | null;
+  readonly error: { readonly code: ErrorCode; readonly details: ErrorDetails } | null;
+  /** `new_key` when the operation has ended unpaid and a retry needs a fresh key (ruling 4). */
+  readonly retryWith: 'new_key' | null;
+  readonly idempotencyKeyHash: string;
+  readonly openedAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+const FINALITY: Partial<Record<OperationStatus, OperationView['finality']>> = {
+  provisional: 'provisional',
+  settled: 'final',
+};
+
+export function viewOf(loaded: Loaded): OperationView {
+  const { state } = loaded;
+  if (state.status === 'absent') throw new Error('an absent operation has no view');
+  const shown = state.status === 'needs_attention' ? state.before : state;
+  const authorization = 'authorization' in shown ? shown.authorization : null;
+  const delivery = 'delivery' in shown ? shown.delivery : null;
+  const settlement = 'settlement' in shown ? shown.settlement : null;
+  const finality = FINALITY[shown.status] ?? 'none';
+  return {
+    workspaceId: loaded.workspaceId,
+    operationId: loaded.operationId,
+    agentId: loaded.agentId,
+    kind: state.request.kind,
+    status: state.status,
+    version: loaded.version,
+    answerable: isAnswerable(state),
+    request: state.request,
+    terms: 'terms' in shown ? shown.terms : null,
+    settled: finality !== 'none',
+    finality,
+    paid: authorization !== null && shown.status !== 'failed',
+    sellerAccepted: delivery === null ? null : delivery.outcome === 'delivered',
+    settlement,
+    authorization,
+    delivery,
+    approval: approvalOf(shown),
+    error: errorOf(state),
+    retryWith: 'code' in shown ? 'new_key' : null,
+    idempotencyKeyHash: loaded.idempotencyKeyHash,
+    openedAtMs: loaded.openedAtMs,
+    updatedAtMs: loaded.updatedAtMs,
+  };
+}
+
+function approvalOf(state: OperationState): OperationView['approval'] {
+  const approval =
+    state.status === 'awaiting_approval' ? state.approval : 'grant' in state ? state.grant : null;
+  return (
+    approval && { approvalId: approval.approvalId, digest: approval.digest, decideByMs: approval.decideByMs }
+  );
+}
+
+function errorOf(state: OperationState): OperationView['error'] {
+  if ('code' in state) return { code: state.code, details: 'details' in state ? state.details : {} };
+  if (!('delivery' in state) || state.delivery === null || state.delivery.outcome === 'delivered')
+    return null;
+  const code = state.delivery.outcome === 'timeout' ? 'seller_timeout' : 'outcome_unknown';
+  return state.status === 'authorized' ? { code, details: { outcome: state.delivery.outcome } } : null;
+}
