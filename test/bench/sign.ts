@@ -5,12 +5,12 @@ import { pathToFileURL } from 'node:url';
 import {
   createEip3009Hasher,
   decodePrivateKey,
+  findAsset,
   openAuthorizationKey,
-  registeredAsset,
-  type RegisteredAsset,
-  type TransferAuthorization,
+  type EvmAsset,
+  type TransferTuple,
 } from '#evm';
-import { parseEvmAddress, parseHex32 } from '#domain';
+import { parseCaip2, parseEvmAddress, parseHex32 } from '#domain';
 import { isAddressEqual, recoverTypedDataAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 
@@ -30,27 +30,30 @@ const TYPES = {
   ],
 } as const;
 
-const asset = ((): RegisteredAsset => {
-  const found = registeredAsset(84532, parseEvmAddress('0x036CbD53842c5426634e7929541eC2318f3dCF7e'));
+const asset = ((): EvmAsset => {
+  const found = findAsset(
+    parseCaip2('eip155:84532'),
+    parseEvmAddress('0x036CbD53842c5426634e7929541eC2318f3dCF7e'),
+  );
   if (found === undefined) throw new Error('the bench asset is not registered');
   return found;
 })();
 const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
-const hasher = createEip3009Hasher({ ...asset.eip712, chainId: asset.chainId, token: asset.token });
+const hasher = createEip3009Hasher(asset);
 const account = privateKeyToAccount(DEV_KEY);
 
 let serial = 0;
 
-function payloads(count: number): TransferAuthorization[] {
+function payloads(count: number): TransferTuple[] {
   return Array.from({ length: count }, () => {
     serial += 1;
     return {
       from: key.address,
       to: parseEvmAddress('0x90F79bf6EB2c4f870365E785982E1f101E93b906'),
-      valueAtomic: BigInt(serial),
+      value: BigInt(serial),
       validAfterSec: 0,
       validBeforeSec: 1_900_000_000 + serial,
-      authorizationNonce: parseHex32(`0x${serial.toString(16).padStart(64, '0')}`),
+      nonce: parseHex32(`0x${serial.toString(16).padStart(64, '0')}`),
     };
   });
 }
@@ -73,16 +76,21 @@ export async function baseline(): Promise<number> {
   const startedMs = performance.now();
   for (const authorization of batch) {
     const typedData = {
-      domain: { ...asset.eip712, chainId: asset.chainId, verifyingContract: asset.token },
+      domain: {
+        name: asset.name,
+        version: asset.version,
+        chainId: asset.chainId,
+        verifyingContract: asset.token,
+      },
       types: TYPES,
       primaryType: 'TransferWithAuthorization',
       message: {
         from: authorization.from,
         to: authorization.to,
-        value: authorization.valueAtomic,
+        value: authorization.value,
         validAfter: BigInt(authorization.validAfterSec),
         validBefore: BigInt(authorization.validBeforeSec),
-        nonce: authorization.authorizationNonce,
+        nonce: authorization.nonce,
       },
     } as const;
     const signature = await account.signTypedData(typedData);

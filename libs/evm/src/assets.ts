@@ -1,7 +1,10 @@
 // The asset registry: what is not listed here is refused before anything is signed (safety.md T3-T5). The EIP-712 name
 // and version are ours, never the seller's; the domain separator is the one the deployed token reports, and a test
 // derives it from name, version, chain and address, so a typing mistake in a row cannot survive.
-import { parseEvmAddress, parseHex32, type BudgetUnit, type EvmAddress, type Hex32 } from '#domain';
+import { parseCaip2, parseEvmAddress, parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
+import type { AssetRegistry, RegisteredAsset } from '#engine';
+import { createEip3009Hasher, InvalidAuthorizationError, type Eip3009Hasher } from './eip3009.js';
+import { toHex } from './keccak.js';
 
 /**
  * How the token keeps a used authorization from being used again. `eip3009_fiat_token`: reverts on a used nonce and
@@ -9,15 +12,10 @@ import { parseEvmAddress, parseHex32, type BudgetUnit, type EvmAddress, type Hex
  */
 export type NonceModel = 'eip3009_fiat_token';
 
-export interface RegisteredAsset {
-  readonly chainId: number;
-  readonly token: EvmAddress;
-  readonly symbol: string;
-  readonly eip712: { readonly name: string; readonly version: string };
+/** A registry row. `name` and `version` are those of the EIP-712 domain. */
+export interface EvmAsset extends RegisteredAsset {
   readonly domainSeparator: Hex32;
-  readonly decimals: number;
   readonly nonceModel: NonceModel;
-  readonly budgetUnit: BudgetUnit;
 }
 
 interface UsdcRow {
@@ -67,29 +65,52 @@ const USDC_ROWS: readonly UsdcRow[] = [
 ];
 
 /** Every registered asset. The `local` profile shares chain id, address and domain with Base Sepolia's USDC on purpose. */
-export const REGISTERED_ASSETS: readonly RegisteredAsset[] = USDC_ROWS.map((row) =>
-  Object.freeze({
+export const REGISTERED_ASSETS: readonly EvmAsset[] = USDC_ROWS.map((row) =>
+  Object.freeze<EvmAsset>({
+    network: parseCaip2(`eip155:${row.chainId}`),
     chainId: row.chainId,
     token: parseEvmAddress(row.token),
     symbol: 'USDC',
-    eip712: Object.freeze({ name: row.name, version: '2' }),
-    domainSeparator: parseHex32(row.domainSeparator),
+    name: row.name,
+    version: '2',
     decimals: 6,
+    unit: 'USD6',
+    domainSeparator: parseHex32(row.domainSeparator),
     nonceModel: 'eip3009_fiat_token',
-    budgetUnit: 'USD6',
   }),
 );
 
-const BY_KEY: ReadonlyMap<string, RegisteredAsset> = new Map(
-  REGISTERED_ASSETS.map((asset) => [`${asset.chainId}/${asset.token}`, asset]),
+const keyOf = (network: Caip2, token: EvmAddress): string => `${network}/${token}`;
+
+const BY_KEY: ReadonlyMap<string, { readonly asset: EvmAsset; readonly hasher: Eip3009Hasher }> = new Map(
+  REGISTERED_ASSETS.map((asset) => [
+    keyOf(asset.network, asset.token),
+    { asset, hasher: createEip3009Hasher(asset) },
+  ]),
 );
 
 /** The registered asset at that address of that chain, or undefined: then nothing may be signed for it. */
-export function registeredAsset(chainId: number, token: EvmAddress): RegisteredAsset | undefined {
-  return BY_KEY.get(`${chainId}/${token}`);
+export function findAsset(network: Caip2, token: EvmAddress): EvmAsset | undefined {
+  return BY_KEY.get(keyOf(network, token))?.asset;
 }
 
-/** All registered assets of a chain, in registry order. */
-export function assetsOfChain(chainId: number): readonly RegisteredAsset[] {
-  return REGISTERED_ASSETS.filter((asset) => asset.chainId === chainId);
+/** The digests of a registered asset, made once; undefined when it is not registered. */
+export function hasherOf(network: Caip2, token: EvmAddress): Eip3009Hasher | undefined {
+  return BY_KEY.get(keyOf(network, token))?.hasher;
+}
+
+/** The engine's registry, narrowed to the networks this installation is configured for. */
+export function createAssetRegistry(networks: readonly Caip2[]): AssetRegistry {
+  const allowed = new Set<Caip2>(networks);
+  const assets = REGISTERED_ASSETS.filter((asset) => allowed.has(asset.network));
+  return {
+    find: (network, token) => (allowed.has(network) ? findAsset(network, token) : undefined),
+    all: () => assets,
+    digest(asset, tuple) {
+      const hasher = hasherOf(asset.network, asset.token);
+      if (hasher === undefined || tuple.token !== asset.token) throw new InvalidAuthorizationError('token');
+      if (tuple.network !== asset.network) throw new InvalidAuthorizationError('network');
+      return parseHex32(toHex(hasher.transferDigest(tuple)));
+    },
+  };
 }

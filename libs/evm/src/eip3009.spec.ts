@@ -1,14 +1,15 @@
 import * as fc from 'fast-check';
-import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
+import { parseCaip2, parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
 import { privateKeyToAccount, serializeSignature, sign } from 'viem/accounts';
 import { hashTypedData } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { REGISTERED_ASSETS, registeredAsset } from './assets.js';
+import { createAssetRegistry, findAsset, REGISTERED_ASSETS } from './assets.js';
 import {
   createEip3009Hasher,
   InvalidAuthorizationError,
   openAuthorizationKey,
-  type TransferAuthorization,
+  type SignedDigest,
+  type TransferTuple,
 } from './eip3009.js';
 import { toHex } from './keccak.js';
 import {
@@ -31,13 +32,13 @@ const BASE_USDC = parseEvmAddress('0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913');
 const sepolia = createEip3009Hasher({ name: 'USDC', version: '2', chainId: 84532, token: BASE_SEPOLIA_USDC });
 const base = createEip3009Hasher({ name: 'USD Coin', version: '2', chainId: 8453, token: BASE_USDC });
 
-const VECTOR: TransferAuthorization = {
+const VECTOR: TransferTuple = {
   from: DEV_ADDRESS,
   to: parseEvmAddress('0x90F79bf6EB2c4f870365E785982E1f101E93b906'),
-  valueAtomic: 10_000n,
+  value: 10_000n,
   validAfterSec: 0,
   validBeforeSec: 1_900_000_000,
-  authorizationNonce: parseHex32(`0x${'11'.repeat(32)}`),
+  nonce: parseHex32(`0x${'11'.repeat(32)}`),
 };
 
 const TYPES = {
@@ -53,7 +54,7 @@ const TYPES = {
 
 function viemPayload(
   domain: { name: string; version: string; chainId: number; token: EvmAddress },
-  a: TransferAuthorization,
+  a: TransferTuple,
 ) {
   return {
     domain: {
@@ -67,10 +68,10 @@ function viemPayload(
     message: {
       from: a.from,
       to: a.to,
-      value: a.valueAtomic,
+      value: a.value,
       validAfter: BigInt(a.validAfterSec),
       validBefore: BigInt(a.validBeforeSec),
-      nonce: a.authorizationNonce,
+      nonce: a.nonce,
     },
   } as const;
 }
@@ -85,15 +86,18 @@ const uint256 = fc.oneof(
   fc.bigInt(0n, (1n << 256n) - 1n),
 );
 
+const inHex = ({ digest, signature }: SignedDigest) => ({ digest, signature: toHex(signature) });
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.slice(2), 'hex'));
+
 describe('EIP-3009 digests and signatures', () => {
   it('match the published vectors byte for byte', () => {
     const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
-    expect(key.signTransfer(sepolia, VECTOR)).toEqual({
+    expect(inHex(key.signTransfer(sepolia, VECTOR))).toEqual({
       digest: '0xbb97f4b133abea49d591e0714f9cdb5e2bb6ea679183268ce972c63a7609f6d3',
       signature:
         '0x28fe70a9f3cf6c5cf42531a7c268188a29e4a3554dd224c20cddf2b9c21e8df10de93ee1ab7d477913640caa0dbc670668fbbfabaa96ea4feb9cdebe77157ef21c',
     });
-    expect(key.signTransfer(base, VECTOR)).toEqual({
+    expect(inHex(key.signTransfer(base, VECTOR))).toEqual({
       digest: '0xd07c6aa97d85e1e422587f8bd009ecf6fe2b6537750a569323a36833a3a044b5',
       signature:
         '0x688e80cd7de1ac3ad824f7018216ba164069e10f1f81b142b0048589cdd981c11baff8f2596efab40f590d3a31e5a5c781d2e5a09ced2a730b07c0fb8e7f4f171b',
@@ -105,43 +109,39 @@ describe('EIP-3009 digests and signatures', () => {
     const digest = sepolia.transferDigest({
       from: payer,
       to: parseEvmAddress('0x209693Bc6afc0C5328bA36FaF03C514EF312287C'),
-      valueAtomic: 10_000n,
+      value: 10_000n,
       validAfterSec: 1_740_672_089,
       validBeforeSec: 1_740_672_154,
-      authorizationNonce: parseHex32('0xf3746613c2d920b5fdabc0856f2aeb2d4f88ee6037b8cc5d04a71a4462f13480'),
+      nonce: parseHex32('0xf3746613c2d920b5fdabc0856f2aeb2d4f88ee6037b8cc5d04a71a4462f13480'),
     });
     expect(toHex(digest)).toBe('0xf256992871671abcb27ff92885a7afa46218724e5fc0bac35d050115aa1d22e6');
     const signature =
       '0x2d6a7588d6acca505cbf0d9a4a227e0c52c6c34008c8e8986a1283259764173608a2ce6496642e377d6da8dbbf5836e9bd15092f9ecab05ded3d6293af148b571c';
-    expect(recoverAddress(digest, signature)).toBe(payer);
+    expect(recoverAddress(digest, bytesOf(signature))).toBe(payer);
   });
 
   it('equal the bytes of viem signTypedData for 10,000 random payloads', async () => {
     const privateKey = decodePrivateKey(DEV_KEY);
     const account = privateKeyToAccount(DEV_KEY);
     const key = openAuthorizationKey(privateKey);
-    const domains = REGISTERED_ASSETS.map((asset) => ({
-      ...asset.eip712,
-      chainId: asset.chainId,
-      token: asset.token,
-    }));
+    const domains = REGISTERED_ASSETS;
     const hashers = domains.map(createEip3009Hasher);
     await fc.assert(
       fc.asyncProperty(
         fc.nat(domains.length - 1),
         fc.record({
           to: address,
-          valueAtomic: uint256,
+          value: uint256,
           validAfterSec: seconds,
           validBeforeSec: seconds,
-          authorizationNonce: bytes32,
+          nonce: bytes32,
         }),
         async (index, fields) => {
           const authorization = { from: DEV_ADDRESS, ...fields };
           const hasher = hashers[index] ?? sepolia;
           const domain = domains[index] ?? expect.fail('no domain');
           const ours = key.signTransfer(hasher, authorization);
-          expect(ours.signature).toBe(await account.signTypedData(viemPayload(domain, authorization)));
+          expect(toHex(ours.signature)).toBe(await account.signTypedData(viemPayload(domain, authorization)));
           expect(recoverAddress(hasher.transferDigest(authorization), ours.signature)).toBe(DEV_ADDRESS);
         },
       ),
@@ -162,13 +162,13 @@ describe('EIP-3009 digests and signatures', () => {
         }),
         address,
         bytes32,
-        async (privateKey, domain, to, authorizationNonce) => {
+        async (privateKey, domain, to, nonce) => {
           const key = openAuthorizationKey(decodePrivateKey(privateKey));
           expect(checksumAddress(key.address)).toBe(privateKeyToAccount(privateKey).address);
           const hasher = createEip3009Hasher(domain);
-          const transfer = { ...VECTOR, from: key.address, to, authorizationNonce };
+          const transfer = { ...VECTOR, from: key.address, to, nonce };
           const digest = hashTypedData(viemPayload(domain, transfer));
-          expect(key.signTransfer(hasher, transfer)).toEqual({
+          expect(inHex(key.signTransfer(hasher, transfer))).toEqual({
             digest,
             signature: serializeSignature(await sign({ hash: digest, privateKey })),
           });
@@ -186,11 +186,9 @@ describe('EIP-3009 digests and signatures', () => {
               ],
             },
             primaryType: 'CancelAuthorization',
-            message: { authorizer: key.address, nonce: authorizationNonce },
+            message: { authorizer: key.address, nonce },
           });
-          expect(key.signCancel(hasher, { authorizer: key.address, authorizationNonce }).digest).toBe(
-            cancelHash,
-          );
+          expect(key.signCancel(hasher, { from: key.address, nonce }).digest).toBe(cancelHash);
         },
       ),
       { numRuns: 200 },
@@ -198,25 +196,25 @@ describe('EIP-3009 digests and signatures', () => {
   });
 
   it('leave nothing of an earlier payload behind', () => {
-    const large = { ...VECTOR, valueAtomic: (1n << 256n) - 1n, validBeforeSec: Number.MAX_SAFE_INTEGER };
+    const large = { ...VECTOR, value: (1n << 256n) - 1n, validBeforeSec: Number.MAX_SAFE_INTEGER };
     const before = toHex(sepolia.transferDigest(VECTOR));
     sepolia.transferDigest(large);
     base.transferDigest(large);
-    expect(() => sepolia.transferDigest({ ...VECTOR, valueAtomic: -1n })).toThrow(InvalidAuthorizationError);
+    expect(() => sepolia.transferDigest({ ...VECTOR, value: -1n })).toThrow(InvalidAuthorizationError);
     expect(toHex(sepolia.transferDigest(VECTOR))).toBe(before);
   });
 
   it.each([
-    ['value', { valueAtomic: -1n }],
-    ['value', { valueAtomic: 1n << 256n }],
-    ['value', { valueAtomic: 10 as unknown as bigint }],
-    ['value', { valueAtomic: '0x10' as unknown as bigint }],
+    ['value', { value: -1n }],
+    ['value', { value: 1n << 256n }],
+    ['value', { value: 10 as unknown as bigint }],
+    ['value', { value: '0x10' as unknown as bigint }],
     ['validAfter', { validAfterSec: -1 }],
     ['validBefore', { validBeforeSec: 1.5 }],
     ['validBefore', { validBeforeSec: Number.NaN }],
     ['to', { to: '0x1234' as EvmAddress }],
     ['to', { to: `0x${'zz'.repeat(20)}` as EvmAddress }],
-    ['nonce', { authorizationNonce: `0x${'1'.repeat(63)}g` as TransferAuthorization['authorizationNonce'] }],
+    ['nonce', { nonce: `0x${'1'.repeat(63)}g` as TransferTuple['nonce'] }],
   ])('refuse a %s that does not fit its ABI type: %o', (field, change) => {
     expect(() => sepolia.transferDigest({ ...VECTOR, ...change })).toThrow(
       new InvalidAuthorizationError(field),
@@ -227,9 +225,9 @@ describe('EIP-3009 digests and signatures', () => {
     const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
     const other = { ...VECTOR, from: VECTOR.to };
     expect(() => key.signTransfer(sepolia, other)).toThrow(new InvalidAuthorizationError('from'));
-    expect(() =>
-      key.signCancel(sepolia, { authorizer: VECTOR.to, authorizationNonce: VECTOR.authorizationNonce }),
-    ).toThrow(new InvalidAuthorizationError('authorizer'));
+    expect(() => key.signCancel(sepolia, { from: VECTOR.to, nonce: VECTOR.nonce })).toThrow(
+      new InvalidAuthorizationError('from'),
+    );
   });
 
   it('are impossible after the key is closed', () => {
@@ -241,20 +239,21 @@ describe('EIP-3009 digests and signatures', () => {
 
 describe('signature recovery', () => {
   const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
-  const { signature } = key.signTransfer(sepolia, VECTOR);
+  const signed = key.signTransfer(sepolia, VECTOR);
+  const signature = toHex(signed.signature);
   const digest = sepolia.transferDigest(VECTOR);
   const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
   it('names another address when any field changed', () => {
-    const changed = sepolia.transferDigest({ ...VECTOR, valueAtomic: 10_001n });
-    expect(recoverAddress(changed, signature)).not.toBe(DEV_ADDRESS);
+    const changed = sepolia.transferDigest({ ...VECTOR, value: 10_001n });
+    expect(recoverAddress(changed, signed.signature)).not.toBe(DEV_ADDRESS);
   });
 
   it('refuses the second form of a signature, with s in the upper half', () => {
     const s = BigInt(`0x${signature.slice(66, 130)}`);
     const v = signature.endsWith('1b') ? '1c' : '1b';
     const twin = `${signature.slice(0, 66)}${(ORDER - s).toString(16).padStart(64, '0')}${v}`;
-    expect(recoverAddress(digest, twin)).toBeUndefined();
+    expect(recoverAddress(digest, bytesOf(twin))).toBeUndefined();
   });
 
   it.each([
@@ -263,7 +262,7 @@ describe('signature recovery', () => {
     ['no point on the curve', `0x${'00'.repeat(64)}1b`],
     ['r above the order', `0x${'ff'.repeat(32)}${'11'.repeat(32)}1b`],
   ])('answers undefined, and never throws, for %s', (_what, bad) => {
-    expect(recoverAddress(digest, bad)).toBeUndefined();
+    expect(recoverAddress(digest, bytesOf(bad))).toBeUndefined();
   });
 });
 
@@ -301,17 +300,36 @@ describe('the native binding', () => {
 });
 
 describe('the asset registry', () => {
-  it.each(REGISTERED_ASSETS.map((asset) => [asset.chainId, asset] as const))(
-    'derives the domain separator that the token on chain %i reports',
-    (_chainId, asset) => {
-      const hasher = createEip3009Hasher({ ...asset.eip712, chainId: asset.chainId, token: asset.token });
-      expect(hasher.domainSeparator).toBe(asset.domainSeparator);
+  const BASE = parseCaip2('eip155:8453');
+  const BASE_SEPOLIA = parseCaip2('eip155:84532');
+
+  it.each(REGISTERED_ASSETS.map((asset) => [asset.network, asset] as const))(
+    'derives the domain separator that the token on %s reports',
+    (_network, asset) => {
+      expect(createEip3009Hasher(asset).domainSeparator).toBe(asset.domainSeparator);
     },
   );
 
   it('knows a token only on its own chain', () => {
-    expect(registeredAsset(84532, BASE_SEPOLIA_USDC)?.eip712.name).toBe('USDC');
-    expect(registeredAsset(8453, BASE_USDC)?.eip712.name).toBe('USD Coin');
-    expect(registeredAsset(8453, BASE_SEPOLIA_USDC)).toBeUndefined();
+    expect(findAsset(BASE_SEPOLIA, BASE_SEPOLIA_USDC)?.name).toBe('USDC');
+    expect(findAsset(BASE, BASE_USDC)?.name).toBe('USD Coin');
+    expect(findAsset(BASE, BASE_SEPOLIA_USDC)).toBeUndefined();
+  });
+
+  it('offers only the networks that are configured', () => {
+    const registry = createAssetRegistry([BASE_SEPOLIA]);
+    expect(registry.find(BASE, BASE_USDC)).toBeUndefined();
+    expect(registry.all().map((asset) => asset.network)).toEqual([BASE_SEPOLIA]);
+  });
+
+  it('gives the digest that is signed, and none for a tuple of another token or chain', () => {
+    const registry = createAssetRegistry([BASE, BASE_SEPOLIA]);
+    const asset = registry.find(BASE_SEPOLIA, BASE_SEPOLIA_USDC) ?? expect.fail('not registered');
+    const tuple = { ...VECTOR, network: BASE_SEPOLIA, token: BASE_SEPOLIA_USDC };
+    expect(registry.digest(asset, tuple)).toBe(
+      '0xbb97f4b133abea49d591e0714f9cdb5e2bb6ea679183268ce972c63a7609f6d3',
+    );
+    expect(() => registry.digest(asset, { ...tuple, network: BASE })).toThrow(InvalidAuthorizationError);
+    expect(() => registry.digest(asset, { ...tuple, token: BASE_USDC })).toThrow(InvalidAuthorizationError);
   });
 });

@@ -1,9 +1,9 @@
 // EIP-712 digests and signatures of EIP-3009 authorizations (x402.md 4.1), the money path of every payment. The domain
 // separator and the type hashes are constants per token and computed once; a payload is written straight into one
 // preallocated block. A property test holds every byte equal to viem's signTypedData.
-import { parseHex32, type EvmAddress, type Hex32 } from '#domain';
+import { parseHex32, type Authorization, type EvmAddress, type Hex32 } from '#domain';
 import { keccak256, keccak256OfText, toHex } from './keccak.js';
-import { addressOfPrivateKey, signDigestChecked, type SignatureHex } from './secp256k1.js';
+import { addressOfPrivateKey, signDigestChecked } from './secp256k1.js';
 
 /** EIP-712 domain of a token, from the asset registry, never from a seller. */
 export interface TokenDomain {
@@ -14,24 +14,18 @@ export interface TokenDomain {
 }
 
 /** The money-moving tuple. Times are chain seconds; a token accepts validAfter < block time < validBefore, strictly. */
-export interface TransferAuthorization {
-  readonly from: EvmAddress;
-  readonly to: EvmAddress;
-  readonly valueAtomic: bigint;
-  readonly validAfterSec: number;
-  readonly validBeforeSec: number;
-  readonly authorizationNonce: Hex32;
-}
+export type TransferTuple = Pick<
+  Authorization,
+  'from' | 'to' | 'value' | 'validAfterSec' | 'validBeforeSec' | 'nonce'
+>;
 
-/** Kills a nonce on chain before it is used. */
-export interface CancelAuthorization {
-  readonly authorizer: EvmAddress;
-  readonly authorizationNonce: Hex32;
-}
+/** What it takes to kill an authorization on chain before it is used. */
+export type CancelTuple = Pick<Authorization, 'from' | 'nonce'>;
 
 export interface SignedDigest {
   readonly digest: Hex32;
-  readonly signature: SignatureHex;
+  /** 65 bytes r, s, v; v is 27 or 28. */
+  readonly signature: Uint8Array;
 }
 
 /** A field does not fit its ABI type, or the authorization is not this key's. Names the field, never its value. */
@@ -69,9 +63,9 @@ const envelope = Buffer.concat([Buffer.from([0x19, 0x01]), Buffer.alloc(2 * WORD
 export interface Eip3009Hasher {
   readonly domainSeparator: Hex32;
   /** @throws InvalidAuthorizationError */
-  transferDigest(authorization: TransferAuthorization): Uint8Array;
+  transferDigest(authorization: TransferTuple): Uint8Array;
   /** @throws InvalidAuthorizationError */
-  cancelDigest(cancellation: CancelAuthorization): Uint8Array;
+  cancelDigest(cancellation: CancelTuple): Uint8Array;
 }
 
 /** @throws InvalidAuthorizationError when the chain id or the token address is not valid. */
@@ -87,15 +81,15 @@ export function createEip3009Hasher(domain: TokenDomain): Eip3009Hasher {
     transferDigest(authorization) {
       writeAddress(transferBlock, 1, authorization.from, 'from');
       writeAddress(transferBlock, 2, authorization.to, 'to');
-      writeUint(transferBlock, 3, authorization.valueAtomic, 'value');
+      writeUint(transferBlock, 3, authorization.value, 'value');
       writeSeconds(transferBlock, 4, authorization.validAfterSec, 'validAfter');
       writeSeconds(transferBlock, 5, authorization.validBeforeSec, 'validBefore');
-      writeBytes32(transferBlock, 6, authorization.authorizationNonce, 'nonce');
+      writeBytes32(transferBlock, 6, authorization.nonce, 'nonce');
       return digestOf(transferBlock);
     },
     cancelDigest(cancellation) {
-      writeAddress(cancelBlock, 1, cancellation.authorizer, 'authorizer');
-      writeBytes32(cancelBlock, 2, cancellation.authorizationNonce, 'nonce');
+      writeAddress(cancelBlock, 1, cancellation.from, 'from');
+      writeBytes32(cancelBlock, 2, cancellation.nonce, 'nonce');
       return digestOf(cancelBlock);
     },
   };
@@ -105,9 +99,9 @@ export function createEip3009Hasher(domain: TokenDomain): Eip3009Hasher {
 export interface AuthorizationKey {
   readonly address: EvmAddress;
   /** Digest, signature, recover and compare. @throws InvalidAuthorizationError, SignatureCheckFailedError */
-  signTransfer(hasher: Eip3009Hasher, authorization: TransferAuthorization): SignedDigest;
+  signTransfer(hasher: Eip3009Hasher, authorization: TransferTuple): SignedDigest;
   /** @throws InvalidAuthorizationError, SignatureCheckFailedError */
-  signCancel(hasher: Eip3009Hasher, cancellation: CancelAuthorization): SignedDigest;
+  signCancel(hasher: Eip3009Hasher, cancellation: CancelTuple): SignedDigest;
   /** Overwrites this copy of the key; every later call throws. */
   close(): void;
 }
@@ -129,7 +123,7 @@ export function openAuthorizationKey(privateKey: Uint8Array): AuthorizationKey {
       return sign(hasher.transferDigest(authorization));
     },
     signCancel(hasher, cancellation) {
-      if (cancellation.authorizer !== address) throw new InvalidAuthorizationError('authorizer');
+      if (cancellation.from !== address) throw new InvalidAuthorizationError('from');
       return sign(hasher.cancelDigest(cancellation));
     },
     close() {

@@ -1,9 +1,10 @@
 export {
-  assetsOfChain,
+  createAssetRegistry,
+  findAsset,
+  hasherOf,
   REGISTERED_ASSETS,
-  registeredAsset,
+  type EvmAsset,
   type NonceModel,
-  type RegisteredAsset,
 } from './assets.js';
 export {
   caip2OfV1Name,
@@ -15,18 +16,37 @@ export {
   type ProfileName,
 } from './chains.js';
 export {
+  findForkPoint,
+  scanRange,
+  type BlockRange,
+  type StoredBlock,
+  type WatchedSet,
+} from './chain-watcher.js';
+export {
   createEip3009Hasher,
   InvalidAuthorizationError,
   openAuthorizationKey,
   SignatureCheckFailedError,
   type AuthorizationKey,
-  type CancelAuthorization,
+  type CancelTuple,
   type Eip3009Hasher,
   type SignedDigest,
   type TokenDomain,
-  type TransferAuthorization,
+  type TransferTuple,
 } from './eip3009.js';
+export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
+export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
 export { keccak256, keccak256OfText, toHex } from './keccak.js';
+export {
+  createEvmRpc,
+  type BlockHeader,
+  type BlockRef,
+  type BlockTag,
+  type EvmRpc,
+  type LogFilter,
+  type RawLog,
+  type Receipt,
+} from './rpc.js';
 export {
   addressOfPrivateKey,
   assertNativeSigning,
@@ -35,7 +55,21 @@ export {
   encodePrivateKey,
   InvalidKeyMaterialError,
   NativeSigningUnavailableError,
+  parseSignature,
   recoverAddress,
   signDigest,
-  type SignatureHex,
 } from './secp256k1.js';
+export {
+  decodeTokenEvent,
+  decodeTokenEvents,
+  fateInLogs,
+  fateOf,
+  indexTokenEvents,
+  TOPICS,
+  type LogPosition,
+  type NonceEvent,
+  type NonceUse,
+  type TokenEvent,
+  type TokenEventIndex,
+  type TransferEvent,
+} from './settlement-logs.js';

@@ -8,9 +8,6 @@ import { keccak256, toHex } from './keccak.js';
 
 type Binding = Pick<typeof Secp256k1, 'ecdsaSign' | 'ecdsaRecover' | 'privateKeyVerify' | 'publicKeyCreate'>;
 
-/** 65 bytes r, s, v as `0x` and 130 hex digits; v is 27 or 28. */
-export type SignatureHex = `0x${string}`;
-
 /** The native secp256k1 library cannot be used on this machine; nothing may be signed. */
 export class NativeSigningUnavailableError extends Error {
   override readonly name = 'NativeSigningUnavailableError';
@@ -22,6 +19,7 @@ export class InvalidKeyMaterialError extends Error {
 }
 
 const SIGNATURE_HEX = /^0x[0-9a-fA-F]{130}$/;
+const SIGNATURE_BYTES = 65;
 const PRIVATE_KEY_HEX = /^(?:0x)?[0-9a-fA-F]{64}$/;
 /** Half the group order: a signature with a larger s is a second form of the same one, which tokens refuse. */
 const HALF_ORDER = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex');
@@ -83,14 +81,11 @@ function answersKnownVector(candidate: Binding): boolean {
 const publicKey = new Uint8Array(65);
 const publicKeyBody = publicKey.subarray(1);
 const compact = new Uint8Array(64);
-const encoded = Buffer.alloc(65);
 
-/** Deterministic (RFC 6979), low-s signature of a 32-byte digest. @throws NativeSigningUnavailableError */
-export function signDigest(digest: Uint8Array, privateKey: Uint8Array): SignatureHex {
+/** Deterministic (RFC 6979), low-s signature of a 32-byte digest: 65 bytes r, s, v. @throws NativeSigningUnavailableError */
+export function signDigest(digest: Uint8Array, privateKey: Uint8Array): Uint8Array {
   const { recid } = binding().ecdsaSign(digest, privateKey, undefined, compact);
-  encoded.set(compact);
-  encoded[64] = 27 + recid;
-  return `0x${encoded.toString('hex')}`;
+  return encodeSignature(recid);
 }
 
 /**
@@ -101,29 +96,39 @@ export function signDigestChecked(
   digest: Uint8Array,
   privateKey: Uint8Array,
   addressBytes: Uint8Array,
-): SignatureHex | undefined {
+): Uint8Array | undefined {
   const native = binding();
   const { recid } = native.ecdsaSign(digest, privateKey, undefined, compact);
-  native.ecdsaRecover(compact, recid, digest, false, publicKey);
+  const signature = encodeSignature(recid);
+  native.ecdsaRecover(signature.subarray(0, 64), recid, digest, false, publicKey);
   const hash = keccak256(publicKeyBody);
   for (let i = 0; i < 20; i += 1) if (hash[12 + i] !== addressBytes[i]) return undefined;
-  encoded.set(compact);
-  encoded[64] = 27 + recid;
-  return `0x${encoded.toString('hex')}`;
+  return signature;
+}
+
+function encodeSignature(recid: number): Uint8Array {
+  const signature = new Uint8Array(SIGNATURE_BYTES);
+  signature.set(compact);
+  signature[64] = 27 + recid;
+  return signature;
+}
+
+/** The 65 bytes of a signature given as `0x` hex, or undefined: contract wallets send other lengths. */
+export function parseSignature(hex: string): Uint8Array | undefined {
+  return SIGNATURE_HEX.test(hex) ? Uint8Array.from(Buffer.from(hex.slice(2), 'hex')) : undefined;
 }
 
 /**
  * Address whose key made the signature over the digest, or undefined when the signature is not canonical: not 65
  * bytes, v other than 27 or 28, s in the upper half, or no point on the curve. Tokens refuse all of these too.
  */
-export function recoverAddress(digest: Uint8Array, signature: string): EvmAddress | undefined {
-  if (!SIGNATURE_HEX.test(signature)) return undefined;
-  const bytes = Buffer.from(signature.slice(2), 'hex');
-  const v = bytes[64];
-  if ((v !== 27 && v !== 28) || bytes.compare(HALF_ORDER, 0, 32, 32, 64) > 0) return undefined;
+export function recoverAddress(digest: Uint8Array, signature: Uint8Array): EvmAddress | undefined {
+  const v = signature[64];
+  if (signature.length !== SIGNATURE_BYTES || (v !== 27 && v !== 28)) return undefined;
+  if (HALF_ORDER.compare(signature, 32, 64) < 0) return undefined;
   const native = binding();
   try {
-    native.ecdsaRecover(bytes.subarray(0, 64), v - 27, digest, false, publicKey);
+    native.ecdsaRecover(signature.subarray(0, 64), v - 27, digest, false, publicKey);
   } catch {
     return undefined;
   }

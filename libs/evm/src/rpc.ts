@@ -1,0 +1,282 @@
+// Typed reads of one chain through one RPC endpoint. Everything that comes back is parsed strictly: a malformed answer
+// is `bad_response`, never a value. Many small reads at one block become one Multicall3 call.
+import { parseEvmAddress, parseHex32, type EvmAddress, type Hex32 } from '#domain';
+import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
+import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
+
+/** A block as the money rules need it. */
+export interface BlockHeader {
+  readonly number: number;
+  readonly hash: Hex32;
+  readonly parentHash: Hex32;
+  readonly timestampSec: number;
+}
+
+export type BlockTag = 'latest' | 'safe' | 'finalized';
+/** Reading by hash ties the answer to one block: after a reorg the node refuses instead of answering for another. */
+export type BlockRef = BlockTag | number | { readonly blockHash: Hex32 };
+
+export interface RawLog {
+  readonly address: EvmAddress;
+  readonly topics: readonly Hex32[];
+  /** `0x` and lower-case hex. */
+  readonly data: Hex;
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly logIndex: number;
+}
+
+export interface Receipt {
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly succeeded: boolean;
+  readonly logs: readonly RawLog[];
+}
+
+export interface LogFilter {
+  readonly fromBlock: number;
+  readonly toBlock: number;
+  readonly addresses: readonly EvmAddress[];
+  /** One entry per topic position: null is anything, a list is any of. */
+  readonly topics: readonly (readonly Hex32[] | null)[];
+}
+
+/** Every method throws {@link RpcError} when there is no trustworthy answer. */
+export interface EvmRpc {
+  chainId(): Promise<number>;
+  /** Undefined when the node has no such block (yet). */
+  block(at: BlockTag | number): Promise<BlockHeader | undefined>;
+  /** In chain order. `range_too_large` and `too_large` ask for a smaller range. */
+  logs(filter: LogFilter): Promise<readonly RawLog[]>;
+  /** Undefined when the transaction is unknown or not in a block. */
+  receipt(txHash: Hex32): Promise<Receipt | undefined>;
+  /** True: used or cancelled. False: unused. Undefined: the token gave no answer. In the order asked. */
+  authorizationStates(
+    queries: readonly { readonly token: EvmAddress; readonly from: EvmAddress; readonly nonce: Hex32 }[],
+    at: BlockRef,
+  ): Promise<readonly (boolean | undefined)[]>;
+  /** Base units; undefined: the token gave no answer. In the order asked. */
+  balances(
+    queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
+    at: BlockRef,
+  ): Promise<readonly (bigint | undefined)[]>;
+  /** Runtime bytecode as `0x` hex, `0x` where there is none. */
+  code(address: EvmAddress, at?: BlockRef): Promise<Hex>;
+  stats(): { readonly httpRequests: number; readonly calls: number };
+}
+
+const MULTICALL3: EvmAddress = parseEvmAddress('0xcA11bde05977b3631167028862bE2a173976CA11');
+const CALLS_PER_MULTICALL = 250;
+/** Function selectors: authorizationState(address,bytes32) and balanceOf(address). */
+const AUTHORIZATION_STATE = 'e94a0102';
+const BALANCE_OF = '70a08231';
+
+interface ContractCall {
+  readonly to: EvmAddress;
+  readonly data: Hex;
+}
+
+/** @throws RpcError when the URL is malformed; nothing is sent yet. */
+export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
+  const rpc = createJsonRpc(options);
+
+  const ethCall = async ({ to, data }: ContractCall, at: BlockRef): Promise<Hex> =>
+    bytesOf('eth_call', await rpc.call('eth_call', [{ to, data }, blockParam(at)]));
+
+  const callAlone = async (call: ContractCall, at: BlockRef): Promise<Hex | undefined> => {
+    try {
+      return await ethCall(call, at);
+    } catch (error) {
+      if (error instanceof RpcError && error.fault === 'reverted') return undefined;
+      throw error;
+    }
+  };
+
+  const callMany = async (
+    calls: readonly ContractCall[],
+    at: BlockRef,
+  ): Promise<readonly (Hex | undefined)[]> => {
+    if (calls.length > 1) {
+      const answer = await ethCall({ to: MULTICALL3, data: aggregateData(calls) }, at);
+      // No bytes: no contract lives there at that block. Then the calls travel one by one, in one HTTP batch.
+      if (answer !== '0x') return aggregateResults(answer, calls.length);
+    }
+    return Promise.all(calls.map((call) => callAlone(call, at)));
+  };
+
+  const readAll = async (
+    calls: readonly ContractCall[],
+    at: BlockRef,
+  ): Promise<readonly (Hex | undefined)[]> => {
+    const chunks: Promise<readonly (Hex | undefined)[]>[] = [];
+    for (let start = 0; start < calls.length; start += CALLS_PER_MULTICALL) {
+      chunks.push(callMany(calls.slice(start, start + CALLS_PER_MULTICALL), at));
+    }
+    return (await Promise.all(chunks)).flat();
+  };
+
+  return {
+    async chainId() {
+      return quantity('eth_chainId', await rpc.call('eth_chainId', []));
+    },
+    async block(at) {
+      const method = 'eth_getBlockByNumber';
+      const block = orAbsent(await rpc.call(method, [blockParam(at), false]), (raw) => blockOf(method, raw));
+      if (typeof at === 'number' && block !== undefined && block.number !== at) {
+        throw new RpcError('bad_response', method);
+      }
+      return block;
+    },
+    async logs(filter) {
+      const method = 'eth_getLogs';
+      const range = { fromBlock: hexOf(filter.fromBlock), toBlock: hexOf(filter.toBlock) };
+      const raw = await rpc.call(method, [{ ...range, address: filter.addresses, topics: filter.topics }]);
+      return logsOf(method, raw).toSorted(inChainOrder);
+    },
+    async receipt(txHash) {
+      const raw = await rpc.call('eth_getTransactionReceipt', [txHash]);
+      return orAbsent(raw, (found) => receiptOf(txHash, found));
+    },
+    async authorizationStates(queries, at) {
+      const calls = queries.map(({ token, from, nonce }) => ({
+        to: token,
+        data: `0x${AUTHORIZATION_STATE}${padded(from)}${nonce.slice(2)}` as const,
+      }));
+      return (await readAll(calls, at)).map(boolOf);
+    },
+    async balances(queries, at) {
+      const calls = queries.map(({ token, owner }) => ({
+        to: token,
+        data: `0x${BALANCE_OF}${padded(owner)}` as const,
+      }));
+      return (await readAll(calls, at)).map(uintOf);
+    },
+    async code(address, at = 'latest') {
+      return bytesOf('eth_getCode', await rpc.call('eth_getCode', [address, blockParam(at)]));
+    },
+    stats: () => rpc.stats(),
+  };
+}
+
+/** Chain order: by block, then by position in it. */
+export function inChainOrder(
+  a: { readonly blockNumber: number; readonly logIndex: number },
+  b: { readonly blockNumber: number; readonly logIndex: number },
+): number {
+  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
+}
+
+/** An address as the 32-byte word that calls and topics use, without `0x`. */
+export function padded(address: EvmAddress): string {
+  return address.slice(2).padStart(64, '0');
+}
+
+function hexOf(block: number): Hex {
+  return `0x${block.toString(16)}`;
+}
+
+function blockParam(at: BlockRef): unknown {
+  if (typeof at === 'object') return { blockHash: at.blockHash, requireCanonical: true };
+  return typeof at === 'number' ? hexOf(at) : at;
+}
+
+function aggregateData(calls: readonly ContractCall[]): Hex {
+  const args = calls.map(({ to, data }) => ({ target: to, allowFailure: true, callData: data }));
+  return encodeFunctionData({ abi: multicall3Abi, functionName: 'aggregate3', args: [args] });
+}
+
+/** viem's decoding errors quote the data: they end here. */
+function aggregateResults(answer: Hex, count: number): readonly (Hex | undefined)[] {
+  let results: readonly { readonly success: boolean; readonly returnData: Hex }[];
+  try {
+    results = decodeFunctionResult({ abi: multicall3Abi, functionName: 'aggregate3', data: answer });
+  } catch {
+    throw new RpcError('bad_response', 'eth_call');
+  }
+  if (results.length !== count) throw new RpcError('bad_response', 'eth_call');
+  return results.map((result) => (result.success ? result.returnData : undefined));
+}
+
+function uintOf(word: Hex | undefined): bigint | undefined {
+  return word !== undefined && word.length === 66 ? BigInt(word) : undefined;
+}
+
+function boolOf(word: Hex | undefined): boolean | undefined {
+  const value = uintOf(word);
+  return value === 0n ? false : value === 1n ? true : undefined;
+}
+
+function orAbsent<T>(raw: unknown, parse: (found: Record<string, unknown>) => T): T | undefined {
+  if (raw === null) return undefined;
+  return parse(typeof raw === 'object' ? (raw as Record<string, unknown>) : {});
+}
+
+function bytesOf(method: string, raw: unknown): Hex {
+  if (typeof raw === 'string' && /^0x(?:[0-9a-fA-F]{2})*$/.test(raw)) return raw.toLowerCase() as Hex;
+  throw new RpcError('bad_response', method);
+}
+
+function quantity(method: string, raw: unknown): number {
+  if (typeof raw === 'string' && /^0x[0-9a-fA-F]{1,13}$/.test(raw)) return Number(raw);
+  throw new RpcError('bad_response', method);
+}
+
+/** The domain's parsers refuse in the caller's language; here a refusal means that the node talks nonsense. */
+function parsed<T>(method: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw new RpcError('bad_response', method);
+  }
+}
+
+function hash32(method: string, raw: unknown): Hex32 {
+  return parsed(method, () => parseHex32(raw));
+}
+
+function blockOf(method: string, raw: Record<string, unknown>): BlockHeader {
+  return {
+    number: quantity(method, raw['number']),
+    hash: hash32(method, raw['hash']),
+    parentHash: hash32(method, raw['parentHash']),
+    timestampSec: quantity(method, raw['timestamp']),
+  };
+}
+
+function logsOf(method: string, raw: unknown): readonly RawLog[] {
+  if (!Array.isArray(raw)) throw new RpcError('bad_response', method);
+  const logs = (raw as readonly unknown[]).map((log) => orAbsent(log, (found) => found));
+  return logs.filter((log) => log?.['removed'] !== true).map((log) => logOf(method, log ?? {}));
+}
+
+function logOf(method: string, raw: Record<string, unknown>): RawLog {
+  const topics = raw['topics'];
+  if (!Array.isArray(topics)) throw new RpcError('bad_response', method);
+  return {
+    address: parsed(method, () => parseEvmAddress(raw['address'])),
+    topics: topics.map((topic: unknown) => hash32(method, topic)),
+    data: bytesOf(method, raw['data']),
+    txHash: hash32(method, raw['transactionHash']),
+    blockNumber: quantity(method, raw['blockNumber']),
+    blockHash: hash32(method, raw['blockHash']),
+    logIndex: quantity(method, raw['logIndex']),
+  };
+}
+
+function receiptOf(txHash: Hex32, raw: Record<string, unknown>): Receipt | undefined {
+  const method = 'eth_getTransactionReceipt';
+  // Some nodes show a pending transaction as a receipt without a block.
+  if (raw['blockHash'] === null) return undefined;
+  const receipt: Receipt = {
+    txHash: hash32(method, raw['transactionHash']),
+    blockNumber: quantity(method, raw['blockNumber']),
+    blockHash: hash32(method, raw['blockHash']),
+    succeeded: quantity(method, raw['status']) === 1,
+    logs: logsOf(method, raw['logs']).toSorted(inChainOrder),
+  };
+  const foreign = receipt.logs.some((log) => log.txHash !== txHash || log.blockHash !== receipt.blockHash);
+  if (receipt.txHash !== txHash || foreign) throw new RpcError('bad_response', method);
+  return receipt;
+}
