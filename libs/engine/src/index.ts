@@ -14,3 +14,5 @@ export {
   type Submitted,
 } from './use-cases/submit.js';
 export { viewOf, type OperationView } from './view.js';
+export type * from './watch/ports.js';
+export { ChainWatcher, REMEMBERED_BLOCKS, type WatcherDeps } from './watch/watcher.js';

@@ -11,6 +11,7 @@ import {
 import type { Actor, Loaded, OperationRef, Ports } from '../ports.js';
 import { viewOperation, type AgentPrincipal } from './submit.js';
 import type { OperationView } from '../view.js';
+import { dueAt } from '../watch/apply.js';
 
 export interface ApproverPrincipal {
   readonly workspaceId: WorkspaceId;
@@ -106,6 +107,7 @@ export function append(
 ) {
   const { workspaceId, operationId, agentId, openedAtMs, version, lastHash, state } = loaded;
   const nowMs = ports.clock.nowMs();
+  const next = events.reduce(evolve, state);
   return ports.operations.append({
     workspaceId,
     operationId,
@@ -117,8 +119,8 @@ export function append(
     events,
     actor,
     nowMs,
-    state: events.reduce(evolve, state),
-    nextAttemptAtMs: nowMs,
+    state: next,
+    nextAttemptAtMs: dueAt(next, nowMs),
     releaseLease: false,
   });
 }

@@ -1,0 +1,150 @@
+// What the chain watcher needs. One watcher per network, elected by a lease row; its cost grows with blocks, not with operations.
+import type { Authorization, Caip2, EvmAddress, Hex32, Settlement, WalletId, WorkspaceId } from '#domain';
+import type { AuthorizationFate, OperationRef } from '../ports.js';
+
+export interface WatchedBlock {
+  readonly number: number;
+  readonly hash: Hex32;
+  readonly parentHash: Hex32;
+  readonly timestampSec: number;
+}
+
+export interface TransferSeen {
+  readonly token: EvmAddress;
+  readonly from: EvmAddress;
+  readonly to: EvmAddress;
+  readonly value: bigint;
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly logIndex: number;
+}
+
+export interface NonceSeen {
+  readonly token: EvmAddress;
+  readonly from: EvmAddress;
+  readonly nonce: Hex32;
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  /** The transfer that belongs to this use; null for a cancellation, or when the token did not do what it should. */
+  readonly transfer: TransferSeen | null;
+}
+
+export interface Scan {
+  /** Every nonce of a managed wallet that was used or cancelled in the range, in chain order. */
+  readonly uses: readonly NonceSeen[];
+  /** Outgoing transfers of managed wallets that belong to no authorization. */
+  readonly otherTransfers: readonly TransferSeen[];
+  /** Incoming transfers to managed wallets: deposits, refunds. */
+  readonly incoming: readonly TransferSeen[];
+  /** What the range says about one authorization; `unused` means it is not mentioned. */
+  fateOf(authorization: Pick<Authorization, 'token' | 'from' | 'to' | 'value' | 'nonce'>): AuthorizationFate;
+}
+
+/** One chain through all its RPCs. Every method throws when there is no trustworthy answer. */
+export interface ChainSource {
+  readonly network: Caip2;
+  /** How many RPCs must agree before money is released (ruling 23). */
+  readonly witnessesNeeded: number;
+  genesisHash(): Promise<Hex32>;
+  latest(): Promise<WatchedBlock>;
+  finalized(): Promise<WatchedBlock | undefined>;
+  header(number: number): Promise<WatchedBlock | undefined>;
+  scan(
+    wallets: readonly EvmAddress[],
+    range: { readonly fromBlock: number; readonly toBlock: number },
+  ): Promise<Scan>;
+  /** The newest of these blocks that is still canonical. */
+  forkPoint(
+    stored: readonly { readonly number: number; readonly hash: Hex32 }[],
+  ): Promise<{ readonly number: number; readonly hash: Hex32 } | undefined>;
+  /** How many RPCs hold exactly this block and call it final. */
+  witnesses(block: { readonly number: number; readonly hash: Hex32 }): Promise<number>;
+  /** Per authorization, how many RPCs say "unused" at exactly this block; any "used" answers -1. */
+  unusedAt(
+    queries: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
+    block: { readonly hash: Hex32 },
+  ): Promise<readonly number[]>;
+  /** What became of a nonce that is used at a final block: looks back over the longest life an authorization can have. */
+  findUse(
+    authorization: TrackedAuthorization['authorization'],
+    upTo: { readonly number: number },
+  ): Promise<AuthorizationFate>;
+  balances(
+    queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
+    block: { readonly hash: Hex32 },
+  ): Promise<readonly (bigint | undefined)[]>;
+}
+
+/** A row of the authorization ledger as the watcher needs it. */
+export interface TrackedAuthorization extends OperationRef {
+  readonly authorization: Pick<
+    Authorization,
+    'network' | 'token' | 'from' | 'to' | 'value' | 'nonce' | 'validBeforeSec'
+  >;
+  readonly status: 'live' | 'provisional' | 'settled' | 'dead' | 'burned';
+  /** Where it was seen, when provisional or settled. */
+  readonly settlement: Settlement | null;
+}
+
+export interface ManagedWallet {
+  readonly workspaceId: WorkspaceId;
+  readonly walletId: WalletId;
+  readonly address: EvmAddress;
+}
+
+export interface WalletBalance {
+  readonly workspaceId: WorkspaceId;
+  readonly walletId: WalletId;
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly balance: bigint;
+  readonly block: number;
+}
+
+/** Money that moved without an operation, or a chain that did what it must not: an operator has to look (S6). */
+export interface ChainException {
+  readonly network: Caip2;
+  readonly kind:
+    'unexplained_transfer' | 'unknown_nonce' | 'foreign_use' | 'reorg_past_finality' | 'used_but_unseen';
+  readonly address: EvmAddress | null;
+  readonly nonce: Hex32 | null;
+  readonly transfer: TransferSeen | null;
+  readonly txHash: Hex32 | null;
+  readonly blockNumber: number;
+}
+
+export interface WatchStore {
+  /** Takes or renews the singleton lease in database time; false when another process holds it (ruling 20). */
+  holdLease(name: string, owner: string, seconds: number): Promise<boolean>;
+  cursor(
+    network: Caip2,
+  ): Promise<
+    { readonly genesisHash: Hex32; readonly scannedTo: number; readonly finalizedTo: number } | undefined
+  >;
+  /** The newest stored blocks, newest first. */
+  recentBlocks(network: Caip2, limit: number): Promise<readonly WatchedBlock[]>;
+  /** Stores the blocks and moves the cursor in one transaction; drops blocks above the last one and all but the newest `keep`. */
+  advance(
+    network: Caip2,
+    genesisHash: Hex32,
+    blocks: readonly WatchedBlock[],
+    cursor: { readonly scannedTo: number; readonly finalizedTo: number },
+  ): Promise<void>;
+  managedWallets(): Promise<readonly ManagedWallet[]>;
+  /** Ledger rows for these nonces, whatever their status. */
+  match(
+    network: Caip2,
+    nonces: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
+  ): Promise<readonly TrackedAuthorization[]>;
+  /** Live ones whose validBefore is below the given block time, oldest first. */
+  expiredLive(network: Caip2, beforeSec: number, limit: number): Promise<readonly TrackedAuthorization[]>;
+  provisionalUpTo(network: Caip2, block: number, limit: number): Promise<readonly TrackedAuthorization[]>;
+  /** Provisional and settled ones seen above the block; a reorganization took those blocks away. */
+  seenAbove(network: Caip2, block: number): Promise<readonly TrackedAuthorization[]>;
+  /** Monotonic in block: an older reading never overwrites a newer one. */
+  updateBalances(balances: readonly WalletBalance[]): Promise<void>;
+  /** Idempotent by (network, kind, tx, log index or nonce). */
+  recordExceptions(exceptions: readonly ChainException[]): Promise<void>;
+}

@@ -1,0 +1,251 @@
+// The only judge of payments (safety.md d.6), for all operations at once: one scan per range of blocks, one batch of state reads per
+// finalized block that lets something expire. Facts are appended before the cursor moves, so a crash repeats work, and repeating is harmless.
+import type { Caip2, OperationCommand } from '#domain';
+import type { Ports } from '../ports.js';
+import { applyFact, applyFacts } from './apply.js';
+import { releaseAndFinalize } from './finality.js';
+import type {
+  ChainException,
+  ChainSource,
+  NonceSeen,
+  Scan,
+  TrackedAuthorization,
+  WatchedBlock,
+  WatchStore,
+} from './ports.js';
+
+export interface WatcherDeps {
+  readonly ports: Ports;
+  readonly source: ChainSource;
+  readonly store: WatchStore;
+  readonly owner: string;
+  /** Tokens whose balances are followed on this network. */
+  readonly tokens: readonly import('#domain').EvmAddress[];
+}
+
+/** Blocks asked for in one scan while catching up. */
+const RANGE = 1_000;
+/** Headers remembered to find the fork point of a reorganization. */
+export const REMEMBERED_BLOCKS = 256;
+const LEASE_SEC = 15;
+
+export class ChainWatcher {
+  private lastHead: string | null = null;
+  private balancesKnownFor = 0;
+
+  constructor(private readonly deps: WatcherDeps) {}
+
+  get network(): Caip2 {
+    return this.deps.source.network;
+  }
+
+  /** One look at the chain. Returns true when there was something new; call it for every new block, or every block time. */
+  async tick(): Promise<boolean> {
+    const { source, store, owner } = this.deps;
+    if (!(await store.holdLease(`watch:${source.network}`, owner, LEASE_SEC))) return false;
+    const head = await source.latest();
+    if (head.hash === this.lastHead) return false;
+    const genesisHash = await this.checkedGenesis();
+    await this.stepBackIfReorganized(head);
+    await this.scanUpTo(head, genesisHash);
+    await releaseAndFinalize(this.deps, genesisHash);
+    this.lastHead = head.hash;
+    return true;
+  }
+
+  /** A chain that is not the one the database knows (reset node, wrong RPC) is refused, not followed (ruling 24). */
+  private async checkedGenesis() {
+    const { source, store } = this.deps;
+    const [genesisHash, cursor] = await Promise.all([source.genesisHash(), store.cursor(source.network)]);
+    if (cursor && cursor.genesisHash !== genesisHash)
+      throw new Error(`chain ${source.network} has another genesis than the database`);
+    return genesisHash;
+  }
+
+  private async stepBackIfReorganized(head: WatchedBlock): Promise<void> {
+    const { ports, source, store } = this.deps;
+    const cursor = await store.cursor(source.network);
+    const stored = await store.recentBlocks(source.network, REMEMBERED_BLOCKS);
+    const newest = stored[0];
+    if (!cursor || !newest) return;
+    if (head.number < cursor.finalizedTo)
+      throw new Error(`chain ${source.network} is behind the database: refusing to go back past finality`);
+    const canonical = head.number >= newest.number ? await source.header(newest.number) : undefined;
+    if (canonical?.hash === newest.hash) return;
+    const fork = await source.forkPoint(stored);
+    const forkNumber = fork?.number ?? (stored.at(-1) as WatchedBlock).number - 1;
+    ports.logger.warn({ network: source.network, from: newest.number, to: forkNumber }, 'chain reorganized');
+    const gone = await store.seenAbove(source.network, forkNumber);
+    await applyFacts(
+      ports,
+      gone.filter((it) => it.status === 'provisional'),
+      () => ({ type: 'ReorgSettlement' }),
+    );
+    await this.alarmPastFinality(gone.filter((it) => it.status === 'settled'));
+    const kept = stored.filter((block) => block.number <= forkNumber);
+    const finalizedTo = Math.min(cursor.finalizedTo, forkNumber);
+    await store.advance(source.network, cursor.genesisHash, kept.slice(0, 1), {
+      scannedTo: forkNumber,
+      finalizedTo,
+    });
+  }
+
+  /** Final was final: nothing is taken back or paid again; a person must look. */
+  private async alarmPastFinality(settled: readonly TrackedAuthorization[]): Promise<void> {
+    if (settled.length === 0) return;
+    const { ports, source, store } = this.deps;
+    ports.logger.error(
+      { network: source.network, operations: settled.length },
+      'reorganization past finality',
+    );
+    await store.recordExceptions(
+      settled.map(({ authorization, settlement }) => ({
+        network: source.network,
+        kind: 'reorg_past_finality' as const,
+        address: authorization.from,
+        nonce: authorization.nonce,
+        transfer: null,
+        txHash: settlement?.txHash ?? null,
+        blockNumber: settlement?.blockNumber ?? 0,
+      })),
+    );
+  }
+
+  private async scanUpTo(head: WatchedBlock, genesisHash: import('#domain').Hex32): Promise<void> {
+    const { source, store } = this.deps;
+    const cursor = await store.cursor(source.network);
+    let next = cursor ? cursor.scannedTo + 1 : head.number;
+    const finalizedTo = cursor?.finalizedTo ?? -1;
+    while (next <= head.number) {
+      const toBlock = Math.min(head.number, next + RANGE - 1);
+      const wallets = await store.managedWallets();
+      const scan = await source.scan(
+        wallets.map((wallet) => wallet.address),
+        { fromBlock: next, toBlock },
+      );
+      await this.applyScan(scan);
+      await this.followBalances(scan, wallets, head);
+      const headers = await this.headersOf(Math.max(next, toBlock - REMEMBERED_BLOCKS + 1), toBlock, head);
+      await store.advance(source.network, genesisHash, headers, { scannedTo: toBlock, finalizedTo });
+      next = toBlock + 1;
+    }
+  }
+
+  private async headersOf(
+    fromBlock: number,
+    toBlock: number,
+    head: WatchedBlock,
+  ): Promise<readonly WatchedBlock[]> {
+    const numbers = Array.from({ length: toBlock - fromBlock + 1 }, (_, index) => fromBlock + index);
+    const headers = await Promise.all(
+      numbers.map(async (number) => (number === head.number ? head : await this.deps.source.header(number))),
+    );
+    const known = headers.filter((header) => header !== undefined);
+    const broken = known.some(
+      (header, index) => index > 0 && header.parentHash !== (known[index - 1] as WatchedBlock).hash,
+    );
+    if (known.length !== headers.length || broken)
+      throw new Error('the chain moved while it was read; the next look starts over');
+    return known;
+  }
+
+  private async applyScan(scan: Scan): Promise<void> {
+    const { ports, source, store } = this.deps;
+    const tracked = await store.match(source.network, scan.uses);
+    const byNonce = new Map(tracked.map((it) => [keyOf(it.authorization), it]));
+    const exceptions: ChainException[] = scan.otherTransfers.map((transfer) => ({
+      network: source.network,
+      kind: 'unexplained_transfer',
+      address: transfer.from,
+      nonce: null,
+      transfer,
+      txHash: transfer.txHash,
+      blockNumber: transfer.blockNumber,
+    }));
+    const facts: { readonly it: TrackedAuthorization; readonly command: OperationCommand }[] = [];
+    for (const use of scan.uses) {
+      const it = byNonce.get(keyOf(use));
+      const command = it && this.factFor(it, use, scan);
+      if (it && command) facts.push({ it, command });
+      if (!it) exceptions.push(exceptionFor(source.network, use, 'unknown_nonce'));
+      else if (command?.type === 'RequireAttention')
+        exceptions.push(exceptionFor(source.network, use, 'foreign_use'));
+    }
+    await Promise.all(facts.map(({ it, command }) => applyFact(ports, it, command)));
+    if (exceptions.length > 0) {
+      ports.logger.error(
+        { network: source.network, count: exceptions.length },
+        'unexplained use of a managed wallet',
+      );
+      await store.recordExceptions(exceptions);
+    }
+  }
+
+  private factFor(it: TrackedAuthorization, use: NonceSeen, scan: Scan): OperationCommand | null {
+    const fate = scan.fateOf(it.authorization);
+    switch (fate.kind) {
+      case 'unused':
+        return null;
+      case 'settled':
+        return { type: 'ObserveSettlement', settlement: fate.settlement };
+      case 'cancelled':
+        return null; // Dead once the block is final and validBefore is past; `releaseAndFinalize` proves it there.
+      case 'foreign':
+        return {
+          type: 'RequireAttention',
+          code: 'needs_attention',
+          details: { reason: 'foreign_use', tx: use.txHash },
+        };
+    }
+  }
+
+  /** Touched wallets at the head; all of them when a wallet is new to this process. Deposits touch too. */
+  private async followBalances(
+    scan: Scan,
+    wallets: readonly import('./ports.js').ManagedWallet[],
+    head: WatchedBlock,
+  ): Promise<void> {
+    const { source, store, tokens } = this.deps;
+    const touched = new Set<string>([
+      ...scan.uses.map((use) => use.from),
+      ...scan.otherTransfers.map((transfer) => transfer.from),
+      ...scan.incoming.map((transfer) => transfer.to),
+    ]);
+    const due =
+      wallets.length === this.balancesKnownFor
+        ? wallets.filter((wallet) => touched.has(wallet.address))
+        : wallets;
+    const queries = due.flatMap((wallet) => tokens.map((token) => ({ wallet, token })));
+    if (queries.length > 0) {
+      const answers = await source.balances(
+        queries.map(({ wallet, token }) => ({ token, owner: wallet.address })),
+        head,
+      );
+      const balances = queries.flatMap(({ wallet, token }, index) => {
+        const balance = answers[index];
+        const { workspaceId, walletId } = wallet;
+        return balance === undefined
+          ? []
+          : [{ workspaceId, walletId, network: source.network, token, balance, block: head.number }];
+      });
+      await store.updateBalances(balances);
+    }
+    this.balancesKnownFor = wallets.length;
+  }
+}
+
+function keyOf(at: { readonly token: string; readonly from: string; readonly nonce: string }): string {
+  return `${at.token}/${at.from}/${at.nonce}`;
+}
+
+function exceptionFor(network: Caip2, use: NonceSeen, kind: 'unknown_nonce' | 'foreign_use'): ChainException {
+  return {
+    network,
+    kind,
+    address: use.from,
+    nonce: use.nonce,
+    transfer: use.transfer,
+    txHash: use.txHash,
+    blockNumber: use.blockNumber,
+  };
+}
