@@ -34,6 +34,7 @@ export {
   type TokenDomain,
   type TransferTuple,
 } from './eip3009.js';
+export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
 export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
 export { keccak256, keccak256OfText, toHex } from './keccak.js';
