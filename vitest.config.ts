@@ -9,10 +9,22 @@ const shared = {
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts'], setupFiles: ['reflect-metadata'] } },
       {
         ...shared,
-        test: { name: 'conformance', include: ['test/conformance/**/*.spec.ts'], setupFiles: ['reflect-metadata'], testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/check/**/*.spec.ts'],
+          setupFiles: ['reflect-metadata'],
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.spec.ts'],
+          setupFiles: ['reflect-metadata'],
+          testTimeout: 60_000,
+        },
       },
       {
         ...shared,

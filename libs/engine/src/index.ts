@@ -15,4 +15,5 @@ export {
 } from './use-cases/submit.js';
 export { viewOf, type OperationView } from './view.js';
 export type * from './watch/ports.js';
-export { ChainWatcher, REMEMBERED_BLOCKS, type WatcherDeps } from './watch/watcher.js';
+export type { WatcherDeps } from './watch/deps.js';
+export { ChainWatcher, REMEMBERED_BLOCKS } from './watch/watcher.js';

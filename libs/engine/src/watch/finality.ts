@@ -1,8 +1,8 @@
 // What only a final block may decide: payments become final, unused authorizations become dead. Both need every RPC to agree (S8, ruling 23).
 import type { DeathProof, Hex32, OperationCommand } from '#domain';
 import { applyFact, applyFacts } from './apply.js';
+import type { WatcherDeps } from './deps.js';
 import type { TrackedAuthorization, WatchedBlock } from './ports.js';
-import type { WatcherDeps } from './watcher.js';
 
 const BATCH = 500;
 

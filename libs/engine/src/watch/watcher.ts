@@ -1,27 +1,10 @@
 // The only judge of payments (safety.md d.6), for all operations at once: one scan per range of blocks, one batch of state reads per
 // finalized block that lets something expire. Facts are appended before the cursor moves, so a crash repeats work, and repeating is harmless.
-import type { Caip2, OperationCommand } from '#domain';
-import type { Ports } from '../ports.js';
+import type { Caip2, Hex32, OperationCommand } from '#domain';
 import { applyFact, applyFacts } from './apply.js';
+import type { WatcherDeps } from './deps.js';
 import { releaseAndFinalize } from './finality.js';
-import type {
-  ChainException,
-  ChainSource,
-  NonceSeen,
-  Scan,
-  TrackedAuthorization,
-  WatchedBlock,
-  WatchStore,
-} from './ports.js';
-
-export interface WatcherDeps {
-  readonly ports: Ports;
-  readonly source: ChainSource;
-  readonly store: WatchStore;
-  readonly owner: string;
-  /** Tokens whose balances are followed on this network. */
-  readonly tokens: readonly import('#domain').EvmAddress[];
-}
+import type { ChainException, NonceSeen, Scan, TrackedAuthorization, WatchedBlock } from './ports.js';
 
 /** Blocks asked for in one scan while catching up. */
 const RANGE = 1_000;
@@ -111,7 +94,7 @@ export class ChainWatcher {
     );
   }
 
-  private async scanUpTo(head: WatchedBlock, genesisHash: import('#domain').Hex32): Promise<void> {
+  private async scanUpTo(head: WatchedBlock, genesisHash: Hex32): Promise<void> {
     const { source, store } = this.deps;
     const cursor = await store.cursor(source.network);
     let next = cursor ? cursor.scannedTo + 1 : head.number;

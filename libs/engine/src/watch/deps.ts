@@ -1,0 +1,12 @@
+import type { EvmAddress } from '#domain';
+import type { Ports } from '../ports.js';
+import type { ChainSource, WatchStore } from './ports.js';
+
+export interface WatcherDeps {
+  readonly ports: Ports;
+  readonly source: ChainSource;
+  readonly store: WatchStore;
+  readonly owner: string;
+  /** Tokens whose balances are followed on this network. */
+  readonly tokens: readonly EvmAddress[];
+}
