@@ -60,7 +60,7 @@ export const localChain = (rpcUrl: string) =>
     contracts: { multicall3: { address: MULTICALL3 } },
   });
 
-const POLLING_INTERVAL_MS = 20;
+export const POLLING_INTERVAL_MS = 20;
 
 /** viem clients on the local chain: reading, the node's test methods, and sending in any account's name. */
 export function chainClients(rpcUrl: string) {
