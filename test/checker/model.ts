@@ -1,0 +1,94 @@
+// The checker's own view of the rows and logs it reads. Nothing here is shared with the code under test.
+export interface Violation {
+  readonly rule: string;
+  readonly where: string;
+  readonly what: string;
+}
+
+export type Plain = { readonly [key: string]: unknown };
+
+export interface EventRow {
+  readonly workspaceId: string;
+  readonly operationId: string;
+  readonly version: number;
+  readonly type: string;
+  readonly schema: number;
+  readonly data: Plain;
+  readonly actor: Plain;
+  readonly occurredAtMs: number;
+  readonly prevHash: string;
+  readonly hash: string;
+  /** Place in the log: (cluster epoch, transaction id, position). */
+  readonly order: readonly [number, bigint, bigint];
+}
+
+export interface ReservationRow {
+  readonly operationId: string;
+  readonly agentId: string;
+  readonly unit: string;
+  readonly amount: bigint;
+  readonly captured: bigint;
+  readonly state: 'held' | 'captured' | 'released';
+  readonly chargedAtMs: number;
+}
+
+export interface BudgetRow {
+  readonly workspaceId: string;
+  readonly nodeId: string;
+  readonly unit: string;
+  readonly limits: { readonly [window: string]: bigint | null };
+  readonly held: bigint;
+  readonly lifetimeSpent: bigint;
+}
+
+export interface NonceUse {
+  readonly kind: 'used' | 'cancelled';
+  readonly token: string;
+  readonly from: string;
+  readonly nonce: string;
+  readonly txHash: string;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly logIndex: number;
+}
+
+export interface TransferLog {
+  readonly token: string;
+  readonly from: string;
+  readonly to: string;
+  readonly value: bigint;
+  readonly txHash: string;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly logIndex: number;
+}
+
+export interface Books {
+  readonly operations: ReadonlyMap<string, readonly EventRow[]>;
+  readonly eventCount: number;
+  readonly reservations: ReadonlyMap<string, ReservationRow>;
+  readonly budgets: readonly BudgetRow[];
+  readonly uses: readonly NonceUse[];
+  readonly transfers: readonly TransferLog[];
+  /** Canonical block hash and time by number, for every block that events name. */
+  readonly blocks: ReadonlyMap<number, { readonly hash: string; readonly timestampSec: number }>;
+  readonly wallets: ReadonlySet<string>;
+}
+
+export const nonceKey = (at: {
+  readonly token: string;
+  readonly from: string;
+  readonly nonce: string;
+}): string => `${at.token}/${at.from}/${at.nonce}`.toLowerCase();
+
+/** Map.groupBy, which Node 20 does not have. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}

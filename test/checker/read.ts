@@ -1,0 +1,210 @@
+import pg from 'pg';
+import {
+  groupBy,
+  nonceKey,
+  type Books,
+  type BudgetRow,
+  type EventRow,
+  type NonceUse,
+  type Plain,
+  type ReservationRow,
+  type TransferLog,
+} from './model.js';
+
+export interface StackFile {
+  readonly databaseUrl: string;
+  readonly rpcUrl: string;
+  readonly token: string;
+}
+
+const WINDOWS = ['per_payment', 'day', 'month', 'lifetime', 'rolling_24h'] as const;
+
+export async function readBooks(stack: StackFile): Promise<Books> {
+  const client = new pg.Client({ connectionString: stack.databaseUrl });
+  await client.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const events = await readEvents(client);
+    const reservations = await readReservations(client);
+    const budgets = await readBudgets(client);
+    const wallets = new Set(
+      (await client.query<{ address: string }>('SELECT address FROM wallet')).rows.map((row) =>
+        row.address.toLowerCase(),
+      ),
+    );
+    const operations = groupBy(events, (event) => event.operationId);
+    const chain = await readChain(stack, wallets, blocksNamedIn(events));
+    return { operations, eventCount: events.length, reservations, budgets, wallets, ...chain };
+  } finally {
+    await client.end();
+  }
+}
+
+async function readEvents(client: pg.Client): Promise<EventRow[]> {
+  const { rows } = await client.query<Record<string, string | number | Plain>>(
+    `SELECT workspace_id, operation_id, version, type, schema, data, actor, occurred_at_ms::text AS at,
+            encode(prev_hash, 'hex') AS prev, encode(hash, 'hex') AS hash, cluster_epoch, txid::text AS tx, position::text AS pos
+       FROM events ORDER BY operation_id, version`,
+  );
+  return rows.map((row) => ({
+    workspaceId: String(row['workspace_id']),
+    operationId: String(row['operation_id']),
+    version: Number(row['version']),
+    type: String(row['type']),
+    schema: Number(row['schema']),
+    data: row['data'] as Plain,
+    actor: row['actor'] as Plain,
+    occurredAtMs: Number(row['at']),
+    prevHash: String(row['prev']),
+    hash: String(row['hash']),
+    order: [Number(row['cluster_epoch']), BigInt(String(row['tx'])), BigInt(String(row['pos']))],
+  }));
+}
+
+async function readReservations(client: pg.Client): Promise<Map<string, ReservationRow>> {
+  const { rows } = await client.query<Record<string, string>>(
+    `SELECT operation_id, agent_id, unit, amount::text, captured::text, state, (extract(epoch FROM charged_at) * 1000)::bigint::text AS charged FROM reservation`,
+  );
+  return new Map(
+    rows.map((row) => [
+      String(row['operation_id']),
+      {
+        operationId: String(row['operation_id']),
+        agentId: String(row['agent_id']),
+        unit: String(row['unit']),
+        amount: BigInt(row['amount'] ?? ''),
+        captured: BigInt(row['captured'] ?? ''),
+        state: row['state'] as ReservationRow['state'],
+        chargedAtMs: Number(row['charged']),
+      },
+    ]),
+  );
+}
+
+async function readBudgets(client: pg.Client): Promise<BudgetRow[]> {
+  const columns = WINDOWS.map((window) => `limit_${window}::text`).join(', ');
+  const { rows } = await client.query<Record<string, string | null>>(
+    `SELECT workspace_id, node_id, unit, ${columns}, held::text, lifetime_spent::text FROM budget_node WHERE layer = 'payments'`,
+  );
+  return rows.map((row) => ({
+    workspaceId: String(row['workspace_id']),
+    nodeId: String(row['node_id']),
+    unit: String(row['unit']),
+    limits: Object.fromEntries(WINDOWS.map((window) => [window, limitOf(row[`limit_${window}`])])),
+    held: BigInt(row['held'] ?? '0'),
+    lifetimeSpent: BigInt(row['lifetime_spent'] ?? '0'),
+  }));
+}
+
+function limitOf(text: string | null | undefined): bigint | null {
+  return text === null || text === undefined ? null : BigInt(text);
+}
+
+function blocksNamedIn(events: readonly EventRow[]): Set<number> {
+  const numbers = new Set<number>();
+  for (const { data } of events) {
+    for (const part of [data['settlement'], data['proof']]) {
+      const number = (part as Plain | undefined)?.['blockNumber'];
+      if (typeof number === 'number') numbers.add(number);
+    }
+  }
+  return numbers;
+}
+
+// keccak-256 of the event signatures, written out: the checker shares no code with the adapter.
+const USED = '0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5';
+const CANCELED = '0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81';
+const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
+
+interface RpcLog {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly transactionHash: string;
+  readonly blockNumber: string;
+  readonly blockHash: string;
+  readonly logIndex: string;
+}
+
+async function readChain(
+  stack: StackFile,
+  wallets: ReadonlySet<string>,
+  named: ReadonlySet<number>,
+): Promise<Pick<Books, 'uses' | 'transfers' | 'blocks'>> {
+  const logs = wallets.size === 0 ? [] : await walletLogs(stack, [...wallets]);
+  const uses = logs.flatMap((log): NonceUse[] => {
+    if (log.topics[0] !== USED && log.topics[0] !== CANCELED) return [];
+    return [
+      {
+        kind: log.topics[0] === USED ? 'used' : 'cancelled',
+        from: addressOf(log.topics[1]),
+        nonce: String(log.topics[2]),
+        ...place(log),
+      },
+    ];
+  });
+  const transfers = logs.flatMap((log): TransferLog[] => {
+    if (log.topics[0] !== TRANSFER) return [];
+    return [
+      {
+        from: addressOf(log.topics[1]),
+        to: addressOf(log.topics[2]),
+        value: BigInt(log.data),
+        ...place(log),
+      },
+    ];
+  });
+  const blocks = new Map<number, { hash: string; timestampSec: number }>();
+  for (const number of named) {
+    const block = await rpc<{ hash: string; timestamp: string } | null>(
+      stack.rpcUrl,
+      'eth_getBlockByNumber',
+      [`0x${number.toString(16)}`, false],
+    );
+    if (block) blocks.set(number, { hash: block.hash, timestampSec: Number(BigInt(block.timestamp)) });
+  }
+  const seen = new Set(uses.map((use) => `${nonceKey(use)}@${use.txHash}/${use.logIndex}`));
+  if (seen.size !== uses.length) throw new Error('the node listed a log twice');
+  return { uses, transfers, blocks };
+}
+
+async function walletLogs(stack: StackFile, wallets: readonly string[]): Promise<RpcLog[]> {
+  const logs: RpcLog[] = [];
+  for (let start = 0; start < wallets.length; start += 200) {
+    const padded = wallets.slice(start, start + 200).map((wallet) => `0x${'0'.repeat(24)}${wallet.slice(2)}`);
+    const filter = {
+      address: stack.token,
+      fromBlock: '0x0',
+      toBlock: 'latest',
+      topics: [[USED, CANCELED, TRANSFER], padded],
+    };
+    logs.push(...(await rpc<RpcLog[]>(stack.rpcUrl, 'eth_getLogs', [filter])));
+  }
+  return logs;
+}
+
+function place(log: RpcLog): Omit<TransferLog, 'from' | 'to' | 'value'> {
+  return {
+    token: log.address.toLowerCase(),
+    txHash: log.transactionHash,
+    blockNumber: Number(BigInt(log.blockNumber)),
+    blockHash: log.blockHash,
+    logIndex: Number(BigInt(log.logIndex)),
+  };
+}
+
+function addressOf(topic: string | undefined): string {
+  return `0x${String(topic).slice(26)}`.toLowerCase();
+}
+
+async function rpc<T>(url: string, method: string, params: readonly unknown[]): Promise<T> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  });
+  const answer = (await response.json()) as { result?: T; error?: { message: string } };
+  if (answer.error || answer.result === undefined)
+    throw new Error(`${method}: ${answer.error?.message ?? 'no result'}`);
+  return answer.result;
+}

@@ -1,0 +1,254 @@
+import { createHash } from 'node:crypto';
+import { checkBudgets } from './budget-rules.js';
+import {
+  groupBy,
+  nonceKey,
+  type Books,
+  type EventRow,
+  type NonceUse,
+  type Plain,
+  type TransferLog,
+  type Violation,
+} from './model.js';
+
+/** Facts that end an operation, and whether they may come with money having moved. */
+const ENDS: Readonly<Record<string, 'paid' | 'unpaid'>> = {
+  SettlementFinalized: 'paid',
+  OperationRefused: 'unpaid',
+  ApprovalRejected: 'unpaid',
+  ApprovalExpired: 'unpaid',
+  OperationCancelled: 'unpaid',
+  AuthorizationExpiredUnused: 'unpaid',
+  AuthorizationVoided: 'unpaid',
+  AuthorizationBurned: 'unpaid',
+};
+/** What may still be recorded after the end: the budget's own entry and what the seller answered. */
+const AFTER_END: ReadonlySet<string> = new Set([
+  'BudgetCaptured',
+  'BudgetReleased',
+  'ResourceDelivered',
+  'DeliveryFailed',
+  'AuthorizationSigned',
+]);
+const DEATHS: ReadonlySet<string> = new Set([
+  'AuthorizationExpiredUnused',
+  'AuthorizationVoided',
+  'AuthorizationBurned',
+]);
+
+export function checkBooks(books: Books): Violation[] {
+  const found: Violation[] = [];
+  const report = (rule: string, where: string, what: string): void => void found.push({ rule, where, what });
+  const byNonce = groupBy(books.uses, nonceKey);
+  const transfers = new Map(books.transfers.map((it) => [`${it.txHash}/${it.logIndex}`, it]));
+  const owners = new Map<string, string>();
+  const keys = new Map<string, string>();
+  for (const [operationId, events] of books.operations) {
+    checkChain(operationId, events, report);
+    checkKey(operationId, events, keys, report);
+    checkOperation(books, operationId, events, { byNonce, transfers, owners, report });
+  }
+  checkWallets(books, byNonce, owners, report);
+  checkBudgets(books, report);
+  return found;
+}
+
+export type Report = (rule: string, where: string, what: string) => void;
+
+/** S14: versions without gaps, each hash over the one before and the event's own bytes. */
+function checkChain(operationId: string, events: readonly EventRow[], report: Report): void {
+  let prev = '0'.repeat(64);
+  events.forEach((event, index) => {
+    if (event.version !== index + 1)
+      report('S14', operationId, `version ${event.version} where ${index + 1} was expected`);
+    if (event.prevHash !== prev)
+      report('S14', operationId, `version ${event.version} does not follow the hash before it`);
+    if (event.hash !== hashOf(event))
+      report('S14', operationId, `version ${event.version} was changed: its hash does not fit`);
+    prev = event.hash;
+  });
+}
+
+function hashOf(event: EventRow): string {
+  const text = canonical({
+    workspace_id: event.workspaceId,
+    operation_id: event.operationId,
+    version: event.version,
+    type: event.type,
+    schema: event.schema,
+    data: event.data,
+    actor: event.actor,
+    occurred_at_ms: event.occurredAtMs,
+  });
+  return createHash('sha256').update(Buffer.from(event.prevHash, 'hex')).update(text, 'utf8').digest('hex');
+}
+
+/** Object keys by code unit, no white space. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value as Plain).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}
+
+/** S13: one operation per workspace, agent and key. */
+function checkKey(
+  operationId: string,
+  events: readonly EventRow[],
+  keys: Map<string, string>,
+  report: Report,
+): void {
+  const opened = events.filter((event) => event.type === 'OperationOpened');
+  const first = opened[0];
+  if (opened.length !== 1 || !first) return report('S13', operationId, `${opened.length} times opened`);
+  const request = first.data['request'] as Plain;
+  const key = `${first.workspaceId}/${String(request['agentId'])}/${String(first.data['keyHash'])}`;
+  const other = keys.get(key);
+  if (other !== undefined) report('S13', operationId, `shares its key with ${other}`);
+  keys.set(key, operationId);
+}
+
+interface Context {
+  readonly byNonce: ReadonlyMap<string, readonly NonceUse[]>;
+  /** By transaction and log index. */
+  readonly transfers: ReadonlyMap<string, TransferLog>;
+  readonly owners: Map<string, string>;
+  readonly report: Report;
+}
+
+function checkOperation(
+  books: Books,
+  operationId: string,
+  events: readonly EventRow[],
+  { byNonce, transfers, owners, report }: Context,
+): void {
+  const prepared = events
+    .filter((event) => event.type === 'AuthorizationPrepared')
+    .map((event) => event.data['authorization'] as Plain);
+  if (prepared.length > 1) report('S2', operationId, `${prepared.length} authorizations`);
+  const uses = prepared.flatMap((it) => byNonce.get(keyOf(it)) ?? []);
+  const paid = uses.filter((use) => use.kind === 'used');
+  if (paid.length > 1) report('S1', operationId, `${paid.length} transfers`);
+  for (const it of prepared) {
+    const owner = owners.get(keyOf(it));
+    if (owner !== undefined && owner !== operationId)
+      report('S2', operationId, `shares its nonce with ${owner}`);
+    owners.set(keyOf(it), operationId);
+    for (const use of paid)
+      if (!transferOf(transfers, use, it))
+        report('S6', operationId, `nonce used without its exact transfer in ${use.txHash}`);
+  }
+  checkEnds(operationId, events, paid.length, report);
+  checkRelease(operationId, events, report);
+  checkProofs(books, operationId, events, { byNonce, transfers, owners, report });
+}
+
+const keyOf = (it: Plain): string =>
+  nonceKey({ token: String(it['token']), from: String(it['from']), nonce: String(it['nonce']) });
+
+function transferOf(
+  transfers: Context['transfers'],
+  use: NonceUse,
+  authorization: Plain,
+): TransferLog | undefined {
+  const it = transfers.get(`${use.txHash}/${use.logIndex + 1}`);
+  const exact =
+    it?.token === use.token &&
+    it.to === String(authorization['to']).toLowerCase() &&
+    it.value === BigInt(String(authorization['value']));
+  return exact ? it : undefined;
+}
+
+/** S7, S8: an end is the end, unpaid ends have no transfer, and after the intent only proof makes one. */
+function checkEnds(
+  operationId: string,
+  events: readonly EventRow[],
+  transfers: number,
+  report: Report,
+): void {
+  const at = events.findIndex((event) => event.type in ENDS);
+  if (at < 0) return;
+  const end = events[at] as EventRow;
+  const late = events.slice(at + 1).find((event) => !AFTER_END.has(event.type));
+  if (late) report('S7', operationId, `${late.type} after ${end.type}`);
+  const fate = ENDS[end.type];
+  if (fate === 'unpaid' && transfers > 0)
+    report('S7', operationId, `${end.type}, yet ${transfers} transfer on chain`);
+  if (fate === 'paid' && transfers !== 1)
+    report('S7', operationId, `${end.type} with ${transfers} transfers on chain`);
+  const intended = events.slice(0, at).some((event) => event.type === 'AuthorizationPrepared');
+  if (intended && fate === 'unpaid' && !DEATHS.has(end.type))
+    report('S8', operationId, `${end.type} after the intent, without proof`);
+}
+
+/** S5: after the intent the hold is released only once the authorization is dead; never captured and released both. */
+function checkRelease(operationId: string, events: readonly EventRow[], report: Report): void {
+  let intended = false;
+  let dead = false;
+  let held = 0n;
+  for (const event of events) {
+    if (event.type === 'AuthorizationPrepared') {
+      intended = true;
+      const value = BigInt(String((event.data['authorization'] as Plain)['value']));
+      if (value > held) report('S5', operationId, `value ${value} above the hold ${held}`);
+    }
+    if (DEATHS.has(event.type)) dead = true;
+    if (event.type === 'BudgetReserved') held += BigInt(String(event.data['amount']));
+    if (event.type === 'BudgetReleased' && intended && !dead)
+      report('S5', operationId, 'released while the authorization may be live');
+    if (event.type === 'BudgetReleased' || event.type === 'BudgetCaptured')
+      held -= BigInt(String(event.data['amount']));
+    if (held < 0n) report('S6', operationId, 'more captured and released than reserved');
+  }
+}
+
+/** S7, S8: what settlements and deaths name is what the canonical chain has. */
+function checkProofs(
+  books: Books,
+  operationId: string,
+  events: readonly EventRow[],
+  { transfers, report }: Context,
+): void {
+  for (const event of events) {
+    if (event.type === 'SettlementFinalized') {
+      const named = event.data['settlement'] as Plain;
+      const found =
+        transfers.get(`${String(named['txHash'])}/${String(named['logIndex'])}`)?.blockHash ===
+        named['blockHash'];
+      if (!found)
+        report(
+          'S7',
+          operationId,
+          `no transfer at ${String(named['txHash'])} log ${String(named['logIndex'])}`,
+        );
+    }
+    if (event.type === 'AuthorizationExpiredUnused') {
+      const proof = event.data['proof'] as Plain;
+      const block = books.blocks.get(Number(proof['blockNumber']));
+      if (block?.hash !== proof['blockHash'])
+        report('S8', operationId, 'the block of the proof is not on the chain');
+      const prepared = events.find((it) => it.type === 'AuthorizationPrepared')?.data['authorization'] as
+        Plain | undefined;
+      if (!prepared || !block || block.timestampSec <= Number(prepared['validBeforeSec']))
+        report('S8', operationId, 'proof taken before the authorization expired');
+    }
+  }
+}
+
+/** S6: every use of a wallet's nonce and every transfer out of a wallet belongs to one operation. */
+function checkWallets(
+  books: Books,
+  byNonce: ReadonlyMap<string, readonly NonceUse[]>,
+  owners: ReadonlyMap<string, string>,
+  report: Report,
+): void {
+  for (const [key, uses] of byNonce)
+    if (!owners.has(key)) report('S6', uses[0]?.txHash ?? '', 'a nonce was used that no operation prepared');
+  const explained = new Set(
+    books.uses.filter((use) => use.kind === 'used').map((use) => `${use.txHash}/${use.logIndex + 1}`),
+  );
+  for (const transfer of books.transfers) {
+    if (!explained.has(`${transfer.txHash}/${transfer.logIndex}`))
+      report('S6', transfer.txHash, `unexplained transfer of ${transfer.value} from ${transfer.from}`);
+  }
+}
