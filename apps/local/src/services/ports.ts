@@ -1,12 +1,17 @@
 import { createServer } from 'node:net';
 
-/** A loopback port nobody listens on right now; `preferred` if it is free. */
+const handedOut = new Set<number>();
+
+/** A loopback port nobody listens on right now, never the same one twice; `preferred` if it is free. */
 export async function freePort(preferred = 0): Promise<number> {
-  try {
-    return await listenOnce(preferred);
-  } catch (error) {
-    if (preferred === 0) throw error;
-    return listenOnce(0);
+  for (let wanted = preferred; ; wanted = 0) {
+    const port = await listenOnce(wanted).catch((error: unknown) => {
+      if (wanted === 0) throw error;
+      return undefined;
+    });
+    if (port === undefined || handedOut.has(port)) continue;
+    handedOut.add(port);
+    return port;
   }
 }
 
