@@ -1,7 +1,6 @@
 // Bench `sign`: EIP-3009 digest, signature, recovery and comparison on one core, ours against viem, over the same
 // payloads. Payloads are built before the clock starts, a fresh nonce each, so nothing can be cached.
 import { performance } from 'node:perf_hooks';
-import { pathToFileURL } from 'node:url';
 import {
   createEip3009Hasher,
   decodePrivateKey,
@@ -13,6 +12,7 @@ import {
 import { parseCaip2, parseEvmAddress, parseHex32 } from '#domain';
 import { isAddressEqual, recoverTypedDataAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import type { Bench } from './bench.js';
 
 /** A well-known development key; it owns nothing. */
 const DEV_KEY = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a';
@@ -63,7 +63,7 @@ function perSecond(count: number, startedMs: number): number {
 }
 
 /** Signed, recovered and compared authorizations per second through libs/evm. */
-export function ours(): number {
+function ours(): number {
   const batch = payloads(OURS_PAYLOADS);
   const startedMs = performance.now();
   for (const authorization of batch) key.signTransfer(hasher, authorization);
@@ -71,7 +71,7 @@ export function ours(): number {
 }
 
 /** The same work through viem's own functions. */
-export async function baseline(): Promise<number> {
+async function baseline(): Promise<number> {
   const batch = payloads(BASELINE_PAYLOADS);
   const startedMs = performance.now();
   for (const authorization of batch) {
@@ -100,21 +100,14 @@ export async function baseline(): Promise<number> {
   return perSecond(batch.length, startedMs);
 }
 
-export const signBench = {
+export const signBench: Bench = {
   name: 'sign',
-  unit: 'authorizations/s',
-  /** One interleaved pair of measurements. */
-  async run(): Promise<{ ours: number; baseline: number }> {
-    return { ours: ours(), baseline: await baseline() };
-  },
+  unit: 'per s',
+  floor: { at_least: 15 },
+  runs: 7,
+  setUp: () =>
+    Promise.resolve({
+      pair: async () => ({ ours: ours(), baseline: await baseline() }),
+      close: () => Promise.resolve(),
+    }),
 };
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await signBench.run();
-  for (let round = 0; round < 5; round += 1) {
-    const result = await signBench.run();
-    console.log(
-      `ours ${result.ours.toFixed(0)}/s  viem ${result.baseline.toFixed(0)}/s  ratio ${(result.ours / result.baseline).toFixed(1)}`,
-    );
-  }
-}
