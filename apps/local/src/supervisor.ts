@@ -25,13 +25,16 @@ const SETTLED_AFTER_MS = 10_000;
  */
 export class Supervisor {
   private readonly members: Member[] = [];
+  private readonly starting = new Set<Promise<Service>>();
   private stopping = false;
 
   constructor(private readonly events: SupervisorEvents) {}
 
   /** Starts a process and keeps it alive from then on. Throws if the very first start fails. */
   async run(role: Role, start: () => Promise<Service>): Promise<Service> {
-    const service = await start();
+    const starting = start();
+    this.starting.add(starting);
+    const service = await starting.finally(() => this.starting.delete(starting));
     const member: Member = { role, service };
     this.members.push(member);
     this.events.changed();
@@ -51,6 +54,8 @@ export class Supervisor {
   /** Stops everything in the reverse order of starting, each waiting for the ones that may still need it. */
   async stop(): Promise<void> {
     this.stopping = true;
+    // What is just being started would otherwise be missed, and left behind.
+    await Promise.allSettled(this.starting);
     for (const role of [...new Set(this.members.map((member) => member.role))].reverse()) {
       const services = this.members.filter((member) => member.role === role);
       await Promise.all(services.map((member) => member.service?.stop() ?? Promise.resolve()));
