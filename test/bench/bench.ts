@@ -11,7 +11,7 @@ export interface Bench {
   /** Interleaved pairs to run; at least 5. */
   readonly runs?: number;
   /** Starts what both sides need; the returned function runs one pair, `close` ends everything. */
-  setUp(): Promise<{ pair(): Promise<Pair>; close(): Promise<void> }>;
+  readonly setUp: () => Promise<{ readonly pair: () => Promise<Pair>; readonly close: () => Promise<void> }>;
 }
 
 export interface Pair {
