@@ -1,0 +1,414 @@
+// What the edges (API, command line) need of administration and of reads: types only, so that they depend on no adapter.
+// A method refuses with a `Refusal` from the catalogue (`not_found`, `validation_failed`, ...) and throws anything else only for faults.
+// Every change leaves an administrative event with its actor, in the same transaction.
+import type {
+  AgentId,
+  ApprovalId,
+  BudgetUnit,
+  BudgetView,
+  Caip2,
+  EvmAddress,
+  Hex32,
+  Json,
+  KeyId,
+  Limits,
+  OperationId,
+  OperationKind,
+  OperationStatus,
+  Policy,
+  WalletId,
+  WorkspaceId,
+} from '#domain';
+import type { Actor } from './ports.js';
+import type { OperationView } from './view.js';
+
+export interface PageRequest {
+  /** As given out with the previous page; null for the first. Anything else is refused with `invalid_cursor`. */
+  readonly cursor: string | null;
+  readonly limit: number;
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** null: this was the last page. */
+  readonly nextCursor: string | null;
+}
+
+// ---- Who calls
+
+export type Role = 'admin' | 'agent' | 'approver' | 'auditor';
+
+/** An authenticated caller. `agentId` is set exactly when the role is `agent`. */
+export interface Principal {
+  readonly workspaceId: WorkspaceId;
+  readonly keyId: KeyId;
+  readonly role: Role;
+  readonly agentId: AgentId | null;
+  /** The person behind the key; nobody approves what they requested or operate (S10). */
+  readonly person: string;
+}
+
+export type Authentication =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly code: 'authentication_failed' | 'agent_disabled' };
+
+export interface Authenticator {
+  /**
+   * Checks a presented key against the database, every time: revocation holds from the moment it is acknowledged, in every process.
+   * `claimedAgentId` is what the caller says beside the key (Hightop's `x-agent-id`); it must be the key's own agent.
+   */
+  authenticate(presented: string, claimedAgentId?: string): Promise<Authentication>;
+}
+
+// ---- Workspaces, agents, keys
+
+export interface WorkspaceView {
+  readonly workspaceId: WorkspaceId;
+  readonly name: string;
+  readonly dualControl: boolean;
+  readonly paused: boolean;
+  readonly createdAtMs: number;
+}
+
+export interface WorkspaceStore {
+  /** With its control row and a budget node without limits in every unit. */
+  create(input: { readonly name: string; readonly dualControl: boolean }, by: Actor): Promise<WorkspaceView>;
+  get(workspaceId: WorkspaceId): Promise<WorkspaceView>;
+  /** All of them, oldest first; for bootstrap and operators only. */
+  list(): Promise<readonly WorkspaceView[]>;
+}
+
+export interface AgentView {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+  readonly name: string;
+  readonly status: 'active' | 'disabled';
+  readonly paused: boolean;
+  readonly createdAtMs: number;
+}
+
+export interface AgentStore {
+  create(workspaceId: WorkspaceId, input: { readonly name: string }, by: Actor): Promise<AgentView>;
+  get(workspaceId: WorkspaceId, agentId: AgentId): Promise<AgentView>;
+  /** Newest first. */
+  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AgentView>>;
+  /** For ever: its keys stop working and no new intent of its operations can commit once this has returned (ruling 14). */
+  disable(workspaceId: WorkspaceId, agentId: AgentId, by: Actor): Promise<AgentView>;
+}
+
+export interface KeyView {
+  readonly keyId: KeyId;
+  readonly workspaceId: WorkspaceId;
+  readonly role: Role;
+  readonly agentId: AgentId | null;
+  readonly person: string;
+  readonly label: string;
+  /** The public part of the key, for finding it in a secret manager. */
+  readonly prefix: string;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  readonly expiresAtMs: number | null;
+  readonly revokedAtMs: number | null;
+  /** Exact to the minute. */
+  readonly lastUsedAtMs: number | null;
+}
+
+export interface NewKey {
+  readonly role: Role;
+  /** Needed for the role `agent`, forbidden for the others. */
+  readonly agentId: AgentId | null;
+  readonly person: string;
+  readonly label: string;
+  readonly expiresInSec: number | null;
+}
+
+/** `secret` is the whole key; it is shown this once and stored only as a hash. */
+export interface IssuedKey {
+  readonly key: KeyView;
+  readonly secret: string;
+}
+
+export interface KeyStore {
+  create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey>;
+  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<KeyView>>;
+  /** At once and for ever; repeating it is harmless. */
+  revoke(workspaceId: WorkspaceId, keyId: KeyId, by: Actor): Promise<KeyView>;
+  /** A successor with the same rights; the old key works for `overlapSec` more (0: revoked now), never longer than before. */
+  rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey>;
+}
+
+// ---- Wallets
+
+export interface WalletView {
+  readonly walletId: WalletId;
+  readonly workspaceId: WorkspaceId;
+  /** null: any agent of the workspace without a wallet of its own pays from it. */
+  readonly agentId: AgentId | null;
+  readonly address: EvmAddress;
+  readonly label: string;
+  readonly status: 'active' | 'retired';
+  readonly origin: 'created' | 'imported';
+  readonly backupConfirmedAtMs: number | null;
+  readonly createdAtMs: number;
+}
+
+/** The process that holds private keys makes or takes them; only an address ever comes back. */
+export interface WalletKeys {
+  createKey(workspaceId: WorkspaceId): Promise<EvmAddress>;
+  importKey(workspaceId: WorkspaceId, privateKey: string): Promise<EvmAddress>;
+}
+
+export interface NewWallet {
+  readonly agentId: AgentId | null;
+  readonly label: string;
+}
+
+export interface WalletStore {
+  create(workspaceId: WorkspaceId, input: NewWallet, keys: WalletKeys, by: Actor): Promise<WalletView>;
+  import(
+    workspaceId: WorkspaceId,
+    input: NewWallet & { readonly privateKey: string },
+    keys: WalletKeys,
+    by: Actor,
+  ): Promise<WalletView>;
+  get(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView>;
+  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<WalletView>>;
+  /** No new operation pays from it; what is already committed goes on. */
+  retire(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView>;
+  confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView>;
+  /** Refused with `backup_not_confirmed` as reason until the key's backup is confirmed (ruling 30). */
+  depositAddress(workspaceId: WorkspaceId, walletId: WalletId): Promise<EvmAddress>;
+}
+
+// ---- Budgets, policies, stops
+
+/** `agentId` null: the workspace's own node or policy. */
+export interface Scope {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId | null;
+}
+
+export interface BudgetStore {
+  /** Every unit of one node, with usage as of now. */
+  get(scope: Scope): Promise<readonly BudgetView[]>;
+  /** Replaces all limits of the node in the unit; a window that is not named has no limit. Usage and holds never change. */
+  putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView>;
+}
+
+export type PolicyInput = Omit<Policy, 'version'>;
+
+export interface PolicyVersion {
+  readonly policy: Policy;
+  /** SHA-256 of the canonical JSON of the policy with its version. */
+  readonly hash: string;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+}
+
+export interface PolicyAdmin {
+  /** null: the scope has no policy of its own. */
+  get(scope: Scope): Promise<PolicyVersion | null>;
+  /** A new version; counts from the next judgement on. Version numbers rise across all policies of a workspace. */
+  put(scope: Scope, policy: PolicyInput, by: Actor): Promise<PolicyVersion>;
+  /** Newest first. */
+  versions(scope: Scope): Promise<readonly PolicyVersion[]>;
+}
+
+export type StopScope =
+  | { readonly kind: 'global' }
+  | { readonly kind: 'workspace'; readonly workspaceId: WorkspaceId }
+  | { readonly kind: 'agent'; readonly workspaceId: WorkspaceId; readonly agentId: AgentId };
+
+/** An authorization that a stop cannot take back: it dies by itself at its time (S17). */
+export interface StillLive {
+  readonly operationId: OperationId;
+  readonly agentId: AgentId;
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly to: EvmAddress;
+  readonly value: bigint;
+  readonly validBeforeSec: number;
+}
+
+export interface StopStore {
+  /** Once this has returned, no new authorization comes to exist in the scope. Repeating it is harmless. */
+  pause(scope: StopScope, reason: string, by: Actor): Promise<readonly StillLive[]>;
+  resume(scope: StopScope, by: Actor): Promise<void>;
+  /** The widest stop that holds for the agent (or for the workspace when none is named); null: none. */
+  stopFor(workspaceId: WorkspaceId, agentId: AgentId | null): Promise<StopScope['kind'] | null>;
+}
+
+export interface AdminEventView {
+  readonly position: string;
+  readonly type: string;
+  readonly actor: Json;
+  readonly data: Json;
+  readonly occurredAtMs: number;
+}
+
+export interface Administration {
+  readonly workspaces: WorkspaceStore;
+  readonly agents: AgentStore;
+  readonly keys: KeyStore;
+  readonly wallets: WalletStore;
+  readonly budgets: BudgetStore;
+  readonly policies: PolicyAdmin;
+  readonly stops: StopStore;
+  /** Newest first. */
+  history(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>>;
+}
+
+// ---- Reads. All run under the reader role, bound to one workspace by row-level security.
+
+export interface OperationFilter {
+  readonly agentId?: AgentId;
+  readonly status?: OperationStatus;
+  readonly kind?: OperationKind;
+}
+
+export interface OperationEventView {
+  readonly version: number;
+  readonly type: string;
+  readonly data: Json;
+  readonly actor: Json;
+  readonly occurredAtMs: number;
+  /** Link of the operation's hash chain, hex. */
+  readonly hash: string;
+}
+
+export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
+
+/** What one more payment does to one limit: what is left without and with this operation. */
+export interface BudgetEffect {
+  readonly node: 'workspace' | 'agent';
+  readonly window: keyof Limits;
+  readonly limit: bigint;
+  readonly remainingBefore: bigint;
+  readonly remainingAfter: bigint;
+}
+
+/** Server facts for the approver; the one text that comes from the agent is named so. */
+export interface ApprovalView {
+  readonly approvalId: ApprovalId;
+  readonly operationId: OperationId;
+  readonly status: ApprovalStatus;
+  /** To be sent back with the decision; covers payee, amount, asset, chain, resource and policy version. */
+  readonly digest: string;
+  readonly agentId: AgentId;
+  readonly agentName: string;
+  readonly requester: string;
+  readonly payee: EvmAddress;
+  readonly host: string;
+  readonly resourceUrl: string;
+  readonly method: string;
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly unit: BudgetUnit;
+  readonly amount: bigint;
+  /** Decimal text in the unit, every digit. */
+  readonly amountDecimal: string;
+  /** Why a person is asked: `above_threshold`, `contract_payee`. */
+  readonly reasons: readonly string[];
+  readonly policyVersion: number;
+  readonly budget: readonly BudgetEffect[];
+  readonly requestedAtMs: number;
+  readonly decideByMs: number;
+  readonly decidedAtMs: number | null;
+  readonly decidedBy: string | null;
+  readonly reason: string | null;
+  /** Written by the agent: show it as untrusted text, never as a fact (T46). */
+  readonly untrustedNote: string | null;
+}
+
+export interface WalletBalanceView {
+  readonly walletId: WalletId;
+  readonly agentId: AgentId | null;
+  readonly address: EvmAddress;
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  /** At `block`, read at latest; -1: never read yet. */
+  readonly onChain: bigint;
+  readonly block: number;
+  /** Live authorizations not yet seen on chain. */
+  readonly committed: bigint;
+  /** onChain - committed, never below zero (ruling 17). */
+  readonly available: bigint;
+}
+
+export interface FundsView {
+  readonly agentId: AgentId;
+  readonly unit: BudgetUnit;
+  readonly held: bigint;
+  readonly captured: bigint;
+  readonly released: bigint;
+}
+
+export interface BalancesView {
+  readonly wallets: readonly WalletBalanceView[];
+  /** Sums of reservations, from the write model. */
+  readonly funds: readonly FundsView[];
+}
+
+export interface SpendRow {
+  /** UTC date of the intent, `2026-11-21`. */
+  readonly day: string;
+  readonly agentId: AgentId;
+  readonly host: string;
+  readonly unit: BudgetUnit;
+  readonly amount: bigint;
+  readonly count: number;
+}
+
+export interface SelfUsage {
+  readonly budgets: readonly BudgetView[];
+  readonly payments: number;
+  readonly spent: bigint;
+}
+
+export interface ReadStore {
+  /** Newest first, folded from events: never behind the write model. */
+  operations(
+    workspaceId: WorkspaceId,
+    filter: OperationFilter,
+    page: PageRequest,
+  ): Promise<Page<OperationView>>;
+  /** Refuses with `not_found`, also for another workspace's id, and for another agent's when `agentId` is given. */
+  operation(workspaceId: WorkspaceId, operationId: OperationId, agentId?: AgentId): Promise<OperationView>;
+  events(
+    workspaceId: WorkspaceId,
+    operationId: OperationId,
+    agentId?: AgentId,
+  ): Promise<readonly OperationEventView[]>;
+  approvals(
+    workspaceId: WorkspaceId,
+    filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId },
+    page: PageRequest,
+  ): Promise<Page<ApprovalView>>;
+  approval(workspaceId: WorkspaceId, approvalId: ApprovalId): Promise<ApprovalView>;
+  /** `agentId`: that agent's wallets, those it shares, and its funds. */
+  balances(workspaceId: WorkspaceId, agentId?: AgentId): Promise<BalancesView>;
+  /** Workspace and agent node in every unit. */
+  budgets(workspaceId: WorkspaceId, agentId?: AgentId): Promise<readonly BudgetView[]>;
+  /** What an agent may know of its own limits: its node and the workspace's, and how much it has paid so far in the unit. */
+  selfUsage(workspaceId: WorkspaceId, agentId: AgentId, unit: BudgetUnit): Promise<SelfUsage>;
+  /** From a projection; may lag by a second or two. Dates inclusive. */
+  spend(
+    workspaceId: WorkspaceId,
+    range: { readonly fromDay: string; readonly toDay: string; readonly agentId?: AgentId },
+  ): Promise<readonly SpendRow[]>;
+  /** The workspace's audit trail in commit order, newest first; from a projection. */
+  audit(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AuditRow>>;
+}
+
+export interface AuditRow {
+  readonly operationId: OperationId;
+  readonly version: number;
+  readonly type: string;
+  readonly actor: Json;
+  readonly agentId: AgentId;
+  readonly amount: bigint | null;
+  readonly unit: BudgetUnit | null;
+  readonly host: string | null;
+  readonly txHash: Hex32 | null;
+  readonly occurredAtMs: number;
+}
