@@ -1,0 +1,4 @@
+export { startDriveWorker, type DriveWorker, type DriveWorkerOptions } from './drive-worker.js';
+export { DRIVE_QUEUE, driveJob, parseDriveJob, type DriveJob } from './queues/drive-queue.js';
+export { checkEvictionPolicy, connectForRelay, connectForWorker, KEY_PREFIX } from './redis.js';
+export { createRelay, type DropReason, type Relay, type RelayOptions } from './relay.js';

@@ -1,0 +1,32 @@
+import { parseOperationId } from '#domain';
+import { describe, expect, it } from 'vitest';
+import { driveJob, parseDriveJob } from './drive-queue.js';
+
+const id = parseOperationId('11111111-2222-4333-8444-555555555555');
+
+describe('drive queue', () => {
+  it('reads back what it wrote', () => {
+    expect(parseDriveJob(driveJob(id, 'x').data)).toBe(id);
+  });
+
+  it.each([
+    undefined,
+    null,
+    42,
+    'text',
+    [],
+    {},
+    { operationId: null },
+    { operationId: 7 },
+    { operationId: "1' OR '1'='1" },
+    { operationId: { toString: 'x' } },
+    { operationId: `${id}-1` },
+  ])('takes %j for no job at all', (data) => {
+    expect(parseDriveJob(data)).toBeUndefined();
+  });
+
+  it('never repeats a job id for the same operation, so a wake-up is not taken for the job that runs', () => {
+    expect(driveJob(id, 'a').opts.jobId).not.toBe(driveJob(id, 'b').opts.jobId);
+    expect(driveJob(id, 'a').opts).toMatchObject({ attempts: 1, removeOnComplete: true, removeOnFail: true });
+  });
+});
