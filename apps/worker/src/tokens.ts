@@ -1,0 +1,2 @@
+export const CORE = Symbol('CORE');
+export const OPTIONS = Symbol('OPTIONS');
