@@ -67,17 +67,17 @@ describe('wake-ups', () => {
     const options = queue();
     const id = anId();
     let runs = 0;
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
+    const held: { release?: () => void } = {};
+    const running = new Promise<void>((resolve) => {
+      held.release = resolve;
     });
-    await workerOf(() => ((runs += 1) === 1 ? held : Promise.resolve()), options);
+    await workerOf(() => ((runs += 1) === 1 ? running : Promise.resolve()), options);
     const relay = relayOf(options);
     relay.wake([id]);
     await vi.waitFor(() => expect(runs).toBe(1));
     relay.wake([id]);
     await vi.waitFor(() => expect(runs).toBe(2));
-    release();
+    held.release?.();
   });
 
   it('leave nothing behind in Redis, also when the handler fails', async () => {
