@@ -1,0 +1,108 @@
+// The payment header. The same terms, authorization and signature give the same bytes on every retry: a seller, or its
+// facilitator, must be able to recognise a payment it has seen.
+import type { Authorization, Json, Terms } from '#domain';
+import { safeBase64Encode } from '@x402/core/utils';
+import { isObject, type JsonObject } from './offer.js';
+
+export interface PaymentHeader {
+  readonly name: 'PAYMENT-SIGNATURE' | 'X-PAYMENT';
+  readonly value: string;
+}
+
+const PAYMENT_IDENTIFIER = 'payment-identifier';
+
+interface Wire {
+  readonly scheme: string;
+  readonly network: string;
+  readonly payTo: string;
+  readonly offer: string;
+  readonly resource: string | null;
+  readonly extensions: string | null;
+}
+
+/**
+ * Builds the header that pays: `PAYMENT-SIGNATURE` for v2 terms, `X-PAYMENT` for v1 (x402.md section 2).
+ * `paymentId` is sent only to sellers that advertise `payment-identifier`; 16-128 characters of `[A-Za-z0-9_-]`.
+ */
+export function paymentHeader(
+  terms: Terms,
+  authorization: Omit<Authorization, 'digest' | 'walletId'>,
+  signature: Uint8Array,
+  paymentId: string,
+): PaymentHeader {
+  const wire = readWire(terms.wire);
+  const payload = JSON.stringify(exactPayload(wire, authorization, signature));
+  if (terms.x402Version === 1) {
+    const head = JSON.stringify({ x402Version: 1, scheme: wire.scheme, network: wire.network });
+    return { name: 'X-PAYMENT', value: safeBase64Encode(`${head.slice(0, -1)},"payload":${payload}}`) };
+  }
+  const extensions = withPaymentId(wire.extensions, paymentId);
+  const fields = [
+    '"x402Version":2',
+    ...(wire.resource === null ? [] : [`"resource":${wire.resource}`]),
+    `"accepted":${wire.offer}`,
+    `"payload":${payload}`,
+    ...(extensions === null ? [] : [`"extensions":${extensions}`]),
+  ];
+  return { name: 'PAYMENT-SIGNATURE', value: safeBase64Encode(`{${fields.join(',')}}`) };
+}
+
+/** Whether the seller keeps an idempotency key per payment, so that a paid request may be repeated (ruling 22). */
+export function supportsPaymentIdentifier(terms: Terms): boolean {
+  const { extensions } = readWire(terms.wire);
+  return terms.x402Version === 2 && extensions !== null && identifierExtension(extensions) !== undefined;
+}
+
+function exactPayload(
+  wire: Wire,
+  authorization: Omit<Authorization, 'digest' | 'walletId'>,
+  signature: Uint8Array,
+): Json {
+  return {
+    signature: `0x${Array.from(signature, (byte) => byte.toString(16).padStart(2, '0')).join('')}`,
+    authorization: {
+      from: authorization.from,
+      // Some sellers compare text: give the payee back in the seller's own spelling.
+      to: wire.payTo.toLowerCase() === authorization.to ? wire.payTo : authorization.to,
+      value: authorization.value.toString(),
+      validAfter: String(authorization.validAfterSec),
+      validBefore: String(authorization.validBeforeSec),
+      nonce: authorization.nonce,
+    },
+  };
+}
+
+/** The advertised extensions with our id added to one; the rest goes back as it came (clients may add, never change). */
+function withPaymentId(extensions: string | null, paymentId: string): string | null {
+  const advertised = extensions === null ? undefined : identifierExtension(extensions);
+  if (extensions === null || !advertised) return extensions;
+  if (!/^[A-Za-z0-9_-]{16,128}$/.test(paymentId)) throw new Error('not a payment identifier');
+  const all = JSON.parse(extensions) as Record<string, Json>;
+  const info = isObject(advertised['info']) ? advertised['info'] : {};
+  return JSON.stringify({
+    ...all,
+    [PAYMENT_IDENTIFIER]: { ...advertised, info: { ...info, id: paymentId } },
+  });
+}
+
+function identifierExtension(extensions: string): JsonObject | undefined {
+  const all = JSON.parse(extensions) as Record<string, Json>;
+  const extension = Object.hasOwn(all, PAYMENT_IDENTIFIER) ? all[PAYMENT_IDENTIFIER] : undefined;
+  return isObject(extension) ? extension : undefined;
+}
+
+/** `Terms.wire` is written by `chooseOffer` alone; anything else in it is a bug. */
+function readWire(value: Json): Wire {
+  const wire = value as Readonly<Record<string, Json>> | null;
+  const { scheme, network, pay_to: payTo, offer, resource = null, extensions = null } = wire ?? {};
+  if (
+    typeof scheme !== 'string' ||
+    typeof network !== 'string' ||
+    typeof payTo !== 'string' ||
+    typeof offer !== 'string' ||
+    (resource !== null && typeof resource !== 'string') ||
+    (extensions !== null && typeof extensions !== 'string')
+  )
+    throw new Error('terms without the words of the offer');
+  return { scheme, network, payTo, offer, resource, extensions };
+}

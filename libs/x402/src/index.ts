@@ -1,0 +1,27 @@
+export { ChallengeError, type ChallengeFault } from './challenge-error.js';
+export {
+  chooseOffer,
+  MAX_TIMEOUT_SEC,
+  OFFER_REASONS,
+  type AssetLookup,
+  type Choice,
+  type ChoiceLimits,
+  type OfferReason,
+  type PayableAsset,
+  type RefusedOffer,
+} from './choose-offer.js';
+export { paymentHeader, supportsPaymentIdentifier, type PaymentHeader } from './encode-payment.js';
+export { headerCodec } from './header-codec.js';
+export { networkOf } from './networks.js';
+export { type DroppedOffer, type Offer, type OfferFault } from './offer.js';
+export {
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_OFFERS,
+  readBroughtChallenge,
+  readChallenge,
+  type Challenge,
+  type ChallengeSource,
+  type HeaderMap,
+} from './read-challenge.js';
+export { readReceipt, type ReceiptHint } from './read-receipt.js';

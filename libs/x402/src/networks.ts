@@ -1,0 +1,38 @@
+// Names of networks in protocol v1, and in sellers that mix the vocabularies (x402.md section 2).
+import { parseCaip2, type Caip2 } from '#domain';
+
+const V1_CHAIN_IDS: ReadonlyMap<string, number> = new Map([
+  ['ethereum', 1],
+  ['base', 8453],
+  ['base-sepolia', 84532],
+  ['sepolia', 11155111],
+  ['avalanche', 43114],
+  ['avalanche-fuji', 43113],
+  ['polygon', 137],
+  ['polygon-amoy', 80002],
+  ['iotex', 4689],
+  ['sei', 1329],
+  ['sei-testnet', 1328],
+  ['abstract', 2741],
+  ['abstract-testnet', 11124],
+  ['peaq', 3338],
+  ['story', 1514],
+  ['educhain', 41923],
+  ['skale-base-sepolia', 324705682],
+  ['megaeth', 4326],
+  ['monad', 143],
+  ['stable', 988],
+  ['stable-testnet', 2201],
+  ['celo', 42220],
+  ['flare', 14],
+]);
+
+/** CAIP-2 id for a network as a seller or a caller spells it; undefined when it is not an EVM network we know the name of. */
+export function networkOf(spelling: string): Caip2 | undefined {
+  const chainId = V1_CHAIN_IDS.get(spelling.toLowerCase());
+  try {
+    return parseCaip2(chainId === undefined ? spelling : `eip155:${chainId}`);
+  } catch {
+    return undefined;
+  }
+}
