@@ -1,0 +1,69 @@
+import type { Json, WorkspaceId } from '#domain';
+import type { AdminEventView, Administration, Page, PageRequest } from '#engine';
+import { sql } from 'kysely';
+import type pg from 'pg';
+import { PostgresAgents } from './agents.js';
+import { PostgresBudgets } from './budgets.js';
+import { databaseOn, within, type Database } from './change.js';
+import { PostgresKeys } from './keys.js';
+import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
+import { PostgresPolicies } from './policies.js';
+import { PostgresStops } from './stops.js';
+import { PostgresWallets } from './wallets.js';
+import { PostgresWorkspaces } from './workspaces.js';
+
+export { createAuthenticator, type PostgresAuthenticator } from './authenticator.js';
+export { coalesce, type CoalesceOptions } from './coalesce.js';
+export { newId } from './ids.js';
+export { createPolicyStore } from './policy-store.js';
+
+export interface AdministrationOptions {
+  /** The word in issued keys, `live` or `test`; lower-case letters. */
+  readonly keyEnvironment: string;
+}
+
+/** The pool logs in as the administration role; the caller ends it. */
+export function createAdministration(pool: pg.Pool, options: AdministrationOptions): Administration {
+  const db = databaseOn(pool);
+  return {
+    workspaces: new PostgresWorkspaces(db),
+    agents: new PostgresAgents(db),
+    keys: new PostgresKeys(db, options.keyEnvironment),
+    wallets: new PostgresWallets(db),
+    budgets: new PostgresBudgets(db),
+    policies: new PostgresPolicies(db),
+    stops: new PostgresStops(db),
+    history: (workspaceId, page) => history(db, workspaceId, page),
+  };
+}
+
+interface EventRow {
+  readonly position: string;
+  readonly type: string;
+  readonly actor: Json;
+  readonly data: Json;
+  readonly occurred_at: Date;
+}
+
+function history(db: Database, workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>> {
+  const size = pageSize(page);
+  const after = readCursor(page.cursor, [CURSOR_PARTS.integer]);
+  return within(db, workspaceId, async (trx) => {
+    const older = after ? sql`AND position < ${after[0]}::bigint` : sql``;
+    const { rows } =
+      await sql<EventRow>`SELECT position::text, type, actor, data, occurred_at FROM admin_event
+      WHERE workspace_id = ${workspaceId} ${older} ORDER BY admin_event.position DESC LIMIT ${size + 1}`.execute(
+        trx,
+      );
+    return toPage(rows, size, {
+      item: (row) => ({
+        position: row.position,
+        type: row.type,
+        actor: row.actor,
+        data: row.data,
+        occurredAtMs: row.occurred_at.getTime(),
+      }),
+      key: (row) => [row.position],
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import { refuse, type WorkspaceId } from '#domain';
+import type { Actor, PolicyAdmin, PolicyInput, PolicyVersion, Scope } from '#engine';
+import { sql } from 'kysely';
+import { requireAgent } from './agents.js';
+import { change, within, type Database, type Trx } from './change.js';
+import { fromDocument, hashOf, normalise, toDocument, type PolicyDocument } from './policy-document.js';
+
+interface Row {
+  readonly document: PolicyDocument;
+  readonly document_hash: string;
+  readonly created_at: Date;
+  readonly created_by: string;
+}
+
+const COLUMNS = sql<Row>`document, document_hash, created_at, created_by`;
+
+export class PostgresPolicies implements PolicyAdmin {
+  constructor(private readonly db: Database) {}
+
+  async get(scope: Scope): Promise<PolicyVersion | null> {
+    return (await this.read(scope, 1))[0] ?? null;
+  }
+
+  versions(scope: Scope): Promise<readonly PolicyVersion[]> {
+    return this.read(scope, 1_000);
+  }
+
+  put(scope: Scope, input: PolicyInput, by: Actor): Promise<PolicyVersion> {
+    const rules = normalise(input);
+    const { workspaceId } = scope;
+    return change(this.db, { workspaceId, by }, async (trx) => {
+      if (scope.agentId !== null) await requireAgent(trx, workspaceId, scope.agentId);
+      const version = await nextVersion(trx, workspaceId);
+      const document = toDocument({ version, ...rules });
+      const { rows } =
+        await sql<Row>`INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by)
+        VALUES (${workspaceId}, ${scopeOf(scope)}, ${version}, ${JSON.stringify(document)}::jsonb, ${hashOf(document)},
+          ${`${by.type}:${by.id}`}) RETURNING ${COLUMNS}`.execute(trx);
+      if (!rows[0]) throw new Error('the policy was not stored');
+      const result = toVersion(rows[0]);
+      const data = { scope: scopeOf(scope), version, hash: result.hash };
+      return { result, fact: { type: 'PolicyChanged', data } };
+    });
+  }
+
+  private read(scope: Scope, limit: number): Promise<readonly PolicyVersion[]> {
+    return within(this.db, scope.workspaceId, async (trx) => {
+      const { rows } = await sql<Row>`SELECT ${COLUMNS} FROM policy
+        WHERE workspace_id = ${scope.workspaceId} AND scope = ${scopeOf(scope)}
+        ORDER BY version DESC LIMIT ${limit}`.execute(trx);
+      return rows.map(toVersion);
+    });
+  }
+}
+
+/**
+ * Counted across the workspace's and all agents' policies: a verdict names the highest version that judged, so any change of either policy
+ * must make that number rise, or an approval could outlive it (ruling 13).
+ */
+async function nextVersion(trx: Trx, workspaceId: WorkspaceId): Promise<number> {
+  const { rows } =
+    await sql`SELECT 1 FROM workspace WHERE workspace_id = ${workspaceId} FOR NO KEY UPDATE`.execute(trx);
+  if (rows.length === 0) throw refuse('not_found', { object: 'workspace' });
+  const newest = await sql<{
+    version: number;
+  }>`SELECT coalesce(max(version), 0) AS version FROM policy WHERE workspace_id = ${workspaceId}`.execute(
+    trx,
+  );
+  return (newest.rows[0]?.version ?? 0) + 1;
+}
+
+function scopeOf(scope: Scope): string {
+  return scope.agentId ?? 'workspace';
+}
+
+/** A stored policy whose text and hash disagree was changed behind our back: nothing may be judged by it. */
+export function readDocument(row: { readonly document: PolicyDocument; readonly document_hash: string }) {
+  if (hashOf(row.document) !== row.document_hash) throw new Error('a stored policy does not match its hash');
+  return fromDocument(row.document);
+}
+
+function toVersion(row: Row): PolicyVersion {
+  return {
+    policy: readDocument(row),
+    hash: row.document_hash,
+    createdAtMs: row.created_at.getTime(),
+    createdBy: row.created_by,
+  };
+}

@@ -1,0 +1,99 @@
+// The engine's view of policies and wallets. Read anew for every judgement, never cached: a policy that has been tightened binds from its
+// commit on. Concurrent operations share one query, so a busy worker asks a few hundred times a second at most.
+import {
+  DEFAULT_POLICY,
+  type AgentId,
+  type EvmAddress,
+  type Policy,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
+import type { PolicyStore } from '#engine';
+import type pg from 'pg';
+import { coalesce } from './coalesce.js';
+import { readDocument } from './policies.js';
+import type { PolicyDocument } from './policy-document.js';
+
+interface Scope {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+}
+
+interface PolicyRow {
+  readonly ordinal: number;
+  readonly document: PolicyDocument | null;
+  readonly document_hash: string | null;
+}
+
+interface WalletRow {
+  readonly wallet_id: string | null;
+  readonly address: string | null;
+}
+
+type Wallet = { readonly walletId: WalletId; readonly address: EvmAddress } | undefined;
+
+// Two index look-ups per scope: the newest version of the workspace's and of the agent's policy.
+const POLICIES = `SELECT asked.ordinal::int, newest.document, newest.document_hash
+  FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS asked(workspace_id, scope, ordinal)
+  LEFT JOIN LATERAL (SELECT p.document, p.document_hash FROM policy p
+    WHERE p.workspace_id = asked.workspace_id AND p.scope = asked.scope ORDER BY p.version DESC LIMIT 1) newest ON true
+  ORDER BY asked.ordinal`;
+// The agent's own wallet before a shared one; the oldest first, so that a new, still empty wallet takes over only when the old one is retired.
+const WALLETS = `SELECT w.wallet_id, w.address
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked(workspace_id, agent_id, ordinal)
+  LEFT JOIN LATERAL (SELECT w.wallet_id, w.address FROM wallet w
+    WHERE w.workspace_id = asked.workspace_id AND w.status = 'active' AND (w.agent_id = asked.agent_id OR w.agent_id IS NULL)
+    ORDER BY w.agent_id NULLS LAST, w.created_at, w.wallet_id LIMIT 1) w ON true
+  ORDER BY asked.ordinal`;
+
+/** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
+export function createPolicyStore(pool: pg.Pool): PolicyStore {
+  const policies = coalesce((scopes: readonly Scope[]) => loadPolicies(pool, scopes));
+  const wallets = coalesce((scopes: readonly Scope[]) => loadWallets(pool, scopes));
+  return {
+    policiesFor: (workspaceId, agentId) => policies({ workspaceId, agentId }),
+    // One key signs on every EVM chain, so the network does not choose the wallet.
+    walletFor: (workspaceId, agentId) => wallets({ workspaceId, agentId }),
+  };
+}
+
+async function loadPolicies(
+  pool: pg.Pool,
+  scopes: readonly Scope[],
+): Promise<readonly (readonly Policy[])[]> {
+  const workspaceIds = scopes.flatMap(({ workspaceId }) => [workspaceId, workspaceId]);
+  const names = scopes.flatMap(({ agentId }) => ['workspace', agentId]);
+  const { rows } = await pool.query<PolicyRow>({
+    name: 'purser_policies',
+    text: POLICIES,
+    values: [workspaceIds, names],
+  });
+  // Operations of one workspace share its document; each is hashed once per query.
+  const seen = new Map<string, Policy>();
+  const read = (row: PolicyRow | undefined): Policy | undefined => {
+    if (!row || row.document === null || row.document_hash === null) return undefined;
+    const policy =
+      seen.get(row.document_hash) ??
+      readDocument({ document: row.document, document_hash: row.document_hash });
+    seen.set(row.document_hash, policy);
+    return policy;
+  };
+  return scopes.map((_, index) => {
+    const workspace = read(rows[index * 2]) ?? DEFAULT_POLICY;
+    const agent = read(rows[index * 2 + 1]);
+    return agent ? [workspace, agent] : [workspace];
+  });
+}
+
+async function loadWallets(pool: pg.Pool, scopes: readonly Scope[]): Promise<readonly Wallet[]> {
+  const { rows } = await pool.query<WalletRow>({
+    name: 'purser_wallets',
+    text: WALLETS,
+    values: [scopes.map((it) => it.workspaceId), scopes.map((it) => it.agentId)],
+  });
+  return rows.map((row) =>
+    row.wallet_id === null
+      ? undefined
+      : { walletId: row.wallet_id as WalletId, address: row.address as EvmAddress },
+  );
+}

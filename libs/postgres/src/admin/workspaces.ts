@@ -1,0 +1,64 @@
+import { BUDGET_UNITS, refuse, type WorkspaceId } from '#domain';
+import type { Actor, WorkspaceStore, WorkspaceView } from '#engine';
+import { sql } from 'kysely';
+import { randomUUID } from 'node:crypto';
+import { change, within, type Database } from './change.js';
+
+interface Row {
+  readonly workspace_id: string;
+  readonly name: string;
+  readonly dual_control: boolean;
+  readonly paused: boolean;
+  readonly created_at: Date;
+}
+
+const SELECT = sql<Row>`SELECT w.workspace_id, w.name, w.dual_control, w.created_at, c.paused
+  FROM workspace w JOIN control c ON c.scope = w.workspace_id::text`;
+
+export class PostgresWorkspaces implements WorkspaceStore {
+  constructor(private readonly db: Database) {}
+
+  create(input: { readonly name: string; readonly dualControl: boolean }, by: Actor): Promise<WorkspaceView> {
+    const workspaceId = randomUUID() as WorkspaceId;
+    return change(this.db, { workspaceId, by }, async (trx) => {
+      await sql`INSERT INTO workspace (workspace_id, name, dual_control)
+        VALUES (${workspaceId}, ${input.name}, ${input.dualControl})`.execute(trx);
+      await sql`INSERT INTO control (scope) VALUES (${workspaceId})`.execute(trx);
+      await sql`INSERT INTO budget_node (workspace_id, node_id, unit, parent_id, depth)
+        SELECT ${workspaceId}::uuid, ${workspaceId}::uuid, unit, NULL, 0 FROM unnest(${[...BUDGET_UNITS]}::text[]) AS unit`.execute(
+        trx,
+      );
+      const { rows } = await sql<Row>`${SELECT} WHERE w.workspace_id = ${workspaceId}`.execute(trx);
+      return {
+        result: toView(rows[0]),
+        fact: {
+          type: 'WorkspaceCreated',
+          data: { name: input.name, dual_control: input.dualControl },
+        },
+      };
+    });
+  }
+
+  get(workspaceId: WorkspaceId): Promise<WorkspaceView> {
+    return within(this.db, workspaceId, async (trx) => {
+      const { rows } = await sql<Row>`${SELECT} WHERE w.workspace_id = ${workspaceId}`.execute(trx);
+      return toView(rows[0]);
+    });
+  }
+
+  async list(): Promise<readonly WorkspaceView[]> {
+    const { rows } = await sql<Row>`${SELECT} ORDER BY w.created_at, w.workspace_id`.execute(this.db);
+    return rows.map(toView);
+  }
+}
+
+function toView(row: Row | undefined): WorkspaceView {
+  if (!row) throw refuse('not_found', { object: 'workspace' });
+  return {
+    workspaceId: row.workspace_id as WorkspaceId,
+    name: row.name,
+    dualControl: row.dual_control,
+    paused: row.paused,
+    createdAtMs: row.created_at.getTime(),
+  };
+}
