@@ -32,9 +32,14 @@ export class Supervisor {
 
   /** Starts a process and keeps it alive from then on. Throws if the very first start fails. */
   async run(role: Role, start: () => Promise<Service>): Promise<Service> {
+    if (this.stopping) throw new Error('already stopped');
     const starting = start();
     this.starting.add(starting);
     const service = await starting.finally(() => this.starting.delete(starting));
+    if (this.stopping) {
+      await service.stop();
+      throw new Error('stopped while starting');
+    }
     const member: Member = { role, service };
     this.members.push(member);
     this.events.changed();

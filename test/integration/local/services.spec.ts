@@ -105,6 +105,7 @@ describe('embedded EVM node', () => {
     await prepareChain(first.url);
     const hash = await mintUsdc(first.url, account, 5_000_000n);
     const block = (await rpc(first.url, 'eth_getBlockByNumber', ['latest', false])) as { hash: string };
+    const genesis = (await rpc(first.url, 'eth_getBlockByNumber', ['0x0', false])) as { hash: string };
     await expect.poll(() => readFile(stateFile, 'utf8').catch(() => '')).toContain(block.hash);
     await kill(first);
 
@@ -112,6 +113,9 @@ describe('embedded EVM node', () => {
     expect(second.url).toBe(first.url);
     expect(await rpc(second.url, 'eth_getBlockByNumber', ['latest', false])).toMatchObject({
       hash: block.hash,
+    });
+    expect(await rpc(second.url, 'eth_getBlockByNumber', ['0x0', false])).toMatchObject({
+      hash: genesis.hash,
     });
     expect(await usdcBalance(second.url, account)).toBe(5_000_000n);
     const logs = (await rpc(second.url, 'eth_getLogs', [

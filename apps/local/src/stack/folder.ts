@@ -90,7 +90,10 @@ function isOurs(pid: number): boolean {
 /** Made once per stack and kept, so that a restart finds its data again. */
 export interface Secrets {
   readonly postgresPassword: string;
+  /** From which every database role's own password is derived. */
+  readonly databasePassword: string;
   readonly keystorePassphrase: string;
+  readonly derivationPassphrase: string;
   /** Settlement keys of the demo sellers, by seller. */
   readonly sellerKeys: Readonly<Record<SellerName, Hex>>;
 }
@@ -104,7 +107,9 @@ export function loadSecrets(folder: StackFolder): Secrets {
   if (known !== undefined) return known;
   const made: Secrets = {
     postgresPassword: randomBytes(24).toString('base64url'),
+    databasePassword: randomBytes(32).toString('base64url'),
     keystorePassphrase: randomBytes(32).toString('base64url'),
+    derivationPassphrase: randomBytes(32).toString('base64url'),
     sellerKeys: {
       v2: generatePrivateKey(),
       v1: generatePrivateKey(),

@@ -1,0 +1,85 @@
+import { Pool } from 'pg';
+import type { WorkspaceId } from '#domain';
+import type { Actor } from '#engine';
+import { createAdministration } from '#postgres';
+import type { Address } from 'viem';
+import { mintUsdc, usdcBalance } from '../chain.js';
+import { APPROVAL_THRESHOLD_ATOMIC, hireAgent } from '../demo/agent.js';
+import { adminCaller, must } from '../demo/client.js';
+import type { Credentials } from './stack-file.js';
+import type { Place } from './services.js';
+
+const FUNDS_ATOMIC = 1_000_000_000n;
+const DAY_BUDGET_ATOMIC = 100_000_000n;
+
+/**
+ * Makes the first workspace: an agent that buys, a second person who approves, a funded wallet, limits. Only the admin's key
+ * is made behind the API's back, as `npm run bootstrap` does; the admin does the rest through it. Done once; the
+ * credentials are kept (0600) because keys are shown only when made.
+ */
+export async function setUpWorkspace(
+  { folder, ports }: Place,
+  { rpcUrl, systemUrl }: { readonly rpcUrl: string; readonly systemUrl: string },
+): Promise<Credentials> {
+  const file = folder.within('credentials.json');
+  const known = folder.read<Credentials>(file);
+  if (known !== undefined) {
+    await topUp(rpcUrl, known.walletAddress);
+    return known;
+  }
+  const apiUrl = `http://127.0.0.1:${ports.api[0] ?? 0}`;
+  const { workspaceId, adminKey } = await makeAdmin(systemUrl);
+  const admin = adminCaller(apiUrl, adminKey);
+  const base = '/purser/v1';
+  await must(
+    admin('PUT', `${base}/policies`, { body: { approval_threshold: APPROVAL_THRESHOLD_ATOMIC.toString() } }),
+  );
+  const agent = await hireAgent({ apiUrl, adminKey }, DAY_BUDGET_ATOMIC, 'demo-agent');
+  const approver = await must(
+    admin<{ secret: string }>('POST', `${base}/keys`, {
+      body: { role: 'approver', person: 'approver@example.test', label: 'demo approver' },
+    }),
+  );
+  const wallet = await must(
+    admin<{ wallet_id: string; address: Address }>('POST', `${base}/wallets`, {
+      body: { label: 'demo wallet' },
+    }),
+  );
+  await must(admin('POST', `${base}/wallets/${wallet.wallet_id}/confirm-backup`));
+  const walletAddress = wallet.address;
+  const credentials: Credentials = {
+    workspaceId,
+    adminKey,
+    agent,
+    approver: { token: approver.secret },
+    walletAddress,
+  };
+  await topUp(rpcUrl, walletAddress);
+  folder.write(file, credentials);
+  return credentials;
+}
+
+async function makeAdmin(systemUrl: string): Promise<{ workspaceId: WorkspaceId; adminKey: string }> {
+  const pool = new Pool({ connectionString: systemUrl, max: 1 });
+  try {
+    const administration = createAdministration(pool, { keyEnvironment: 'test' });
+    const by: Actor = { type: 'system', id: 'local-stack' };
+    const { workspaceId } = await administration.workspaces.create({ name: 'demo', dualControl: false }, by);
+    const input = {
+      role: 'admin',
+      agentId: null,
+      person: 'admin@example.test',
+      label: 'first admin',
+      expiresInSec: null,
+    } as const;
+    const { secret } = await administration.keys.create(workspaceId, input, by);
+    return { workspaceId, adminKey: secret };
+  } finally {
+    await pool.end();
+  }
+}
+
+async function topUp(rpcUrl: string, wallet: Address): Promise<void> {
+  const balance = await usdcBalance(rpcUrl, wallet);
+  if (balance < FUNDS_ATOMIC) await mintUsdc(rpcUrl, wallet, FUNDS_ATOMIC - balance);
+}
