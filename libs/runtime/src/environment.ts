@@ -1,0 +1,112 @@
+// Every setting there is, as text from the environment. `.env.example` lists the same keys; a test holds them equal.
+import { Transform } from 'class-transformer';
+import {
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+  ValidateBy,
+  type ValidationOptions,
+} from 'class-validator';
+import { LOG_LEVELS } from './logger.js';
+
+const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
+const REDIS_URL = /^rediss?:\/\/\S+$/;
+const HTTP_URL = /^https?:\/\/\S+$/;
+const HTTP_URLS = /^https?:\/\/[^\s,]+(?:,https?:\/\/[^\s,]+)*$/;
+const RPC_URLS =
+  /^[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*(?:;[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*)*$/;
+const NAMES = /^[a-z0-9-]+(?:,[a-z0-9-]+)*$/;
+const HOST_PORTS =
+  /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}(?:,(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})*$/;
+const BASE_UNITS = /^[1-9][0-9]{0,30}$/;
+const MIN_PASSPHRASE = 16;
+/** sun_path of a unix socket holds 107 bytes. */
+const MAX_SOCKET_PATH = 100;
+
+export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'project', 'webhooks'] as const;
+export type WorkerRole = (typeof WORKER_ROLES)[number];
+
+const toInteger = Transform(({ value }: { value: unknown }) =>
+  typeof value === 'string' && /^[0-9]{1,12}$/.test(value) ? Number(value) : value,
+);
+
+function Integer(min: number, max: number): PropertyDecorator {
+  return (target, key) => {
+    toInteger(target, key);
+    IsOptional()(target, key);
+    IsInt({ message: `must be a whole number from ${min} to ${max}` })(target, key);
+    Min(min, { message: `must be at least ${min}` })(target, key);
+    Max(max, { message: `must be at most ${max}` })(target, key);
+  };
+}
+
+function Text(pattern: RegExp, says: string): PropertyDecorator {
+  return (target, key) => {
+    IsOptional()(target, key);
+    Matches(pattern, { message: says })(target, key);
+  };
+}
+
+function Passphrase(): PropertyDecorator {
+  return (target, key) => {
+    IsOptional()(target, key);
+    MinLength(MIN_PASSPHRASE, { message: `must have at least ${MIN_PASSPHRASE} characters` })(target, key);
+  };
+}
+
+function WorkerRoles(options?: ValidationOptions): PropertyDecorator {
+  const known = (value: unknown): boolean =>
+    typeof value === 'string' && value.split(',').every((role) => WORKER_ROLES.includes(role as WorkerRole));
+  const message = `must be a comma-separated list of ${WORKER_ROLES.join(', ')}`;
+  return ValidateBy({ name: 'workerRoles', validator: { validate: known } }, { message, ...options });
+}
+
+const POSTGRES_SAYS = 'must be a postgres:// URL';
+
+export class Environment {
+  @Text(POSTGRES_URL, POSTGRES_SAYS) DATABASE_URL?: string;
+  @Passphrase() PURSER_DB_PASSWORD?: string;
+  @Text(POSTGRES_URL, POSTGRES_SAYS) PURSER_DB_OWNER_URL?: string;
+  @Text(POSTGRES_URL, POSTGRES_SAYS) PURSER_DB_WRITER_URL?: string;
+  @Text(POSTGRES_URL, POSTGRES_SAYS) PURSER_DB_SYSTEM_URL?: string;
+  @Text(POSTGRES_URL, POSTGRES_SAYS) PURSER_DB_READER_URL?: string;
+  @Text(POSTGRES_URL, POSTGRES_SAYS) PURSER_DB_SIGNER_URL?: string;
+
+  @Text(REDIS_URL, 'must be a redis:// URL') REDIS_URL?: string;
+
+  @Text(NAMES, 'must be a comma-separated list of network profiles') PURSER_NETWORKS?: string;
+  @Text(HTTP_URLS, 'must be http(s) URLs, separated by commas') RPC_URL?: string;
+  @Text(RPC_URLS, 'must look like profile=url,url;profile=url,url') RPC_URLS?: string;
+
+  @IsOptional() @IsString() @Length(1, 255) HOST?: string;
+  @Integer(0, 65_535) PORT?: number;
+  @Integer(0, 65_535) PURSER_WORKER_PORT?: number;
+
+  @IsOptional()
+  @Length(1, MAX_SOCKET_PATH, { message: `must have 1 to ${MAX_SOCKET_PATH} characters` })
+  SIGNER_SOCKET?: string;
+  @IsOptional() @Length(1, 4096) PURSER_KEYSTORE_DIR?: string;
+  @Passphrase() PURSER_KEYSTORE_PASSPHRASE?: string;
+  @Passphrase() PURSER_DERIVATION_PASSPHRASE?: string;
+  @Text(BASE_UNITS, 'must be a whole number of base units') PURSER_SIGNER_MAX_PER_SIGNATURE?: string;
+  @Text(BASE_UNITS, 'must be a whole number of base units') PURSER_SIGNER_MAX_PER_WALLET_HOUR?: string;
+
+  @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
+
+  @IsOptional() @WorkerRoles() PURSER_WORKER_ROLES?: string;
+  @Integer(1, 4_096) PURSER_WORKER_CONCURRENCY?: number;
+  @Integer(1, 64) PURSER_SELLER_CONCURRENCY?: number;
+
+  @Integer(60, 31_536_000) PURSER_BODY_TTL_SEC?: number;
+  @Integer(0, 3_600) PURSER_KEYLESS_WINDOW_SEC?: number;
+
+  @IsOptional() @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` }) LOG_LEVEL?: string;
+  @IsOptional() @IsIn(['on', 'off'], { message: 'must be on or off' }) METRICS?: string;
+  @Text(HTTP_URL, 'must be an http(s) URL') OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+}
