@@ -1,0 +1,68 @@
+export { systemClock } from './clock.js';
+export {
+  ConfigError,
+  DATABASE_ROLES,
+  loadConfig,
+  PROCESSES,
+  rolePassword,
+  roleUrl,
+  type Config,
+  type DatabaseRole,
+  type NetworkConfig,
+  type ProcessName,
+} from './config.js';
+export { createDerivation } from './derivation.js';
+export { WORKER_ROLES, type WorkerRole } from './environment.js';
+export { hashing } from './hashing.js';
+export { createIds, type RuntimeIds } from './ids.js';
+export {
+  fingerprintsOf,
+  openDerivationKeys,
+  type DerivationKeyName,
+  type DerivationKeys,
+} from './keystore/derivation-keys.js';
+export {
+  assertPrivate,
+  deriveKey,
+  KeystoreError,
+  newKdf,
+  privateFolder,
+  readPrivate,
+  seal,
+  syncFolder,
+  unseal,
+  writePrivate,
+  type KdfParameters,
+} from './keystore/sealed-file.js';
+export {
+  acceptCorrelationId,
+  correlationId,
+  createLogger,
+  withCorrelation,
+  type LoggerOptions,
+  type LogLevel,
+  type RuntimeLogger,
+} from './logger.js';
+export { createMetrics, type MetricsOptions, type RuntimeMetrics, type StoredFigures } from './metrics.js';
+export { sanitize, sanitizeError, sanitizeText, type LoggedError } from './sanitize.js';
+export { FrameReader, FrameWriter } from './signer/frames.js';
+export type {
+  AuthorizeReply,
+  Replies,
+  SignerCall,
+  SignerRequest,
+  SignerResponse,
+  SignerStatus,
+  WalletInfo,
+  WalletRefusal,
+} from './signer/messages.js';
+export {
+  createSignerClient,
+  SignerRefusedError,
+  SignerUnavailableError,
+  WalletRefusedError,
+  type SignerClient,
+  type SignerClientOptions,
+} from './signer/signer-client.js';
+export { createTracer, type SpanAttributes, type Tracer, type TracerOptions } from './tracing.js';
+export { createVault } from './vault.js';
