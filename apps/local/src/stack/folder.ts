@@ -15,7 +15,8 @@ export class StackFolder {
   readonly postgresData: string;
 
   constructor(checkout: string) {
-    this.path = join(checkout, '.purser');
+    // A home of its own lets a second stack run from one checkout, as the end-to-end tests do.
+    this.path = process.env['PURSER_HOME'] ?? join(checkout, '.purser');
     this.postgresData = postgresDataDir(join(this.path, 'postgres'));
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
   }
