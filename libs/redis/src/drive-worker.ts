@@ -29,10 +29,10 @@ export interface DriveWorker {
 }
 
 /** `handle` is called for every well-formed job and should resolve as soon as another may come; what it throws is logged and ends the job: the operation's row knows what is next. */
-export async function startDriveWorker(
+export function startDriveWorker(
   handle: (operationId: OperationId) => Promise<void>,
   options: DriveWorkerOptions,
-): Promise<DriveWorker> {
+): DriveWorker {
   const { logger } = options;
   const heard = { url: options.url, logger, name: 'worker' };
   const connection = connectForWorker(heard);
@@ -59,7 +59,8 @@ export async function startDriveWorker(
     },
   );
   worker.on('error', rarely(heard));
-  await checkEvictionPolicy(connection, logger);
+  // Not awaited: while Redis is away this waits, and the rest of the process has other work to do.
+  void checkEvictionPolicy(connection, logger);
   return { close: (timeoutMs) => close(worker, connection, timeoutMs) };
 }
 

@@ -42,11 +42,11 @@ function relayOf(options: Parameters<typeof createRelay>[0]): Relay {
   return relay;
 }
 
-async function workerOf(
+function workerOf(
   handle: (operationId: OperationId) => Promise<void>,
   options: Parameters<typeof startDriveWorker>[1],
-): Promise<void> {
-  const worker = await startDriveWorker(handle, options);
+): void {
+  const worker = startDriveWorker(handle, options);
   onTestFinished(() => worker.close(1_000));
 }
 
@@ -54,7 +54,7 @@ describe('wake-ups', () => {
   it('reach a worker, once for any number of wakes in one tick', async () => {
     const options = queue();
     const seen: OperationId[] = [];
-    await workerOf((it) => Promise.resolve(void seen.push(it)), options);
+    workerOf((it) => Promise.resolve(void seen.push(it)), options);
     const relay = relayOf(options);
     const [first, second] = [anId(), anId()];
     relay.wake([first, first]);
@@ -71,7 +71,7 @@ describe('wake-ups', () => {
     const running = new Promise<void>((resolve) => {
       held.release = resolve;
     });
-    await workerOf(() => ((runs += 1) === 1 ? running : Promise.resolve()), options);
+    workerOf(() => ((runs += 1) === 1 ? running : Promise.resolve()), options);
     const relay = relayOf(options);
     relay.wake([id]);
     await vi.waitFor(() => expect(runs).toBe(1));
@@ -83,7 +83,7 @@ describe('wake-ups', () => {
   it('leave nothing behind in Redis, also when the handler fails', async () => {
     const options = queue();
     let runs = 0;
-    await workerOf(async () => {
+    workerOf(async () => {
       runs += 1;
       await Promise.reject(new Error('bug'));
     }, options);
@@ -105,7 +105,7 @@ describe('wake-ups', () => {
     await vi.waitFor(() => expect(relayed).toHaveBeenCalled());
     await redis.flushall();
     const seen: OperationId[] = [];
-    await workerOf((it) => Promise.resolve(void seen.push(it)), options);
+    workerOf((it) => Promise.resolve(void seen.push(it)), options);
     const ports = { operations: { due: () => Promise.resolve([id]) }, waker: relay } as unknown as Ports;
     expect(await sweep(ports)).toBe(1);
     await vi.waitFor(() => expect(seen).toEqual([id]));
@@ -141,7 +141,7 @@ describe('forged jobs', () => {
     await redis.hset(`${key}:broken`, { name: 'x', data: '{{{', opts: '{}' });
     await redis.lpush(`${key}:wait`, 'broken', 'missing');
     await redis.zadd(`${key}:marker`, 0, '0');
-    await workerOf((it) => Promise.resolve(void seen.push(it)), { ...options, onForged: forged });
+    workerOf((it) => Promise.resolve(void seen.push(it)), { ...options, onForged: forged });
     const id = anId();
     relayOf(options).wake([id]);
     await vi.waitFor(() => expect(seen).toEqual([id]), { timeout: 10_000 });
