@@ -11,12 +11,15 @@ export interface WorkerCore {
   };
   /** Deletes sealed bytes whose time to live is over; returns how many. */
   purgeExpiredBlobs(): Promise<number>;
-  /** Prometheus text. */
-  metricsText(): Promise<string>;
+  readonly metrics: {
+    readonly contentType: string;
+    scrape(): Promise<string>;
+  };
   close(): Promise<void>;
 }
 
-export type RoleName = 'drive' | 'sweep' | 'watch' | 'project';
+/** `webhooks` has no work yet; it may already be configured. */
+export type RoleName = 'drive' | 'sweep' | 'watch' | 'project' | 'webhooks';
 
 export interface WorkerOptions {
   /** Name of this process in leases; unique among running processes. */
@@ -25,10 +28,12 @@ export interface WorkerOptions {
   readonly redisUrl: string;
   /** Operations driven at once before the queue is drawn on more slowly. */
   readonly concurrency: number;
+  /** Requests at one seller at once. */
+  readonly perSeller: number;
   readonly sweepEveryMs: number;
   /** How often to look for a new block. */
   readonly watchEveryMs: number;
   readonly projectEveryMs: number;
-  /** Loopback port of /metrics and /health; null: none. */
-  readonly metricsPort: number | null;
+  /** Loopback port of /metrics and /health; 0: any free one. */
+  readonly port: number;
 }

@@ -23,7 +23,7 @@ export class DriveRole implements Role {
     private readonly core: WorkerCore,
     private readonly options: WorkerOptions,
   ) {
-    const ports = { ...core.ports, seller: fairSeller(core.ports.seller) };
+    const ports = { ...core.ports, seller: fairSeller(core.ports.seller, { perHost: options.perSeller }) };
     this.pool = new DrivePool({ ports, owner: options.owner, eagerInHand: options.concurrency });
     this.leases = new Loop({
       name: 'leases',
@@ -36,15 +36,16 @@ export class DriveRole implements Role {
     });
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
     const { redisUrl: url } = this.options;
     const { logger } = this.core.ports;
     this.leases.start();
-    this.worker = await startDriveWorker((operationId) => this.pool.take(operationId), {
+    this.worker = startDriveWorker((operationId) => this.pool.take(operationId), {
       url,
       logger,
       onForged: () => logger.warn({ queue: 'drive' }, 'a job that is not ours was dropped'),
     });
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
