@@ -42,7 +42,7 @@ export async function startStack(options: StackOptions, log: (line: string) => v
     const place: Place = { folder, secrets, ports };
     const urls = await startServices(supervisor, place, options);
     const databases = await prepareDatabase(urls.postgresUrl, place);
-    // The signer first: it makes the derivation keys that the others only read.
+    // The signer first: the others are not ready without it.
     await startSigner(supervisor, place, { urls, databases });
     await Promise.all([
       startSellers(supervisor, place, urls.rpcUrl),
