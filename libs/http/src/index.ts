@@ -1,0 +1,24 @@
+export { isLoopbackAddress, isPublicAddress } from './addresses.js';
+export { forwardableHeaders, isForwardable, returnedHeaders } from './forwardable.js';
+export {
+  createGuardedFetch,
+  MAX_RESPONSE_HEADER_BYTES,
+  redirectOf,
+  type Failure,
+  type FailureCode,
+  type GuardedAnswer,
+  type GuardedFetch,
+  type GuardedFetchOptions,
+  type GuardedRequest,
+  type RawResponse,
+} from './guarded-fetch.js';
+export { createSeller, type SellerDeps } from './seller.js';
+export {
+  createResolver,
+  judgeTarget,
+  type EgressAllowList,
+  type JudgedTarget,
+  type ResolveHost,
+  type Target,
+  type TargetFault,
+} from './target.js';
