@@ -1,0 +1,225 @@
+// The chain watcher's rows. It serves every workspace of a network at once, so its role is not bound to one; its cost grows with blocks.
+import type { Caip2, EvmAddress, Hex32, OperationId, WalletId, WorkspaceId } from '#domain';
+import type {
+  ChainException,
+  ManagedWallet,
+  TrackedAuthorization,
+  WalletBalance,
+  WatchedBlock,
+  WatchStore,
+} from '#engine';
+import type pg from 'pg';
+import { createSingletonLeases } from './singleton-leases.js';
+
+/** Blocks remembered per network, to find the fork point after a reorganization. */
+const KEPT_BLOCKS = 256;
+
+type Text = Readonly<Record<string, string | null>>;
+
+const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_address, a.to_address, a.value::text, a.nonce,
+  a.valid_before::text, a.status, a.seen_block::text, a.seen_block_hash, a.tx_hash, a.log_index::text`;
+
+const MATCH = `SELECT ${TRACKED} FROM unnest($2::text[], $3::text[], $4::text[]) AS asked(token, from_address, nonce)
+  JOIN authorization_ledger a ON a.network = $1 AND a.token = asked.token AND a.from_address = asked.from_address AND a.nonce = asked.nonce`;
+const EXPIRED = `SELECT ${TRACKED} FROM authorization_ledger a
+  WHERE a.network = $1 AND a.status = 'live' AND a.valid_before < $2 ORDER BY a.valid_before LIMIT $3`;
+const PROVISIONAL = `SELECT ${TRACKED} FROM authorization_ledger a
+  WHERE a.network = $1 AND a.status = 'provisional' AND a.seen_block <= $2 ORDER BY a.seen_block LIMIT $3`;
+const SEEN_ABOVE = `SELECT ${TRACKED} FROM authorization_ledger a
+  WHERE a.network = $1 AND a.seen_block > $2 AND a.status IN ('provisional', 'settled') ORDER BY a.seen_block`;
+
+// An older reading never overwrites a newer one. Sorted, so that two writers lock rows in one order.
+const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, network, token, balance, balance_block)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[])
+    AS read(workspace_id, wallet_id, network, token, balance, block) ORDER BY 1, 2, 3, 4
+  ON CONFLICT (workspace_id, wallet_id, network, token) DO UPDATE
+    SET balance = excluded.balance, balance_block = excluded.balance_block
+  WHERE held.balance_block <= excluded.balance_block
+    AND (held.balance, held.balance_block) IS DISTINCT FROM (excluded.balance, excluded.balance_block)`;
+
+const EXCEPTIONS = `INSERT INTO chain_exception (network, kind, fact, workspace_id, address, nonce, transfer, tx_hash, block_number)
+  SELECT it.network, it.kind, it.fact, w.workspace_id, it.address, it.nonce, it.transfer, it.tx_hash, it.block_number
+  FROM jsonb_to_recordset($1::jsonb)
+    AS it(network text, kind text, fact text, address text, nonce text, transfer jsonb, tx_hash text, block_number bigint)
+  LEFT JOIN wallet w ON w.address = it.address
+  ON CONFLICT DO NOTHING`;
+
+export function createWatchStore(pool: pg.Pool): WatchStore {
+  const leases = createSingletonLeases(pool);
+  const tracked = async (
+    text: string,
+    values: readonly unknown[],
+  ): Promise<readonly TrackedAuthorization[]> =>
+    (await pool.query<Text>(text, [...values])).rows.map(toTracked);
+  return {
+    holdLease: async (name, owner, seconds) => (await leases.hold(name, owner, seconds)) !== null,
+    cursor: (network) => readCursor(pool, network),
+    recentBlocks: (network, limit) => readBlocks(pool, network, limit),
+    advance: (network, genesisHash, blocks, cursor) =>
+      advance(pool, { network, genesisHash, blocks, ...cursor }),
+    managedWallets: walletReader(pool),
+    match: (network, nonces) =>
+      tracked(MATCH, [
+        network,
+        nonces.map((it) => it.token),
+        nonces.map((it) => it.from),
+        nonces.map((it) => it.nonce),
+      ]),
+    expiredLive: (network, beforeSec, limit) => tracked(EXPIRED, [network, beforeSec, limit]),
+    provisionalUpTo: (network, block, limit) => tracked(PROVISIONAL, [network, block, limit]),
+    seenAbove: (network, block) => tracked(SEEN_ABOVE, [network, block]),
+    updateBalances: (balances) => updateBalances(pool, balances),
+    recordExceptions: (exceptions) => recordExceptions(pool, exceptions),
+  };
+}
+
+async function readCursor(pool: pg.Pool, network: Caip2) {
+  const { rows } = await pool.query<Text>(
+    'SELECT genesis_hash, scanned_to::text, finalized_to::text FROM chain_cursor WHERE network = $1',
+    [network],
+  );
+  const row = rows[0];
+  return (
+    row && {
+      genesisHash: row['genesis_hash'] as Hex32,
+      scannedTo: Number(row['scanned_to']),
+      finalizedTo: Number(row['finalized_to']),
+    }
+  );
+}
+
+async function readBlocks(pool: pg.Pool, network: Caip2, limit: number): Promise<readonly WatchedBlock[]> {
+  const { rows } = await pool.query<Text>(
+    `SELECT b.number::text AS height, b.hash, b.parent_hash, b.timestamp_sec::text AS time_sec FROM chain_block b
+      WHERE b.network = $1 ORDER BY b.number DESC LIMIT $2`,
+    [network, limit],
+  );
+  return rows.map((row) => ({
+    number: Number(row['height']),
+    hash: row['hash'] as Hex32,
+    parentHash: row['parent_hash'] as Hex32,
+    timestampSec: Number(row['time_sec']),
+  }));
+}
+
+interface Advance {
+  readonly network: Caip2;
+  readonly genesisHash: Hex32;
+  readonly blocks: readonly WatchedBlock[];
+  readonly scannedTo: number;
+  readonly finalizedTo: number;
+}
+
+/** One statement, so one transaction: what is scanned and how far are never seen apart. The main query's delete and insert touch disjoint rows. */
+const ADVANCE = `WITH moved AS (
+    INSERT INTO chain_cursor (network, genesis_hash, scanned_to, finalized_to) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (network) DO UPDATE SET scanned_to = excluded.scanned_to, finalized_to = excluded.finalized_to
+  ), kept AS (
+    INSERT INTO chain_block (network, number, hash, parent_hash, timestamp_sec)
+    SELECT $1, * FROM unnest($5::bigint[], $6::text[], $7::text[], $8::bigint[])
+    ON CONFLICT (network, number) DO UPDATE
+      SET hash = excluded.hash, parent_hash = excluded.parent_hash, timestamp_sec = excluded.timestamp_sec
+  )
+  DELETE FROM chain_block WHERE network = $1 AND NOT (number = ANY($5::bigint[])) AND (number > $9 OR number <= $9 - $10)`;
+
+async function advance(pool: pg.Pool, step: Advance): Promise<void> {
+  const last = Math.max(step.scannedTo, ...step.blocks.map((block) => block.number));
+  await pool.query(ADVANCE, [
+    step.network,
+    step.genesisHash,
+    step.scannedTo,
+    step.finalizedTo,
+    step.blocks.map((block) => block.number),
+    step.blocks.map((block) => block.hash),
+    step.blocks.map((block) => block.parentHash),
+    step.blocks.map((block) => block.timestampSec),
+    last,
+    KEPT_BLOCKS,
+  ]);
+}
+
+// A wallet's time of making is its transaction's start, so one may appear a little behind the newest we know.
+const WALLETS_SINCE = `SELECT workspace_id, wallet_id, address, (max(created_at) OVER () - interval '1 minute')::text AS mark
+  FROM wallet WHERE created_at >= $1`;
+const EVERYTHING_AFTER_READS = 600;
+
+/**
+ * Wallets are never deleted and keep their address, so each read asks only for the new ones; now and then for all, in case one took its time
+ * to commit. Retired ones stay in: what they have signed may still move, and what moves without us must be seen.
+ */
+function walletReader(pool: pg.Pool): () => Promise<readonly ManagedWallet[]> {
+  const known = new Map<string, ManagedWallet>();
+  let mark = '-infinity';
+  let reads = 0;
+  return async () => {
+    reads += 1;
+    if (reads % EVERYTHING_AFTER_READS === 0) mark = '-infinity';
+    const { rows } = await pool.query<Text>({
+      name: 'purser_managed_wallets',
+      text: WALLETS_SINCE,
+      values: [mark],
+    });
+    for (const row of rows) {
+      mark = row['mark'] ?? mark;
+      known.set(String(row['wallet_id']), {
+        workspaceId: row['workspace_id'] as WorkspaceId,
+        walletId: row['wallet_id'] as WalletId,
+        address: row['address'] as EvmAddress,
+      });
+    }
+    return [...known.values()];
+  };
+}
+
+async function updateBalances(pool: pg.Pool, balances: readonly WalletBalance[]): Promise<void> {
+  if (balances.length === 0) return;
+  await pool.query(BALANCES, [
+    balances.map((it) => it.workspaceId),
+    balances.map((it) => it.walletId),
+    balances.map((it) => it.network),
+    balances.map((it) => it.token),
+    balances.map((it) => it.balance.toString()),
+    balances.map((it) => it.block),
+  ]);
+}
+
+async function recordExceptions(pool: pg.Pool, exceptions: readonly ChainException[]): Promise<void> {
+  if (exceptions.length === 0) return;
+  const rows = exceptions.map((it) => ({
+    network: it.network,
+    kind: it.kind,
+    fact: `${it.txHash ?? it.blockNumber}/${it.transfer?.logIndex ?? it.nonce ?? ''}`,
+    address: it.address,
+    nonce: it.nonce,
+    transfer: it.transfer && { ...it.transfer, value: it.transfer.value.toString() },
+    tx_hash: it.txHash,
+    block_number: it.blockNumber,
+  }));
+  await pool.query(EXCEPTIONS, [JSON.stringify(rows)]);
+}
+
+function toTracked(row: Text): TrackedAuthorization {
+  const seen = row['tx_hash'] !== null && row['seen_block'] !== null;
+  return {
+    workspaceId: row['workspace_id'] as WorkspaceId,
+    operationId: row['operation_id'] as OperationId,
+    authorization: {
+      network: row['network'] as Caip2,
+      token: row['token'] as EvmAddress,
+      from: row['from_address'] as EvmAddress,
+      to: row['to_address'] as EvmAddress,
+      value: BigInt(row['value'] ?? ''),
+      nonce: row['nonce'] as Hex32,
+      validBeforeSec: Number(row['valid_before']),
+    },
+    status: row['status'] as TrackedAuthorization['status'],
+    settlement: seen
+      ? {
+          txHash: row['tx_hash'] as Hex32,
+          blockNumber: Number(row['seen_block']),
+          blockHash: row['seen_block_hash'] as Hex32,
+          logIndex: Number(row['log_index']),
+        }
+      : null,
+  };
+}
