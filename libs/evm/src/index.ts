@@ -34,6 +34,7 @@ export {
   type TokenDomain,
   type TransferTuple,
 } from './eip3009.js';
+export { rememberContracts } from './contract-cache.js';
 export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
 export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
