@@ -88,8 +88,9 @@ class Receiver implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const body = new Uint8Array(Buffer.concat(this.chunks));
     const response = { status: this.status, headers: this.headers, body };
-    // The pool frees the connection a microtask after this; a caller that goes on at once would open a second one.
-    setImmediate(() => this.settle({ kind: 'response', response }));
+    // undici hands the connection back one turn of the event loop later (it lets the peer close first); a caller that goes on
+    // before that would open a second one for the paid request.
+    setImmediate(() => setImmediate(() => this.settle({ kind: 'response', response })));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -118,5 +119,5 @@ function codeOf(error: Error, sent: boolean): Failure['code'] {
   if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') return 'timeout';
   if (code === 'UND_ERR_INVALID_ARG') return 'request_failed';
   if (!sent) return 'connect_failed';
-  return code.startsWith('HPE_') ? 'malformed_response' : 'connection_lost';
+  return error.name === 'HTTPParserError' ? 'malformed_response' : 'connection_lost';
 }
