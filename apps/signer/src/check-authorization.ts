@@ -1,0 +1,159 @@
+// What the signer demands before it signs, from rows it read itself (T39). Pure. It does not trust the worker that asks, and checks again
+// what the store guarded: a signature is the one thing that cannot be taken back.
+import {
+  chainIdOf,
+  judge,
+  parseEvmAddress,
+  TERMINAL,
+  type Caip2,
+  type OperationStatus,
+  type Policy,
+  type Terms,
+  type Verdict,
+} from '#domain';
+import { approvalDigest, termsDigest } from '#engine';
+import { findAsset, hasherOf, toHex, type TransferTuple } from '#evm';
+import { hashing } from '#runtime';
+import type { Subject } from './database.js';
+import type { OpenWallet } from './wallets.js';
+
+export interface CheckContext {
+  readonly networks: ReadonlySet<Caip2>;
+  readonly policies: readonly Policy[];
+  readonly wallet: OpenWallet | undefined;
+  readonly expectedNonce: string;
+  readonly maxPerSignature: bigint;
+}
+
+/** `sign` only after the ledger has taken the digest. `burn` before anything was signed, so that it can be promised for ever. */
+export type Check =
+  | { readonly kind: 'sign'; readonly digest: string; readonly tuple: TransferTuple; readonly again: boolean }
+  | { readonly kind: 'burn'; readonly reason: string }
+  | { readonly kind: 'burned'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const ZERO = parseEvmAddress(`0x${'0'.repeat(40)}`);
+/** Longest life of an authorization (ruling 13), measured against database time. */
+const MAX_VALIDITY_SEC = 600;
+/** A worker's clock may run ahead by as much; such an authorization waits until its end is within the limit. */
+const MAX_CLOCK_LEAD_SEC = 660;
+
+export function checkAuthorization(subject: Subject, context: CheckContext): Check {
+  const { authorization, ledger } = subject;
+  if (ledger !== null && ledger.digest === null) return { kind: 'burned', reason: ledger.reason ?? 'burned' };
+  if (authorization === null) return { kind: 'refused', reason: 'unknown_operation' };
+  if (subject.stopped) return { kind: 'unavailable', reason: 'stopped' };
+  const digest = digestOf(authorization.network, authorization.token, authorization);
+  if (ledger !== null) {
+    // A signature over the ledger's digest may exist: nothing may be burned any more, and no other digest signed.
+    if (digest !== ledger.digest) return { kind: 'refused', reason: 'digest_conflict' };
+    if (context.wallet?.address !== authorization.from)
+      return { kind: 'unavailable', reason: 'wallet_unknown' };
+    return { kind: 'sign', digest, tuple: authorization, again: true };
+  }
+  if (subject.status !== 'authorized' && !TERMINAL[subject.status as OperationStatus])
+    return { kind: 'unavailable', reason: 'operation_not_ready' };
+  const early = authorization.validBeforeSec - subject.nowSec;
+  if (early > MAX_VALIDITY_SEC && early <= MAX_VALIDITY_SEC + MAX_CLOCK_LEAD_SEC)
+    return { kind: 'unavailable', reason: 'validity_not_yet_within_limit' };
+  const reason =
+    wrongOperation(subject) ??
+    wrongTuple(subject, digest, context) ??
+    wrongWallet(subject, context) ??
+    wrongTerms(subject, context) ??
+    wrongApproval(subject, context);
+  if (reason !== undefined || digest === undefined)
+    return { kind: 'burn', reason: reason ?? 'token_not_registered' };
+  return { kind: 'sign', digest, tuple: authorization, again: false };
+}
+
+function digestOf(network: Caip2, token: TransferTuple['to'], tuple: TransferTuple): string | undefined {
+  const hasher = hasherOf(network, token);
+  return hasher && toHex(hasher.transferDigest(tuple));
+}
+
+type Authorized = NonNullable<Subject['authorization']>;
+const of = (subject: Subject): Authorized => subject.authorization as Authorized;
+
+function wrongOperation(subject: Subject): string | undefined {
+  if (subject.status !== 'authorized') return 'operation_ended';
+  if (of(subject).status !== 'live') return 'authorization_not_live';
+  const { reservation } = subject;
+  if (reservation === null || reservation.state !== 'held') return 'no_reservation';
+  if (reservation.amount < of(subject).value) return 'reservation_too_small';
+  return undefined;
+}
+
+function wrongTuple(subject: Subject, digest: string | undefined, context: CheckContext): string | undefined {
+  const tuple = of(subject);
+  const asset = findAsset(tuple.network, tuple.token);
+  if (asset === undefined || digest === undefined) return 'token_not_registered';
+  if (!context.networks.has(tuple.network) || asset.chainId !== chainIdOf(tuple.network))
+    return 'chain_not_allowed';
+  if (digest !== tuple.digest) return 'digest_mismatch';
+  if (tuple.nonce !== context.expectedNonce) return 'nonce_not_derived';
+  if ([ZERO, tuple.token, tuple.from].includes(tuple.to)) return 'forbidden_payee';
+  if (tuple.value <= 0n) return 'nothing_to_pay';
+  if (tuple.value > context.maxPerSignature) return 'limit_per_signature';
+  if (tuple.validAfterSec > subject.nowSec) return 'not_yet_valid';
+  if (tuple.validBeforeSec <= subject.nowSec) return 'expired';
+  if (tuple.validBeforeSec - subject.nowSec > MAX_VALIDITY_SEC) return 'validity_too_long';
+  return undefined;
+}
+
+function wrongWallet(subject: Subject, { wallet }: CheckContext): string | undefined {
+  const tuple = of(subject);
+  if (wallet === undefined || wallet.workspaceId !== subject.workspaceId) return 'wallet_unknown';
+  if (wallet.status !== 'active' || subject.walletStatus !== 'active') return 'wallet_retired';
+  if (wallet.address !== tuple.from || subject.walletAddress !== tuple.from) return 'wallet_address_mismatch';
+  return undefined;
+}
+
+/** S9: what is signed is what was judged, and the policies of now still allow it. */
+function wrongTerms(subject: Subject, context: CheckContext): string | undefined {
+  const { judged } = subject;
+  if (judged === null) return 'no_terms';
+  const { terms } = judged;
+  const tuple = of(subject);
+  const bound =
+    terms.network === tuple.network &&
+    terms.token === tuple.token &&
+    terms.payTo === tuple.to &&
+    terms.amount === tuple.value;
+  if (!bound || termsDigest({ hashing }, terms) !== judged.termsDigest) return 'terms_mismatch';
+  return judgementOf(terms, tuple, context).ok ? undefined : 'policy';
+}
+
+/** Whether the payee is a contract only the chain tells, which the signer does not read; the recorded verdict covers it. */
+function judgementOf(terms: Terms, tuple: Authorized, { policies }: CheckContext) {
+  const host = URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '';
+  const facts = { host, payeeIsContract: false, forbiddenPayees: [ZERO, tuple.token, tuple.from] };
+  return judge(terms, facts, policies);
+}
+
+/** A person's yes to these very terms, still in time, wherever the verdict or the policies of now ask for one. */
+function wrongApproval(subject: Subject, context: CheckContext): string | undefined {
+  const { judged, approval } = subject;
+  if (judged === null) return 'no_terms';
+  const now = judgementOf(judged.terms, of(subject), context);
+  const needed = judged.verdict.needsApproval || (now.ok && now.verdict.needsApproval);
+  if (!needed) return undefined;
+  if (approval === null || approval.status !== 'approved') return 'not_approved';
+  const expected = approvalDigest(
+    { hashing },
+    subject.operationId,
+    judged.terms,
+    judged.verdict.policyVersion,
+  );
+  if (approval.digest !== expected) return 'approval_of_other_terms';
+  if (approval.useByMs === null || of(subject).validBeforeSec * 1000 > approval.useByMs)
+    return 'approval_too_old';
+  return undefined;
+}
+
+export interface Judged {
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+  readonly termsDigest: string;
+}

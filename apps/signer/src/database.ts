@@ -1,0 +1,285 @@
+// Everything the signer reads and the one table it writes, under its own role (T39). Reads and writes serve a whole batch each: two round
+// trips however many authorizations were asked for at once.
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { upcast, type AgentId, type Authorization, type EvmAddress, type Json, type WalletId } from '#domain';
+import type { OperationRef } from '#engine';
+import type { Judged } from './check-authorization.js';
+
+export interface Subject extends OperationRef {
+  /** Database time, unix seconds. */
+  readonly nowSec: number;
+  readonly clusterEpoch: number;
+  readonly agentId: AgentId | null;
+  readonly status: string | null;
+  readonly stopped: boolean;
+  readonly authorization: (Authorization & { readonly status: string }) | null;
+  readonly walletStatus: string | null;
+  readonly walletAddress: EvmAddress | null;
+  readonly reservation: { readonly state: string; readonly amount: bigint } | null;
+  readonly approval: {
+    readonly status: string;
+    readonly digest: string;
+    readonly useByMs: number | null;
+  } | null;
+  readonly judged: Judged | null;
+  readonly ledger: { readonly digest: string | null; readonly reason: string | null } | null;
+}
+
+/** `digest` null burns the subject. */
+export interface LedgerEntry extends OperationRef {
+  readonly digest: string | null;
+  readonly reason: string | null;
+}
+
+export interface LedgerRow {
+  readonly subject: string;
+  readonly digest: string | null;
+  readonly reason: string | null;
+  readonly sequence: number;
+}
+
+export interface LedgerFacts {
+  readonly nowMs: number;
+  readonly clusterEpoch: number;
+  readonly quarantinedUntilMs: number | null;
+  readonly count: number;
+  readonly newest: LedgerRow | null;
+  /** The row the mark speaks of, when it is there. */
+  readonly marked: LedgerRow | null;
+}
+
+/** The role or a grant is not what the signer insists on. */
+export class UnsafeDatabaseRoleError extends Error {
+  override readonly name = 'UnsafeDatabaseRoleError';
+}
+
+const PURPOSE = 'authorize';
+
+const READ = `
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
+  (SELECT epoch FROM cluster) AS cluster_epoch,
+  o.agent_id, o.status,
+  EXISTS (SELECT FROM control c WHERE c.paused AND c.scope IN ('global', asked.workspace_id::text))
+    OR EXISTS (SELECT FROM agent_stop s WHERE s.workspace_id = asked.workspace_id AND s.agent_id = o.agent_id)
+    OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
+  a.wallet_id, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
+  a.valid_before::text AS valid_before, a.nonce, a.digest, a.status AS authorization_status,
+  w.status AS wallet_status, w.address AS wallet_address,
+  r.state AS reservation_state, r.amount::text AS reservation_amount,
+  p.status AS approval_status, p.digest AS approval_digest, (extract(epoch FROM p.use_by) * 1000)::bigint::text AS use_by_ms,
+  t.type AS terms_type, t.schema AS terms_schema, t.data AS terms_data,
+  l.subject IS NOT NULL AS in_ledger, l.digest AS ledger_digest, l.reason AS ledger_reason
+FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked(workspace_id, operation_id, ordinal)
+LEFT JOIN operations o ON o.workspace_id = asked.workspace_id AND o.operation_id = asked.operation_id
+LEFT JOIN authorization_ledger a
+  ON a.workspace_id = asked.workspace_id AND a.operation_id = asked.operation_id AND a.epoch = 0
+LEFT JOIN wallet w ON w.workspace_id = asked.workspace_id AND w.wallet_id = a.wallet_id
+LEFT JOIN reservation r ON r.workspace_id = asked.workspace_id AND r.operation_id = asked.operation_id
+LEFT JOIN approval p
+  ON p.workspace_id = asked.workspace_id AND p.operation_id = asked.operation_id AND p.status IN ('pending', 'approved')
+LEFT JOIN LATERAL (
+  SELECT e.type, e.schema, e.data #- '{terms,wire}' AS data FROM events e
+  WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
+    AND e.opened_month = date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
+    AND e.type IN ('TermsAccepted', 'TermsChanged')
+  ORDER BY e.version DESC LIMIT 1) t ON true
+LEFT JOIN signer_ledger l
+  ON l.purpose = '${PURPOSE}' AND l.epoch = 0 AND l.subject = asked.workspace_id || '/' || asked.operation_id
+ORDER BY asked.ordinal`;
+
+const RECORD = `
+INSERT INTO signer_ledger (purpose, subject, epoch, digest, workspace_id, reason)
+SELECT '${PURPOSE}', workspace_id || '/' || operation_id, 0, digest, workspace_id, reason
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS entry(workspace_id, operation_id, digest, reason)
+ON CONFLICT DO NOTHING
+RETURNING subject, digest, reason, sequence::text`;
+
+const RECORDED = `SELECT subject, digest, reason, sequence::text FROM signer_ledger
+WHERE purpose = '${PURPOSE}' AND epoch = 0 AND subject = ANY($1::text[])`;
+
+const FACTS = `
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch AS cluster_epoch,
+  (extract(epoch FROM c.quarantined_until) * 1000)::bigint::text AS quarantined_until_ms,
+  (SELECT count(*) FROM signer_ledger)::text AS count,
+  (SELECT to_jsonb(n) FROM (SELECT subject, digest, reason, sequence::text FROM signer_ledger ORDER BY sequence DESC LIMIT 1) n) AS newest,
+  (SELECT to_jsonb(m) FROM (SELECT subject, digest, reason, sequence::text FROM signer_ledger WHERE sequence = $1) m) AS marked
+FROM cluster c`;
+
+const ROLE = `
+SELECT r.rolsuper AS superuser,
+  (SELECT bool_or(pg_has_role(current_user, t.relowner, 'MEMBER')) FROM pg_class t WHERE t.oid = 'signer_ledger'::regclass) AS owner,
+  has_table_privilege('signer_ledger', 'UPDATE') OR has_table_privilege('signer_ledger', 'DELETE')
+    OR has_table_privilege('signer_ledger', 'TRUNCATE') AS rewrites_ledger,
+  has_table_privilege('operations', 'INSERT, UPDATE') OR has_table_privilege('authorization_ledger', 'INSERT, UPDATE')
+    OR has_table_privilege('approval', 'INSERT, UPDATE') AS writes_operations
+FROM pg_roles r WHERE r.rolname = current_user`;
+
+/** What each wallet signed for within the last hour, to carry the limit over a restart. */
+const SPENT = `
+SELECT a.wallet_id, a.value::text AS value, (extract(epoch FROM l.recorded_at) * 1000)::bigint::text AS at_ms
+FROM signer_ledger l
+JOIN authorization_ledger a ON a.workspace_id = l.workspace_id
+  AND a.operation_id = split_part(l.subject, '/', 2)::uuid AND a.epoch = 0
+WHERE l.purpose = '${PURPOSE}' AND l.digest IS NOT NULL AND l.recorded_at > clock_timestamp() - interval '1 hour'`;
+
+type Row = Record<string, string | null>;
+
+export class SignerDatabase {
+  constructor(readonly pool: pg.Pool) {}
+
+  /** @throws UnsafeDatabaseRoleError when this login could change what the signer must be able to rely on. */
+  async assertSafeRole(): Promise<void> {
+    const { rows } = await this.pool.query<Record<string, boolean | null>>(ROLE);
+    const [role] = rows;
+    if (role === undefined) throw new UnsafeDatabaseRoleError('The database role is unknown.');
+    const wrong = Object.entries(role)
+      .filter(([, yes]) => yes !== false)
+      .map(([name]) => name);
+    if (wrong.length > 0)
+      throw new UnsafeDatabaseRoleError(`The signer needs a role of its own; this one: ${wrong.join(', ')}.`);
+  }
+
+  async read(refs: readonly OperationRef[]): Promise<Subject[]> {
+    const { rows } = await this.pool.query<Row>({
+      name: 'purser_signer_read',
+      text: READ,
+      values: [refs.map((it) => it.workspaceId), refs.map((it) => it.operationId)],
+    });
+    return rows.map((row, index) => subjectOf(refs[index] as OperationRef, row));
+  }
+
+  /** Commits the entries that are new. `rows` holds, for every entry, what the ledger says now; `inserted` those written here. */
+  async record(
+    entries: readonly LedgerEntry[],
+  ): Promise<{ readonly inserted: readonly LedgerRow[]; readonly rows: ReadonlyMap<string, LedgerRow> }> {
+    const { rows } = await this.pool.query<Row>({
+      name: 'purser_signer_record',
+      text: RECORD,
+      values: [
+        entries.map((it) => it.workspaceId),
+        entries.map((it) => it.operationId),
+        entries.map((it) => it.digest),
+        entries.map((it) => it.reason),
+      ],
+    });
+    const inserted = rows.map(ledgerRowOf);
+    const known = new Map(inserted.map((row) => [row.subject, row]));
+    const missing = entries.map(subjectKey).filter((subject) => !known.has(subject));
+    if (missing.length > 0) {
+      const earlier = await this.pool.query<Row>(RECORDED, [missing]);
+      for (const row of earlier.rows.map(ledgerRowOf)) known.set(row.subject, row);
+    }
+    return { inserted, rows: known };
+  }
+
+  async facts(markedSequence: number): Promise<LedgerFacts> {
+    type Facts = Row & { newest: Row | null; marked: Row | null };
+    const { rows } = await this.pool.query<Facts>(FACTS, [markedSequence]);
+    const [row] = rows;
+    if (row === undefined) throw new Error('the cluster row is missing');
+    return {
+      nowMs: Number(row['now_ms']),
+      clusterEpoch: Number(row['cluster_epoch']),
+      quarantinedUntilMs: row['quarantined_until_ms'] === null ? null : Number(row['quarantined_until_ms']),
+      count: Number(row['count']),
+      newest: row.newest && ledgerRowOf(row.newest),
+      marked: row.marked && ledgerRowOf(row.marked),
+    };
+  }
+
+  async signedWithinTheHour(): Promise<{ walletId: WalletId; value: bigint; atMs: number }[]> {
+    const { rows } = await this.pool.query<Row>(SPENT);
+    return rows.map((row) => ({
+      walletId: row['wallet_id'] as WalletId,
+      value: BigInt(row['value'] ?? '0'),
+      atMs: Number(row['at_ms']),
+    }));
+  }
+
+  /** Key fingerprints and whatever else the database was set up with (ruling 9). */
+  async genesis(): Promise<Json> {
+    const { rows } = await this.pool.query<{ genesis: Json }>('SELECT genesis FROM cluster');
+    return rows[0]?.genesis ?? {};
+  }
+}
+
+export function subjectKey(ref: OperationRef): string {
+  return `${ref.workspaceId}/${ref.operationId}`;
+}
+
+export function hashOfRow(row: LedgerRow): string {
+  const text = JSON.stringify([PURPOSE, row.subject, row.digest, row.reason, row.sequence]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function ledgerRowOf(row: Row): LedgerRow {
+  return {
+    subject: row['subject'] as string,
+    digest: row['digest'] ?? null,
+    reason: row['reason'] ?? null,
+    sequence: Number(row['sequence']),
+  };
+}
+
+/** Column text into types. Nothing is trusted for it: every value is compared or hashed before a signature. */
+function subjectOf(ref: OperationRef, row: Row): Subject {
+  const nowMs = Number(row['now_ms']);
+  return {
+    workspaceId: ref.workspaceId,
+    operationId: ref.operationId,
+    nowSec: Math.floor(nowMs / 1000),
+    clusterEpoch: Number(row['cluster_epoch']),
+    agentId: row['agent_id'] as AgentId | null,
+    status: row['status'] ?? null,
+    stopped: (row['stopped'] as unknown) === true,
+    authorization: authorizationOf(row),
+    walletStatus: row['wallet_status'] ?? null,
+    walletAddress: row['wallet_address'] as EvmAddress | null,
+    reservation:
+      row['reservation_state'] == null
+        ? null
+        : { state: row['reservation_state'], amount: BigInt(row['reservation_amount'] ?? '0') },
+    approval:
+      row['approval_status'] == null
+        ? null
+        : {
+            status: row['approval_status'],
+            digest: row['approval_digest'] ?? '',
+            useByMs: row['use_by_ms'] == null ? null : Number(row['use_by_ms']),
+          },
+    judged: judgedOf(row),
+    ledger:
+      (row['in_ledger'] as unknown) === true
+        ? { digest: row['ledger_digest'] ?? null, reason: row['ledger_reason'] ?? null }
+        : null,
+  };
+}
+
+function authorizationOf(row: Row): Subject['authorization'] {
+  if (row['wallet_id'] == null) return null;
+  const authorization = {
+    network: row['network'],
+    token: row['token'],
+    walletId: row['wallet_id'],
+    from: row['from_address'],
+    to: row['to_address'],
+    value: BigInt(row['value'] ?? '0'),
+    validAfterSec: Number(row['valid_after']),
+    validBeforeSec: Number(row['valid_before']),
+    nonce: row['nonce'],
+    digest: row['digest'],
+    status: row['authorization_status'],
+  };
+  return authorization as NonNullable<Subject['authorization']>;
+}
+
+function judgedOf(row: Row): Judged | null {
+  if (row['terms_type'] == null) return null;
+  const event = upcast({
+    type: row['terms_type'],
+    schema: Number(row['terms_schema']),
+    data: row['terms_data'] as Json,
+  });
+  return event.type === 'TermsAccepted' || event.type === 'TermsChanged' ? event.data : null;
+}
