@@ -1,6 +1,6 @@
 // One request and its answer over a pool, under caps. Whatever happens it answers with an outcome; it never throws.
 import type { Dispatcher } from 'undici';
-import type { Failure, RawResponse } from './guarded-fetch.js';
+import type { Failure, RawResponse } from './outcome.js';
 
 export interface ExchangeRequest {
   readonly url: URL;

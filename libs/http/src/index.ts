@@ -4,14 +4,12 @@ export {
   createGuardedFetch,
   MAX_RESPONSE_HEADER_BYTES,
   redirectOf,
-  type Failure,
-  type FailureCode,
   type GuardedAnswer,
   type GuardedFetch,
   type GuardedFetchOptions,
   type GuardedRequest,
-  type RawResponse,
 } from './guarded-fetch.js';
+export { type Failure, type FailureCode, type RawResponse } from './outcome.js';
 export { createSeller, type SellerDeps } from './seller.js';
 export {
   createResolver,

@@ -28,15 +28,8 @@ import {
   type Choice,
 } from '#x402';
 import { returnedHeaders } from './forwardable.js';
-import {
-  redirectOf,
-  type Failure,
-  type FailureCode,
-  type GuardedAnswer,
-  type GuardedFetch,
-  type GuardedRequest,
-  type RawResponse,
-} from './guarded-fetch.js';
+import { redirectOf, type GuardedAnswer, type GuardedFetch, type GuardedRequest } from './guarded-fetch.js';
+import type { Failure, FailureCode, RawResponse } from './outcome.js';
 
 export interface SellerDeps {
   readonly http: GuardedFetch;
