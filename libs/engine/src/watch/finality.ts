@@ -2,6 +2,7 @@
 import type { DeathProof, Hex32, OperationCommand } from '#domain';
 import { applyFact, applyFacts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
+import { orphaned } from './orphans.js';
 import type { TrackedAuthorization, WatchedBlock } from './ports.js';
 
 const BATCH = 500;
@@ -30,12 +31,28 @@ export async function releaseAndFinalize(deps: WatcherDeps, genesisHash: Hex32):
   });
 }
 
+/**
+ * A look at `latest` may be recorded after its block was reorganized away, in a range that has been scanned already: only what stands in
+ * a canonical block becomes final. Anything else is looked up where it is now, or was never paid.
+ */
 async function finalizeSeen({ ports, source, store }: WatcherDeps, block: WatchedBlock): Promise<void> {
   for (;;) {
     const seen = await store.provisionalUpTo(source.network, block.number, BATCH);
-    await applyFacts(ports, seen, (it) =>
-      it.settlement ? { type: 'FinalizeSettlement', settlement: it.settlement } : null,
+    const gone = await orphaned(source, seen);
+    await applyFacts(
+      ports,
+      seen.filter((it) => !gone.has(it)),
+      (it) => (it.settlement ? { type: 'FinalizeSettlement', settlement: it.settlement } : null),
     );
+    for (const it of gone) {
+      const fate = await source.findUse(it.authorization, block);
+      const moved = fate.kind === 'settled';
+      await applyFact(
+        ports,
+        it,
+        moved ? { type: 'FinalizeSettlement', settlement: fate.settlement } : { type: 'ReorgSettlement' },
+      );
+    }
     if (seen.length < BATCH) return;
   }
 }

@@ -4,6 +4,7 @@ import type { Caip2, Hex32, OperationCommand } from '#domain';
 import { applyFact, applyFacts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
 import { releaseAndFinalize } from './finality.js';
+import { orphaned } from './orphans.js';
 import type { ChainException, NonceSeen, Scan, TrackedAuthorization, WatchedBlock } from './ports.js';
 
 /** Blocks asked for in one scan while catching up. */
@@ -58,7 +59,7 @@ export class ChainWatcher {
     const fork = await source.forkPoint(stored);
     const forkNumber = fork?.number ?? (stored.at(-1) as WatchedBlock).number - 1;
     ports.logger.warn({ network: source.network, from: newest.number, to: forkNumber }, 'chain reorganized');
-    const gone = await store.seenAbove(source.network, forkNumber);
+    const gone = [...(await orphaned(source, await store.seenAbove(source.network, forkNumber)))];
     await applyFacts(
       ports,
       gone.filter((it) => it.status === 'provisional'),
