@@ -75,7 +75,7 @@ type Working = Exclude<Step, { kind: 'wait' | 'stop' }>;
 
 async function perform(ports: Ports, cursor: Cursor, step: Working): Promise<StepOutcome | 'lost'> {
   const handler = STEPS[step.kind];
-  if (handler.needsDurable && cursor.dirty) {
+  if (cursor.dirty && handler.needsDurable({ ports, cursor, step })) {
     const flushed = await flush(ports, cursor, { nextAttemptAtMs: ports.clock.nowMs(), releaseLease: false });
     if (flushed !== 'stored') return flushed === 'lost' ? 'lost' : { kind: 'again' };
   }

@@ -3,22 +3,26 @@ import type { StepKind } from '#domain';
 import { confirmTerms } from './confirm-terms.js';
 import { expireApproval, requestApproval, reserve } from './gate.js';
 import { prepare } from './prepare.js';
-import { present } from './present.js';
+import { present, presentsOnce } from './present.js';
 import { quote } from './quote.js';
 import { sign } from './sign.js';
 import type { StepHandler } from './step.js';
 
 type WorkingKind = Exclude<StepKind, 'wait' | 'stop'>;
 
+const always = (): boolean => true;
+const never = (): boolean => false;
+
 export const STEPS: { readonly [K in WorkingKind]: StepHandler } = {
-  quote: { needsDurable: false, run: quote },
-  reserve: { needsDurable: false, run: reserve },
-  request_approval: { needsDurable: false, run: requestApproval },
-  confirm_terms: { needsDurable: true, run: confirmTerms },
-  prepare: { needsDurable: false, run: prepare },
+  quote: { needsDurable: never, run: quote },
+  reserve: { needsDurable: never, run: reserve },
+  request_approval: { needsDurable: never, run: requestApproval },
+  confirm_terms: { needsDurable: always, run: confirmTerms },
+  prepare: { needsDurable: never, run: prepare },
   // S3: no signature before its exact tuple is committed.
-  sign: { needsDurable: true, run: sign },
-  // The intent counts as "submission started" (ruling 7); the signature's own record may ride with the delivery's.
-  present: { needsDurable: false, run: present },
-  expire_approval: { needsDurable: false, run: expireApproval },
+  sign: { needsDurable: always, run: sign },
+  // The intent counts as "submission started" (ruling 7), so the signature's own record may ride with the delivery's; but a request that
+  // must not be sent twice leaves that record first, or a crash would forget that it may have been sent (ruling 22).
+  present: { needsDurable: presentsOnce, run: present },
+  expire_approval: { needsDurable: never, run: expireApproval },
 };

@@ -74,6 +74,12 @@ function mayReplay(ports: Ports, state: Presentable): boolean {
   );
 }
 
+/** True when a crash after sending must not lead to sending again. */
+export function presentsOnce({ ports, cursor }: StepContext): boolean {
+  const { state } = cursor;
+  return (state.status === 'authorized' || state.status === 'provisional') && !mayReplay(ports, state);
+}
+
 const REPEATABLE: Readonly<Record<DeliveryOutcome, boolean>> = {
   delivered: false,
   refused: true,

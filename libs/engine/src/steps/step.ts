@@ -18,7 +18,7 @@ export type StepOutcome =
 
 export interface StepHandler {
   /** Must everything decided so far be committed before this effect begins? */
-  readonly needsDurable: boolean;
+  needsDurable(context: StepContext): boolean;
   run(context: StepContext): Promise<StepOutcome>;
 }
 
