@@ -36,6 +36,11 @@ export class Cursor {
     return this.commands.length > 0;
   }
 
+  /** The claim with the version this drive has reached, so that the store can tell whether somebody else appended. */
+  get held(): Claimed {
+    return { ...this.claimed, version: this.version };
+  }
+
   /** Decides a command on the state so far; nothing is stored before `flush`. */
   record(command: OperationCommand, blobs: readonly Blob[] = []): void {
     this.state = this.eventsOf([command], this.state).state;

@@ -110,7 +110,7 @@ async function finish(ports: Ports, cursor: Cursor, nextAttemptAtMs: number | nu
     if (conflicts >= MAX_CONFLICTS) throw new Error('operation changes faster than it can be decided');
     nextAttemptAtMs = ports.clock.nowMs();
   }
-  await ports.operations.yieldLease(cursor.claimed, nextAttemptAtMs, null);
+  await ports.operations.yieldLease(cursor.held, nextAttemptAtMs, null);
   return { kind: 'done', nextAttemptAtMs };
 }
 
@@ -135,7 +135,7 @@ async function yieldQuietly(
   reason: string | null,
 ): Promise<void> {
   try {
-    await operations.yieldLease(cursor.claimed, nextAttemptAtMs, reason);
+    await operations.yieldLease(cursor.held, nextAttemptAtMs, reason);
   } catch {
     // The store is away: the lease runs out by itself and the sweeper finds the operation.
   }

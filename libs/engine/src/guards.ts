@@ -6,6 +6,7 @@ type Refused = Extract<CommitOutcome, { reason: 'guard' }>;
 
 const STOPPED: Readonly<Record<string, ErrorCode>> = {
   agent: 'agent_paused',
+  agent_disabled: 'agent_disabled',
   workspace: 'workspace_paused',
   global: 'system_paused',
 };
@@ -46,6 +47,11 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
     case 'deadline':
       // Either the approval ran out before the intent, or its expiry came a moment too early by the database's clock.
       if (!cursor.takeBack('PrepareAuthorization')) throw new NotNow('not expired yet by database time');
-      cursor.record({ type: 'ExpireApproval', nowMs: ports.clock.nowMs() });
+      cursor.record({ type: 'ExpireApproval', nowMs: Math.max(ports.clock.nowMs(), useByOf(cursor)) });
   }
+}
+
+/** The database says it is past: a worker's slow clock must not contradict it. */
+function useByOf({ state }: Cursor): number {
+  return state.status === 'approved' ? state.grant.useByMs : 0;
 }

@@ -155,7 +155,11 @@ export interface OperationStore {
   renew(
     leases: readonly { readonly operationId: OperationId; readonly leaseEpoch: number }[],
   ): Promise<readonly OperationId[]>;
-  /** Ends a drive without new facts: gives the lease back and says when to come again. `failure` null resets the attempt count: nothing was wrong with the operation. */
+  /**
+   * Ends a drive without new facts: gives the lease back and says when to come again. `failure` null resets the attempt count: nothing was wrong with the operation.
+   * When the row's version is not `claimed.version`, somebody appended since (an approval, the chain) and may have asked for an earlier look: the earlier of
+   * the two times is kept.
+   */
   yieldLease(claimed: Claimed, nextAttemptAtMs: number | null, failure: string | null): Promise<void>;
   blob(
     ref: OperationRef,
