@@ -340,12 +340,11 @@ export interface FundsView {
   readonly unit: BudgetUnit;
   readonly held: bigint;
   readonly captured: bigint;
-  readonly released: bigint;
 }
 
 export interface BalancesView {
   readonly wallets: readonly WalletBalanceView[];
-  /** Sums of reservations, from the write model. */
+  /** What each agent holds and has spent, from the rows that guard it. */
   readonly funds: readonly FundsView[];
 }
 

@@ -1,0 +1,153 @@
+// What an approver decides on: facts of the server, read from the events that led to the request. The agent's own words are one field, named
+// for what it is (T46).
+import {
+  formatDecimal,
+  refuse,
+  upcast,
+  type AgentId,
+  type ApprovalId,
+  type Json,
+  type OperationEvent,
+  type OperationId,
+  type OperationRequest,
+  type Terms,
+  type Verdict,
+  type WorkspaceId,
+} from '#domain';
+import type { ApprovalStatus, ApprovalView, BudgetEffect, Page, PageRequest } from '#engine';
+import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from '../admin/budget-view.js';
+import { CURSOR_PARTS, pageSize, readCursor, toPage } from '../admin/page.js';
+import { OPENED_MONTH } from './operations.js';
+import type { Read } from './reader.js';
+
+interface Row {
+  readonly approval_id: string;
+  readonly operation_id: string;
+  readonly agent_id: string;
+  readonly agent_name: string;
+  readonly digest: string;
+  readonly status: ApprovalStatus;
+  readonly decide_by: Date;
+  readonly decided_by: string | null;
+  readonly reason: string | null;
+  readonly requested_at: Date;
+  readonly requested_text: string;
+  readonly decided_at: Date | null;
+  readonly reservation_state: 'held' | 'captured' | 'released' | null;
+  readonly events: readonly { readonly type: string; readonly schema: number; readonly data: Json }[];
+  readonly budgets: readonly BudgetRow[] | null;
+}
+
+const SELECT = `SELECT a.approval_id, a.operation_id, a.agent_id, g.name AS agent_name, a.digest, a.status, a.decide_by, a.decided_by, a.reason,
+    a.requested_at, (a.requested_at AT TIME ZONE 'UTC')::text || '+00' AS requested_text, a.decided_at, r.state AS reservation_state,
+    (SELECT json_agg(json_build_object('type', e.type, 'schema', e.schema, 'data', e.data) ORDER BY e.version) FROM events e
+      WHERE e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH} AND e.operation_id = o.operation_id
+        AND e.type IN ('OperationOpened', 'TermsAccepted', 'TermsChanged', 'ApprovalRequested')) AS events,
+    (SELECT json_agg(b) FROM (${SELECT_BUDGETS}
+      WHERE n.workspace_id = a.workspace_id AND n.node_id IN (a.workspace_id, a.agent_id) AND n.layer = 'payments' ORDER BY n.depth) b) AS budgets
+  FROM approval a
+  JOIN operations o ON o.workspace_id = a.workspace_id AND o.operation_id = a.operation_id
+  JOIN agent g ON g.workspace_id = a.workspace_id AND g.agent_id = a.agent_id
+  LEFT JOIN reservation r ON r.workspace_id = a.workspace_id AND r.operation_id = a.operation_id`;
+
+export async function readApproval(
+  read: Read,
+  workspaceId: WorkspaceId,
+  approvalId: ApprovalId,
+): Promise<ApprovalView> {
+  const rows = await read<Row>(workspaceId, {
+    name: 'purser_read_approval',
+    text: `${SELECT} WHERE a.workspace_id = $1 AND a.approval_id = $2`,
+    values: [workspaceId, approvalId],
+  });
+  if (!rows[0]) throw refuse('not_found', { object: 'approval' });
+  return toView(rows[0]);
+}
+
+export async function readApprovals(
+  read: Read,
+  workspaceId: WorkspaceId,
+  options: {
+    readonly filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId };
+    readonly page: PageRequest;
+  },
+): Promise<Page<ApprovalView>> {
+  const size = pageSize(options.page);
+  const after = readCursor(options.page.cursor, [CURSOR_PARTS.time, CURSOR_PARTS.id]);
+  const { status, agentId } = options.filter;
+  const rows = await read<Row>(workspaceId, {
+    name: 'purser_read_approvals',
+    text: `${SELECT} WHERE a.workspace_id = $1 AND ($2::text IS NULL OR a.status = $2) AND ($3::uuid IS NULL OR a.agent_id = $3)
+      AND ($4::timestamptz IS NULL OR (a.requested_at, a.approval_id) < ($4, $5::text))
+      ORDER BY a.requested_at DESC, a.approval_id DESC LIMIT $6`,
+    values: [workspaceId, status ?? null, agentId ?? null, after?.[0] ?? null, after?.[1] ?? null, size + 1],
+  });
+  return toPage(rows, size, { item: toView, key: (row) => [row.requested_text, row.approval_id] });
+}
+
+interface Asked {
+  readonly request: OperationRequest;
+  readonly requester: string;
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+}
+
+/** The terms as they stood when this approval was asked for: a later change asks anew, under another id. */
+function askedIn(events: readonly OperationEvent[], approvalId: string): Asked {
+  let opened: Pick<Asked, 'request' | 'requester'> | null = null;
+  let judged: Pick<Asked, 'terms' | 'verdict'> | null = null;
+  for (const event of events) {
+    if (event.type === 'OperationOpened') opened = event.data;
+    if (event.type === 'TermsAccepted' || event.type === 'TermsChanged') judged = event.data;
+    if (event.type === 'ApprovalRequested' && event.data.approvalId === approvalId) break;
+  }
+  if (!opened || !judged) throw new Error('an approval without terms');
+  return { ...opened, ...judged };
+}
+
+function toView(row: Row): ApprovalView {
+  const { request, requester, terms, verdict } = askedIn(row.events.map(upcast), row.approval_id);
+  return {
+    approvalId: row.approval_id as ApprovalId,
+    operationId: row.operation_id as OperationId,
+    status: row.status,
+    digest: row.digest,
+    agentId: row.agent_id as AgentId,
+    agentName: row.agent_name,
+    requester,
+    payee: terms.payTo,
+    host: new URL(terms.resourceUrl).host,
+    resourceUrl: terms.resourceUrl,
+    method: terms.method,
+    network: terms.network,
+    token: terms.token,
+    unit: terms.unit,
+    amount: terms.amount,
+    amountDecimal: formatDecimal(terms.unit, terms.amount),
+    reasons: verdict.reasons,
+    policyVersion: verdict.policyVersion,
+    budget: effects(row, terms),
+    requestedAtMs: row.requested_at.getTime(),
+    decideByMs: row.decide_by.getTime(),
+    decidedAtMs: row.decided_at?.getTime() ?? null,
+    decidedBy: row.decided_by,
+    reason: row.reason,
+    untrustedNote: request.note,
+  };
+}
+
+/** A waiting operation already holds its amount, so what is left now is what is left after; "before" adds the hold back. */
+function effects(row: Row, terms: Terms): readonly BudgetEffect[] {
+  const counted = row.reservation_state === 'held' || row.reservation_state === 'captured';
+  const views = (row.budgets ?? []).map(toBudgetView).filter((view) => view.unit === terms.unit);
+  return views.flatMap((view) =>
+    view.windows.flatMap(({ window, limit, spent }) => {
+      if (limit === null || window === 'per_payment') return [];
+      const left = limit - spent - view.held;
+      const remainingBefore = counted ? left + terms.amount : left;
+      return [
+        { node: view.node, window, limit, remainingBefore, remainingAfter: remainingBefore - terms.amount },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,27 @@
+import type { ReadStore } from '#engine';
+import type pg from 'pg';
+import { readApproval, readApprovals } from './approvals.js';
+import { readAudit } from './audit.js';
+import { readBalances, readBudgets, readSelfUsage, readSpend } from './money.js';
+import { readEvents, readOperation, readOperations } from './operations.js';
+import { createReader } from './reader.js';
+
+export { createReader, createReaderPool, type Query, type Read, type ReaderPoolOptions } from './reader.js';
+
+/** The pool comes from `createReaderPool`; the caller ends it. */
+export function createReadStore(pool: pg.Pool): ReadStore {
+  const read = createReader(pool);
+  return {
+    operations: (workspaceId, filter, page) => readOperations(read, workspaceId, { filter, page }),
+    operation: (workspaceId, operationId, agentId) =>
+      readOperation(read, workspaceId, { operationId, agentId }),
+    events: (workspaceId, operationId, agentId) => readEvents(read, workspaceId, { operationId, agentId }),
+    approvals: (workspaceId, filter, page) => readApprovals(read, workspaceId, { filter, page }),
+    approval: (workspaceId, approvalId) => readApproval(read, workspaceId, approvalId),
+    balances: (workspaceId, agentId) => readBalances(read, workspaceId, agentId),
+    budgets: (workspaceId, agentId) => readBudgets(read, workspaceId, agentId),
+    selfUsage: (workspaceId, agentId, unit) => readSelfUsage(read, workspaceId, { agentId, unit }),
+    spend: (workspaceId, range) => readSpend(read, workspaceId, range),
+    audit: (workspaceId, page) => readAudit(read, workspaceId, page),
+  };
+}

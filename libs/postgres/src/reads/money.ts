@@ -1,0 +1,121 @@
+// Balances, budgets and usage come from the rows that guard them, so they are exact; spend over time comes from a projection.
+import {
+  parseAgentId,
+  type AgentId,
+  type BudgetUnit,
+  type BudgetView,
+  type Caip2,
+  type EvmAddress,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
+import type { BalancesView, SelfUsage, SpendRow } from '#engine';
+import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from '../admin/budget-view.js';
+import type { Read } from './reader.js';
+
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY($2::uuid[]) AND n.layer = 'payments' ORDER BY n.depth, n.unit DESC`;
+
+const BALANCES = `SELECT
+  (SELECT json_agg(json_build_object('wallet_id', w.wallet_id, 'agent_id', w.agent_id, 'address', w.address, 'network', b.network,
+      'token', b.token, 'balance', b.balance::text, 'block', b.balance_block::text, 'committed', b.committed::text)
+      ORDER BY w.wallet_id, b.network, b.token)
+    FROM wallet w JOIN wallet_asset b ON b.workspace_id = w.workspace_id AND b.wallet_id = w.wallet_id
+    WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id IS NULL OR w.agent_id = $2)) AS wallets,
+  (SELECT json_agg(json_build_object('agent_id', n.node_id, 'unit', n.unit, 'held', n.held::text, 'captured', n.lifetime_spent::text)
+      ORDER BY n.node_id, n.unit DESC)
+    FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments'
+      AND ($2::uuid IS NULL OR n.node_id = $2)) AS funds`;
+
+const SPEND = `SELECT s.day::text AS day_text, s.agent_id, s.host, s.unit, s.amount::text AS amount_text, s.payments::text AS payments_text
+  FROM projection_spend s WHERE s.workspace_id = $1 AND s.day BETWEEN $2::date AND $3::date AND ($4::uuid IS NULL OR s.agent_id = $4)
+  ORDER BY s.day, s.agent_id, s.host, s.unit`;
+
+type Text = Readonly<Record<string, string | null>>;
+
+export async function readBudgets(
+  read: Read,
+  workspaceId: WorkspaceId,
+  agentId?: AgentId,
+): Promise<readonly BudgetView[]> {
+  return (await budgetRows(read, workspaceId, agentId)).map(toBudgetView);
+}
+
+export async function readSelfUsage(
+  read: Read,
+  workspaceId: WorkspaceId,
+  { agentId, unit }: { readonly agentId: AgentId; readonly unit: BudgetUnit },
+): Promise<SelfUsage> {
+  const rows = await budgetRows(read, workspaceId, agentId);
+  const own = rows.find((row) => row['node_id'] === agentId && row['unit'] === unit);
+  return {
+    budgets: rows.filter((row) => row['unit'] === unit).map(toBudgetView),
+    payments: Number(own?.['lifetime_count'] ?? 0),
+    spent: BigInt(String(own?.['lifetime_spent'] ?? '0')),
+  };
+}
+
+function budgetRows(read: Read, workspaceId: WorkspaceId, agentId?: AgentId): Promise<readonly BudgetRow[]> {
+  const nodes = agentId === undefined ? [workspaceId] : [workspaceId, agentId];
+  return read<BudgetRow>(workspaceId, {
+    name: 'purser_read_budgets',
+    text: BUDGETS,
+    values: [workspaceId, nodes],
+  });
+}
+
+export async function readBalances(
+  read: Read,
+  workspaceId: WorkspaceId,
+  agentId?: AgentId,
+): Promise<BalancesView> {
+  const [row] = await read<{ wallets: readonly Text[] | null; funds: readonly Text[] | null }>(workspaceId, {
+    name: 'purser_read_balances',
+    text: BALANCES,
+    values: [workspaceId, agentId ?? null],
+  });
+  return {
+    wallets: (row?.wallets ?? []).map(toWallet),
+    funds: (row?.funds ?? []).map((it) => ({
+      agentId: parseAgentId(it['agent_id']),
+      unit: it['unit'] as BudgetUnit,
+      held: BigInt(it['held'] ?? '0'),
+      captured: BigInt(it['captured'] ?? '0'),
+    })),
+  };
+}
+
+function toWallet(row: Text): BalancesView['wallets'][number] {
+  const onChain = BigInt(row['balance'] ?? '0');
+  const committed = BigInt(row['committed'] ?? '0');
+  return {
+    walletId: row['wallet_id'] as WalletId,
+    agentId: row['agent_id'] as AgentId | null,
+    address: row['address'] as EvmAddress,
+    network: row['network'] as Caip2,
+    token: row['token'] as EvmAddress,
+    onChain,
+    block: Number(row['block']),
+    committed,
+    available: onChain > committed ? onChain - committed : 0n,
+  };
+}
+
+export async function readSpend(
+  read: Read,
+  workspaceId: WorkspaceId,
+  range: { readonly fromDay: string; readonly toDay: string; readonly agentId?: AgentId },
+): Promise<readonly SpendRow[]> {
+  const rows = await read<Text>(workspaceId, {
+    name: 'purser_read_spend',
+    text: SPEND,
+    values: [workspaceId, range.fromDay, range.toDay, range.agentId ?? null],
+  });
+  return rows.map((row) => ({
+    day: row['day_text'] ?? '',
+    agentId: parseAgentId(row['agent_id']),
+    host: row['host'] ?? '',
+    unit: row['unit'] as BudgetUnit,
+    amount: BigInt(row['amount_text'] ?? '0'),
+    count: Number(row['payments_text']),
+  }));
+}
