@@ -7,7 +7,6 @@ import { runWorker } from './run-worker.js';
 const STOP_WITHIN_MS = 25_000;
 const SWEEP_EVERY_MS = 15_000;
 const WATCH_EVERY_MS = 500;
-const PROJECT_EVERY_MS = 100;
 
 const config = loadConfig('worker');
 if (config.redis.url === null) throw new Error('the worker needs REDIS_URL');
@@ -21,7 +20,6 @@ const app = await runWorker(core, {
   port: config.worker.port,
   sweepEveryMs: SWEEP_EVERY_MS,
   watchEveryMs: WATCH_EVERY_MS,
-  projectEveryMs: PROJECT_EVERY_MS,
 });
 
 let stopping = false;

@@ -6,8 +6,9 @@ export interface WorkerCore {
   /** One per network, in every worker: a lease row elects which of them looks. */
   readonly watchers: readonly ChainWatcher[];
   readonly projections: {
-    /** Applies the next events to every projection; true when there may be more. */
-    catchUp(): Promise<boolean>;
+    /** Follows the log in the background; of all workers the holder of a projection's lease row does the work. */
+    start(): void;
+    stop(): Promise<void>;
   };
   /** Deletes sealed bytes whose time to live is over; returns how many. */
   purgeExpiredBlobs(): Promise<number>;
@@ -33,7 +34,6 @@ export interface WorkerOptions {
   readonly sweepEveryMs: number;
   /** How often to look for a new block. */
   readonly watchEveryMs: number;
-  readonly projectEveryMs: number;
   /** Loopback port of /metrics and /health; 0: any free one. */
   readonly port: number;
 }

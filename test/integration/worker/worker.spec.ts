@@ -72,7 +72,7 @@ function world(claimTakes: () => Promise<void> = () => Promise.resolve()): World
   const core: WorkerCore = {
     ports,
     watchers: [],
-    projections: { catchUp: () => Promise.resolve(false) },
+    projections: { start: () => undefined, stop: () => Promise.resolve() },
     purgeExpiredBlobs: () => Promise.resolve(0),
     metrics: { contentType: 'text/plain', scrape: () => Promise.resolve('purser_up 1\n') },
     close: async () => {
@@ -93,7 +93,6 @@ async function started(core: WorkerCore, options: Partial<WorkerOptions> = {}) {
     port: 0,
     sweepEveryMs: 15_000,
     watchEveryMs: 1_000,
-    projectEveryMs: 100,
     ...options,
   });
   let stopping: Promise<void> | undefined;

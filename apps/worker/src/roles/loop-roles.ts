@@ -72,12 +72,10 @@ export function watchRole(core: WorkerCore, { watchEveryMs }: WorkerOptions): Ro
   return new LoopRole('watch', loops);
 }
 
-export function projectRole(core: WorkerCore, { projectEveryMs }: WorkerOptions): Role {
-  const loop = new Loop({
+export function projectRole(core: WorkerCore): Role {
+  return {
     name: 'project',
-    everyMs: projectEveryMs,
-    logger: core.ports.logger,
-    turn: () => core.projections.catchUp(),
-  });
-  return new LoopRole('project', [loop]);
+    start: () => Promise.resolve(core.projections.start()),
+    stop: () => core.projections.stop(),
+  };
 }
