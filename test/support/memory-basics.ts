@@ -1,0 +1,152 @@
+// The small ports: hashing, derivations, vault, registry, header codec. Real in meaning, cheap in cost.
+import { createHash } from 'node:crypto';
+import {
+  parseApprovalId,
+  parseHex32,
+  parseOperationId,
+  type Authorization,
+  type EvmAddress,
+  type Hex32,
+  type Policy,
+  type Terms,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
+import type {
+  AssetRegistry,
+  Derivation,
+  Hashing,
+  HeaderCodec,
+  Ids,
+  Logger,
+  Metrics,
+  PaymentHeader,
+  PolicyStore,
+  RegisteredAsset,
+  Vault,
+} from '#engine';
+import { NETWORK, TOKEN } from './builders.js';
+
+const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+
+export const memoryHashing: Hashing = { sha256 };
+
+/** Keyed in reality; here a plain hash, which is as stable. */
+export const memoryDerivation: Derivation = {
+  operationId(workspaceId, agentId, key) {
+    const hex = sha256(`operation|${workspaceId}|${agentId}|${key}`);
+    return parseOperationId(
+      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
+    );
+  },
+  authorizationNonce: (workspaceId, operationId) =>
+    parseHex32(`0x${sha256(`nonce|1|${workspaceId}|${operationId}|0`)}`),
+};
+
+export function memoryIds(): Ids {
+  let last = 0;
+  return {
+    approvalId() {
+      last += 1;
+      return parseApprovalId(`apr_${last.toString().padStart(26, '0')}`);
+    },
+  };
+}
+
+/** Marks what went through it, so that a sealed value is never mistaken for a plain one. */
+export const memoryVault: Vault = {
+  seal: (workspaceId, plain) =>
+    new TextEncoder().encode(`sealed:${workspaceId}:${Buffer.from(plain).toString('base64')}`),
+  open(workspaceId, sealed) {
+    const text = new TextDecoder().decode(sealed);
+    const head = `sealed:${workspaceId}:`;
+    if (!text.startsWith(head)) throw new Error('sealed for another workspace');
+    return Buffer.from(text.slice(head.length), 'base64');
+  },
+};
+
+export const TEST_ASSET: RegisteredAsset = {
+  network: NETWORK,
+  chainId: 84532,
+  token: TOKEN,
+  symbol: 'USDC',
+  name: 'USDC',
+  version: '2',
+  decimals: 6,
+  unit: 'USD6',
+};
+
+type Tuple = Omit<Authorization, 'digest' | 'walletId'>;
+
+export const digestOf = (tuple: Tuple): Hex32 =>
+  parseHex32(
+    `0x${sha256(`${tuple.network}|${tuple.token}|${tuple.from}|${tuple.to}|${tuple.value}|${tuple.validAfterSec}|${tuple.validBeforeSec}|${tuple.nonce}`)}`,
+  );
+
+/** Stands for a signature: only the holder of `from` makes it, anybody can check it. */
+export const fakeSignature = (digest: Hex32, from: EvmAddress): string =>
+  sha256(`signature|${digest}|${from}`);
+
+export const memoryAssets: AssetRegistry = {
+  find: (network, token) => (network === NETWORK && token === TOKEN ? TEST_ASSET : undefined),
+  all: () => [TEST_ASSET],
+  digest: (_asset, tuple) => digestOf(tuple),
+};
+
+export interface WirePayment extends Tuple {
+  readonly signature: string;
+  readonly operationId: string;
+}
+
+export const memoryHeaders: HeaderCodec = {
+  encode(_terms, authorization, signature, operationId): PaymentHeader {
+    const { digest: _digest, walletId: _walletId, value, ...rest } = authorization;
+    const wire = {
+      ...rest,
+      value: value.toString(),
+      signature: Buffer.from(signature).toString('hex'),
+      operationId,
+    };
+    return { name: 'payment-signature', value: JSON.stringify(wire) };
+  },
+  supportsPaymentIdentifier: (terms: Terms) =>
+    (terms.wire as { identifier?: boolean } | null)?.identifier === true,
+};
+
+export function decodePayment(header: PaymentHeader): WirePayment {
+  const wire = JSON.parse(header.value) as WirePayment & { value: string };
+  return { ...wire, value: BigInt(wire.value) };
+}
+
+export function encodePayment(payment: WirePayment): PaymentHeader {
+  return {
+    name: 'payment-signature',
+    value: JSON.stringify({ ...payment, value: payment.value.toString() }),
+  };
+}
+
+export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+export const noMetrics: Metrics = { stepTook: () => {}, ended: () => {} };
+
+export interface MemoryWallet {
+  readonly workspaceId: WorkspaceId;
+  readonly walletId: WalletId;
+  readonly address: EvmAddress;
+}
+
+/** Policies by workspace and agent id, one wallet per agent. */
+export class MemoryPolicies implements PolicyStore {
+  readonly policies = new Map<string, Policy>();
+  readonly wallets = new Map<string, MemoryWallet>();
+
+  policiesFor(...[workspaceId, agentId]: Parameters<PolicyStore['policiesFor']>) {
+    return Promise.resolve([workspaceId, agentId].flatMap((id) => this.policies.get(id) ?? []));
+  }
+
+  walletFor(...[, agentId, network]: Parameters<PolicyStore['walletFor']>) {
+    const wallet = this.wallets.get(agentId);
+    return Promise.resolve(
+      wallet && network === NETWORK ? { walletId: wallet.walletId, address: wallet.address } : undefined,
+    );
+  }
+}

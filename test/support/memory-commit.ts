@@ -1,0 +1,211 @@
+// What a commit does to the rows, event by event, and what stops it. Every change leaves its undo, so that a guard's no leaves nothing.
+import type { Authorization, ErrorDetails, OperationEvent } from '#domain';
+import type { Commit, Guard } from '#engine';
+import { minuteOf, type BudgetNode } from './memory-budgets.js';
+import { nonceKey, type ApprovalRow, type LedgerRow, type MemoryDatabase } from './memory-database.js';
+
+export interface GuardRefusal {
+  readonly guard: Guard;
+  readonly details: ErrorDetails;
+}
+
+/** Guards that a deliberately broken build leaves out. */
+export type SkippedGuards = ReadonlySet<Guard>;
+
+const refused = (guard: Guard, details: ErrorDetails = {}): GuardRefusal => ({ guard, details });
+
+export class CommitRows {
+  private readonly undos: (() => void)[] = [];
+
+  constructor(
+    private readonly database: MemoryDatabase,
+    private readonly commit: Commit,
+    private readonly skipped: SkippedGuards,
+  ) {}
+
+  undo(): void {
+    for (const undo of this.undos.reverse()) undo();
+  }
+
+  apply(event: OperationEvent): GuardRefusal | null {
+    switch (event.type) {
+      case 'BudgetReserved':
+        return this.reserve(event.data.amount, event.data.unit);
+      case 'BudgetCaptured':
+        this.endReservation('captured');
+        return null;
+      case 'BudgetReleased':
+        this.endReservation('released');
+        return null;
+      case 'ApprovalRequested':
+        this.setApproval({ ...event.data, status: 'pending', useByMs: null });
+        return null;
+      case 'ApprovalGranted':
+        return this.decideApproval('approved', event.data.useByMs);
+      case 'ApprovalRejected':
+        return this.decideApproval('rejected', null);
+      case 'ApprovalExpired':
+        return this.expireApproval();
+      case 'TermsChanged':
+      case 'OperationCancelled':
+      case 'OperationRefused':
+        this.changeApproval('closed', null);
+        return null;
+      case 'AuthorizationPrepared':
+        return this.prepare(event.data.authorization);
+      case 'SettlementObserved':
+        return this.moveLedger('provisional', event.data.settlement);
+      case 'SettlementReorged':
+        return this.moveLedger('live', null);
+      case 'SettlementFinalized':
+        return this.moveLedger('settled', event.data.settlement);
+      case 'AuthorizationExpiredUnused':
+      case 'AuthorizationVoided':
+        return this.moveLedger('dead', null);
+      case 'AuthorizationBurned':
+        return this.moveLedger('burned', null);
+      case 'OperationOpened':
+      case 'TermsAccepted':
+      case 'TermsConfirmed':
+      case 'AuthorizationSigned':
+      case 'ResourceDelivered':
+      case 'DeliveryFailed':
+      case 'AttentionRequired':
+        return null;
+    }
+  }
+
+  private reserve(amount: bigint, unit: 'USD6' | 'EUR6'): GuardRefusal | null {
+    const { workspaceId, agentId, operationId } = this.commit;
+    const { budgets } = this.database;
+    const nowMs = this.database.nowMs();
+    const path = budgets.path(workspaceId, agentId, unit);
+    if (path.length === 0) return refused('no_budget', { unit });
+    const obstacle = budgets.obstacle(path, nowMs, { extra: amount, payment: amount });
+    if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
+    const before = budgets.reservations.get(operationId);
+    if (before?.state === 'held') throw new Error('an operation holds budget once');
+    this.hold(path, amount);
+    budgets.reservations.set(operationId, { agentId, unit, amount, state: 'held', chargedAtMs: nowMs });
+    this.undos.push(() =>
+      before ? budgets.reservations.set(operationId, before) : budgets.reservations.delete(operationId),
+    );
+    return null;
+  }
+
+  private hold(path: readonly BudgetNode[], amount: bigint): void {
+    for (const node of path) {
+      node.held += amount;
+      this.undos.push(() => (node.held -= amount));
+    }
+  }
+
+  /** Keyed by operation: a second capture or release of the same hold changes nothing. */
+  private endReservation(state: 'captured' | 'released'): void {
+    const { workspaceId, operationId } = this.commit;
+    const reservation = this.database.budgets.reservations.get(operationId);
+    if (reservation?.state !== 'held') return;
+    const { agentId, unit, amount, chargedAtMs } = reservation;
+    const path = this.database.budgets.path(workspaceId, agentId, unit);
+    this.hold(path, -amount);
+    reservation.state = state;
+    this.undos.push(() => (reservation.state = 'held'));
+    if (state === 'released') return;
+    const minute = minuteOf(chargedAtMs);
+    for (const node of path) {
+      node.lifetime += amount;
+      node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) + amount);
+      this.undos.push(() => {
+        node.lifetime -= amount;
+        node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) - amount);
+      });
+    }
+  }
+
+  private setApproval(row: ApprovalRow): void {
+    const { operationId } = this.commit;
+    const before = this.database.approvals.get(operationId);
+    if (before?.status === 'pending' || before?.status === 'approved')
+      throw new Error('an operation has one open approval');
+    this.database.approvals.set(operationId, row);
+    this.undos.push(() =>
+      before ? this.database.approvals.set(operationId, before) : this.database.approvals.delete(operationId),
+    );
+  }
+
+  private changeApproval(status: ApprovalRow['status'], useByMs: number | null): void {
+    const row = this.database.approvals.get(this.commit.operationId);
+    if (row?.status !== 'pending' && row?.status !== 'approved') return;
+    const before = { ...row };
+    row.status = status;
+    row.useByMs = useByMs;
+    this.undos.push(() => Object.assign(row, before));
+  }
+
+  private decideApproval(status: 'approved' | 'rejected', useByMs: number | null): GuardRefusal | null {
+    const row = this.database.approvals.get(this.commit.operationId);
+    if (row?.status !== 'pending') throw new Error('a decision without a pending approval');
+    if (this.database.nowMs() >= row.decideByMs && !this.skipped.has('deadline')) return refused('deadline');
+    this.changeApproval(status, useByMs);
+    return null;
+  }
+
+  private expireApproval(): GuardRefusal | null {
+    const row = this.database.approvals.get(this.commit.operationId);
+    if (row?.status !== 'pending' && row?.status !== 'approved') throw new Error('nothing to expire');
+    const dueMs = row.status === 'pending' ? row.decideByMs : (row.useByMs ?? 0);
+    if (this.database.nowMs() < dueMs) return refused('deadline');
+    this.changeApproval('expired', null);
+    return null;
+  }
+
+  private prepare(authorization: Authorization): GuardRefusal | null {
+    const { workspaceId, operationId, agentId } = this.commit;
+    const { database } = this;
+    const scope = database.stoppedScope(workspaceId, agentId);
+    if (scope !== undefined && !this.skipped.has('stopped')) return refused('stopped', { scope });
+    const reservation = database.budgets.reservations.get(operationId);
+    if (reservation?.state !== 'held') throw new Error('an intent without a hold');
+    const nowMs = database.nowMs();
+    const path = database.budgets.path(workspaceId, agentId, reservation.unit);
+    const obstacle = database.budgets.obstacle(path, nowMs, { extra: 0n, payment: reservation.amount });
+    if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
+    const approval = database.approvals.get(operationId);
+    if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');
+    if (!this.covered(authorization)) return refused('wallet');
+    if (database.ledger.has(operationId)) throw new Error('a second authorization for one operation');
+    if (database.nonces.has(nonceKey(authorization))) return refused('duplicate_nonce');
+    const row: LedgerRow = { workspaceId, operationId, authorization, status: 'live', settlement: null };
+    const chargedBefore = reservation.chargedAtMs;
+    reservation.chargedAtMs = nowMs;
+    database.ledger.set(operationId, row);
+    database.nonces.set(nonceKey(authorization), row);
+    this.undos.push(() => {
+      reservation.chargedAtMs = chargedBefore;
+      database.ledger.delete(operationId);
+      database.nonces.delete(nonceKey(authorization));
+    });
+    return null;
+  }
+
+  /** Ruling 17: balance as last read, less what is live and not yet seen on chain. */
+  private covered({ from, token, value }: Authorization): boolean {
+    const known = this.database.balances.get(`${from}/${token}`);
+    if (!known) return false;
+    let committed = 0n;
+    for (const row of this.database.ledger.values()) {
+      if (row.status === 'live' && row.authorization.from === from) committed += row.authorization.value;
+    }
+    return known.balance - committed >= value;
+  }
+
+  private moveLedger(status: LedgerRow['status'], settlement: LedgerRow['settlement']): null {
+    const row = this.database.ledger.get(this.commit.operationId);
+    if (!row) throw new Error('a chain fact without an authorization');
+    const before = { ...row };
+    row.status = status;
+    row.settlement = settlement;
+    this.undos.push(() => Object.assign(row, before));
+    return null;
+  }
+}

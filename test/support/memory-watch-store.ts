@@ -1,0 +1,94 @@
+import type { WatchStore } from '#engine';
+import { nonceKey, type LedgerRow, type MemoryDatabase } from './memory-database.js';
+
+const KEPT_BLOCKS = 256;
+
+/** The chain watcher's rows: cursor, remembered blocks, authorization ledger, balances, exceptions. */
+export class MemoryWatchStore implements WatchStore {
+  constructor(private readonly database: MemoryDatabase) {}
+
+  holdLease(name: string, owner: string, seconds: number): Promise<boolean> {
+    const nowMs = this.database.nowMs();
+    const lease = this.database.leases.get(name);
+    if (lease && lease.owner !== owner && lease.untilMs > nowMs) return Promise.resolve(false);
+    this.database.leases.set(name, { owner, untilMs: nowMs + seconds * 1000 });
+    return Promise.resolve(true);
+  }
+
+  cursor() {
+    return Promise.resolve(this.database.cursor && { ...this.database.cursor });
+  }
+
+  recentBlocks(_network: string, limit: number) {
+    return Promise.resolve(this.database.blocks.slice(-limit).reverse());
+  }
+
+  advance(...[, genesisHash, blocks, cursor]: Parameters<WatchStore['advance']>): Promise<void> {
+    const last = Math.max(cursor.scannedTo, ...blocks.map((block) => block.number));
+    const byNumber = new Map(this.database.blocks.map((block) => [block.number, block]));
+    for (const block of blocks) byNumber.set(block.number, block);
+    this.database.blocks = [...byNumber.values()]
+      .filter((block) => block.number <= last)
+      .sort((a, b) => a.number - b.number)
+      .slice(-KEPT_BLOCKS);
+    this.database.cursor = { genesisHash, ...cursor };
+    return Promise.resolve();
+  }
+
+  managedWallets() {
+    return Promise.resolve([...this.database.wallets.values()]);
+  }
+
+  match(...[, nonces]: Parameters<WatchStore['match']>) {
+    const rows = nonces.map((nonce) => this.database.nonces.get(nonceKey(nonce)));
+    return Promise.resolve(rows.filter((row) => row !== undefined).map(snapshot));
+  }
+
+  expiredLive(_network: string, beforeSec: number, limit: number) {
+    const expired = this.rows(
+      (row) => row.status === 'live' && row.authorization.validBeforeSec < beforeSec,
+    ).sort((a, b) => a.authorization.validBeforeSec - b.authorization.validBeforeSec);
+    return Promise.resolve(expired.slice(0, limit).map(snapshot));
+  }
+
+  provisionalUpTo(_network: string, block: number, limit: number) {
+    const seen = this.rows(
+      (row) => row.status === 'provisional' && (row.settlement?.blockNumber ?? 0) <= block,
+    );
+    return Promise.resolve(seen.slice(0, limit).map(snapshot));
+  }
+
+  seenAbove(_network: string, block: number) {
+    const seen = this.rows(
+      ({ status, settlement }) =>
+        (status === 'provisional' || status === 'settled') && (settlement?.blockNumber ?? 0) > block,
+    );
+    return Promise.resolve(seen.map(snapshot));
+  }
+
+  updateBalances(balances: Parameters<WatchStore['updateBalances']>[0]): Promise<void> {
+    for (const { walletId, token, balance, block } of balances) {
+      const wallet = [...this.database.wallets.values()].find((it) => it.walletId === walletId);
+      if (!wallet) throw new Error('a balance of no wallet');
+      const key = `${wallet.address}/${token}`;
+      if ((this.database.balances.get(key)?.block ?? -1) <= block)
+        this.database.balances.set(key, { balance, block });
+    }
+    return Promise.resolve();
+  }
+
+  recordExceptions(exceptions: Parameters<WatchStore['recordExceptions']>[0]): Promise<void> {
+    const keyOf = (it: (typeof exceptions)[number]): string =>
+      `${it.network}/${it.kind}/${it.txHash}/${it.transfer?.logIndex ?? it.nonce}`;
+    const known = new Set(this.database.exceptions.map(keyOf));
+    this.database.exceptions.push(...exceptions.filter((it) => !known.has(keyOf(it))));
+    return Promise.resolve();
+  }
+
+  private rows(wanted: (row: LedgerRow) => boolean): LedgerRow[] {
+    return [...this.database.ledger.values()].filter(wanted);
+  }
+}
+
+/** A copy: what was read does not change under the reader. */
+const snapshot = (row: LedgerRow): LedgerRow => ({ ...row });
