@@ -1,0 +1,47 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { ApiCore } from './core.js';
+import { HightopAgentController } from './dialects/hightop/agent.controller.js';
+import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
+import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
+import { DocsController } from './http/docs.controller.js';
+import { HealthController } from './http/health.controller.js';
+import { AgentsController } from './native/agents.controller.js';
+import { ApprovalsController } from './native/approvals.controller.js';
+import { KeysController } from './native/keys.controller.js';
+import { OperationsController } from './native/operations.controller.js';
+import { RulesController } from './native/rules.controller.js';
+import { StopsController } from './native/stops.controller.js';
+import { WalletsController } from './native/wallets.controller.js';
+import { WorkspacesController } from './native/workspaces.controller.js';
+import { CORE, DOCUMENT } from './tokens.js';
+
+export const CONTROLLERS = [
+  HightopX402Controller,
+  HightopAgentController,
+  HightopSimulateController,
+  OperationsController,
+  ApprovalsController,
+  AgentsController,
+  KeysController,
+  WalletsController,
+  RulesController,
+  StopsController,
+  WorkspacesController,
+  HealthController,
+  DocsController,
+] as const;
+
+/** Nest only holds the core; everything else is composed in the runtime. */
+@Module({})
+export class AppModule {
+  static with(core: ApiCore): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [...CONTROLLERS],
+      providers: [
+        { provide: CORE, useValue: core },
+        { provide: DOCUMENT, useValue: { current: null } },
+      ],
+    };
+  }
+}

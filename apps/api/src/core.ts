@@ -1,0 +1,25 @@
+import type { Administration, Authenticator, Logger, Ports, ReadStore, WalletKeys } from '#engine';
+
+/** What the readiness probe reports. Only `required` parts decide: Redis may be away, money does not wait for it. */
+export interface Health {
+  readonly ready: boolean;
+  readonly parts: Readonly<Record<string, { readonly ok: boolean; readonly required: boolean }>>;
+}
+
+export interface HttpMetrics {
+  readonly contentType: string;
+  httpTook(route: string, method: string, status: number, ms: number): void;
+  scrape(): Promise<string>;
+}
+
+/** Everything the API process needs from outside. Composed in the runtime; tests pass fakes. */
+export interface ApiCore {
+  readonly ports: Ports;
+  readonly admin: Administration;
+  readonly reads: ReadStore;
+  readonly authenticator: Authenticator;
+  readonly walletKeys: WalletKeys;
+  readonly logger: Logger;
+  readonly metrics: HttpMetrics;
+  health(): Promise<Health>;
+}

@@ -1,0 +1,61 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { acceptCorrelationId, withCorrelation } from '#runtime';
+import { AppModule, CONTROLLERS } from './app.module.js';
+import type { ApiCore } from './core.js';
+import { AuthGuard } from './http/auth.guard.js';
+import { answerError, ErrorFilter } from './http/error.filter.js';
+import { describe } from './http/openapi.js';
+import { assertAccessDeclared } from './http/routes.js';
+import { DtoPipe } from './http/validate.js';
+import { DOCUMENT } from './tokens.js';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+/** The HTTP application on the given core, ready to `listen` or `inject`. Closing it ends no part of the core. */
+export async function createApp(core: ApiCore): Promise<NestFastifyApplication> {
+  assertAccessDeclared(CONTROLLERS);
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    genReqId: (request: IncomingMessage) =>
+      acceptCorrelationId(request.headers['x-request-id']) ?? randomUUID(),
+    routerOptions: { maxParamLength: 200 },
+    // Requests under way at shutdown are finished; new ones on kept connections are told to go elsewhere.
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    logger: false,
+  });
+  // Fastify's own JSON parser: nothing but JSON is read, and a `__proto__` key is refused.
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(core), adapter, {
+    bodyParser: false,
+    logger: false,
+    abortOnError: false,
+  });
+  hook(adapter.getInstance(), core);
+  app.useGlobalGuards(new AuthGuard(core));
+  app.useGlobalPipes(new DtoPipe());
+  app.useGlobalFilters(new ErrorFilter(core.logger));
+  app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, CONTROLLERS);
+  await app.init();
+  const fastify = adapter.getInstance<FastifyInstance>();
+  fastify.setErrorHandler((error, request, reply) => answerError(core.logger, error, request, reply));
+  await fastify.ready();
+  return app;
+}
+
+function hook(fastify: FastifyInstance, { metrics }: ApiCore): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    withCorrelation(request.id, done);
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.httpTook(route, request.method, reply.statusCode, reply.elapsedTime);
+    done();
+  });
+}

@@ -1,0 +1,10 @@
+import type { Dialect } from '../../http/dialects.js';
+import { hightopCredentials } from './auth.js';
+import { renderProblem } from './render-error.js';
+
+export const hightop: Dialect = {
+  name: 'hightop',
+  prefix: '/v1/agent',
+  credentials: hightopCredentials,
+  renderError: renderProblem,
+};

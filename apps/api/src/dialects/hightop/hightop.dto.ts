@@ -1,0 +1,93 @@
+import { METHODS } from '../../http/forward.js';
+import {
+  Address,
+  Amount,
+  Base64,
+  Headers,
+  Integer,
+  JsonObject,
+  OneOf,
+  RequestBody,
+  Text,
+  Url,
+} from '../../http/fields.js';
+import { ListQuery } from '../../http/lists.js';
+
+const TIMEOUT_MAX_MS = 60_000;
+
+/** What is sent to the seller, beside its URL. */
+abstract class Forwarded {
+  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
+  method?: (typeof METHODS)[number];
+
+  @Headers({
+    optional: true,
+    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
+  })
+  headers?: Record<string, string>;
+
+  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
+  body?: string | object;
+
+  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
+  body_base64?: string;
+
+  @Integer({ optional: true, min: 1_000, max: TIMEOUT_MAX_MS, about: 'how long to wait; 30000 when absent' })
+  timeout_ms?: number;
+}
+
+export class QuoteDto extends Forwarded {
+  @Url({ about: 'what to ask the price of' })
+  url!: string;
+}
+
+export class PurchaseDto extends Forwarded {
+  @Url({ about: 'what to buy' })
+  url!: string;
+
+  @Amount({ about: 'the most that may be paid, in base units of the asset' })
+  max_amount!: string;
+
+  @Text({ optional: true, max: 500, about: 'shown to an approver, marked as written by the agent' })
+  note?: string;
+}
+
+export class SignDto extends Forwarded {
+  @Url({ about: 'the resource to be paid for; its challenge is fetched' })
+  target_url!: string;
+
+  @Address({ about: 'the payee the seller must ask for' })
+  pay_to!: string;
+
+  @Amount({ about: 'the price the seller must ask for, in base units of the asset' })
+  amount!: string;
+
+  @Text({ optional: true, max: 500, about: 'shown to an approver, marked as written by the agent' })
+  note?: string;
+}
+
+export class SimulateDto {
+  @OneOf(['POST', 'PATCH', 'DELETE'], { about: 'method of the request to try' })
+  method!: 'POST' | 'PATCH' | 'DELETE';
+
+  @Text({
+    max: 200,
+    pattern: /^\/v1\/agent\//,
+    about: 'path of the request to try',
+    example: '/v1/agent/x402/purchase',
+  })
+  path!: string;
+
+  @JsonObject({ optional: true, about: 'its body' })
+  body?: Record<string, unknown>;
+
+  @OneOf(['static', 'policy', 'onchain'], { optional: true, about: 'how far to go; policy when absent' })
+  depth?: 'static' | 'policy' | 'onchain';
+}
+
+export class OperationsQuery extends ListQuery {}
+
+export class OperationQuery {
+  @OneOf(['onchain'], { optional: true, about: 'adds the block `onchain`' })
+  include?: 'onchain';
+}

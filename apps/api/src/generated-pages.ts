@@ -1,0 +1,50 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { ERRORS, type ErrorCode } from '#domain';
+import { CONTROLLERS } from './app.module.js';
+import type { ApiCore } from './core.js';
+import { createApp } from './create-app.js';
+import { HIGHTOP_ERRORS } from './dialects/hightop/errors.js';
+import { rolesPage } from './http/routes.js';
+import { nativeStatus } from './native/errors.js';
+import { DOCUMENT } from './tokens.js';
+
+/** File name in docs/ to its text. */
+export async function generatedPages(): Promise<Readonly<Record<string, string>>> {
+  return {
+    'openapi.json': `${JSON.stringify(await openApi(), null, 2)}\n`,
+    'errors.md': errorsPage(),
+    'roles.md': rolesPage(CONTROLLERS),
+  };
+}
+
+/** Nothing of the core is called while the application is put together. */
+async function openApi(): Promise<OpenAPIObject | null> {
+  const app = await createApp({} as ApiCore);
+  try {
+    return app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current;
+  } finally {
+    await app.close();
+  }
+}
+
+function errorsPage(): string {
+  const rows = (Object.keys(ERRORS) as ErrorCode[]).map((code) => {
+    const { kind, retry, says } = ERRORS[code];
+    const theirs = HIGHTOP_ERRORS[code];
+    return `| \`${code}\` | ${kind} | ${retry} | ${nativeStatus(code)} | ${theirs.status} \`${theirs.code}\` | ${says} |`;
+  });
+  return [
+    '# Errors',
+    '',
+    'Generated from the catalogue in `libs/domain/src/errors.ts` and the dialects’ tables. Codes are never renamed or reused.',
+    'The native API answers `{ "error": { code, message, details, retry, correlation_id } }`; where the error belongs to an operation, its id and state stand beside it.',
+    'In the Hightop dialect `error.details.cause` carries the code of the first column. Answers of Purser never use HTTP 402: that is a seller’s word.',
+    '',
+    'Retry: `same_key` later with the same idempotency key; `new_key` after the cause is gone, as a new request; `after_change` of the request; `poll` the operation; `no`.',
+    '',
+    '| code | kind | retry | native | Hightop | meaning |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,42 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { refuse } from '#domain';
+import type { Principal } from '#engine';
+import type { ApiCore } from '../core.js';
+import { CORE } from '../tokens.js';
+import { ACCESS, type Access, type AuthenticatedRequest } from './access.js';
+import { dialectOf } from './dialects.js';
+
+/** Reads the credentials the route's dialect prescribes, has them checked, and compares the role. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  private operatorWorkspace: string | undefined;
+
+  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = Reflect.getMetadata(ACCESS, context.getHandler()) as Access | undefined;
+    if (access === 'public') return true;
+    if (access === undefined) throw new Error('a route without declared access');
+    return this.check(access, context.switchToHttp().getRequest<AuthenticatedRequest>());
+  }
+
+  private async check(access: Exclude<Access, 'public'>, request: AuthenticatedRequest): Promise<boolean> {
+    const credentials = dialectOf(request.url).credentials(request.headers);
+    if (credentials === null) throw refuse('authentication_failed');
+    const { key, agentId } = credentials;
+    const known = await this.core.authenticator.authenticate(key, agentId);
+    if (!known.ok) throw refuse(known.code);
+    const { principal } = known;
+    if (!access.roles.includes(principal.role)) throw refuse('permission_denied', { role: principal.role });
+    if (access.operator) await this.requireOperator(principal);
+    request.principal = principal;
+    return true;
+  }
+
+  /** The first workspace of an installation is its operator's. */
+  private async requireOperator(principal: Principal): Promise<void> {
+    this.operatorWorkspace ??= (await this.core.admin.workspaces.list())[0]?.workspaceId;
+    if (principal.workspaceId !== this.operatorWorkspace)
+      throw refuse('permission_denied', { role: principal.role, needs: 'operator' });
+  }
+}

@@ -1,0 +1,83 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refusal, refuse } from '#domain';
+import type { Logger } from '#engine';
+import { dialectOf } from './dialects.js';
+import { send } from './send.js';
+
+/** The one place where an error becomes an answer. What is not a refusal is logged with its cause and shown only as a correlation id. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    answerError(this.logger, error, request, http.getResponse<FastifyReply>());
+  }
+}
+
+export function answerError(
+  logger: Logger,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (reply.sent) return;
+  const { code, details } = refusalOf(error);
+  if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
+    logger.error({ error, route: request.routeOptions?.url }, 'request failed');
+  const rendered = dialectOf(request.url).renderError({ code, details, correlationId: request.id });
+  if (rendered.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (rendered.status === 503) reply.header('retry-after', '1');
+  send(reply, rendered);
+}
+
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (!(error instanceof Error)) return refuse('internal');
+  if (error.name === 'RpcError') return refuse('chain_unavailable');
+  if (error.name === 'SignerUnavailableError') return refuse('signer_unavailable');
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return (
+    FASTIFY[code] ??
+    (databaseIsAway(error, code) ? refuse('database_unavailable') : undefined) ??
+    ofHttpStatus(error) ??
+    refuse('internal')
+  );
+}
+
+const FASTIFY: Readonly<Record<string, Refusal>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: refuse('body_too_large', { limit_bytes: 65_536 }),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: refuse('validation_failed', {
+    field: 'content-type',
+    reason: 'not_application_json',
+  }),
+  FST_ERR_CTP_EMPTY_JSON_BODY: refuse('validation_failed', { field: 'body', reason: 'empty' }),
+  FST_ERR_CTP_INVALID_JSON_BODY: refuse('validation_failed', { field: 'body', reason: 'not_json' }),
+};
+
+/** SQLSTATE classes 08 (connection), 57P (shutdown), 53 (resources), and what the driver says when nobody answers. */
+function databaseIsAway(error: Error, code: string): boolean {
+  return (
+    /^(08|57P|53)/.test(code) ||
+    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT'].includes(code) ||
+    /connection (terminated|ended)|client has encountered a connection error|timeout exceeded when trying to connect/i.test(
+      error.message,
+    )
+  );
+}
+
+/** Of Nest (no such route) and Fastify (malformed request). */
+function ofHttpStatus(error: Error): Refusal | undefined {
+  const status = error instanceof HttpException ? error.getStatus() : statusIn(error);
+  if (status === 404) return refuse('not_found', { object: 'route' });
+  if (status === 413) return FASTIFY['FST_ERR_CTP_BODY_TOO_LARGE'];
+  if (status !== undefined && status >= 400 && status < 500)
+    return refuse('validation_failed', { field: 'body', reason: 'malformed' });
+  return undefined;
+}
+
+function statusIn(error: Error): number | undefined {
+  return 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}

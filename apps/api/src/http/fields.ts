@@ -1,0 +1,243 @@
+// One decorator per kind of field: it validates, gives the refusal its code, and describes the field in OpenAPI, so that the three cannot differ.
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import {
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  ArrayMaxSize,
+} from 'class-validator';
+import type { ErrorCode } from '#domain';
+
+export interface Common {
+  readonly about: string;
+  readonly optional?: boolean;
+  readonly nullable?: boolean;
+  readonly example?: unknown;
+}
+
+interface Rule {
+  readonly context: { readonly code: ErrorCode; readonly reason: string };
+}
+const rule = (reason: string, code: ErrorCode = 'validation_failed'): Rule => ({ context: { code, reason } });
+
+function field(
+  { about, optional = false, nullable = false, example }: Common,
+  schema: ApiPropertyOptions,
+  ...rules: readonly PropertyDecorator[]
+): PropertyDecorator {
+  const skips: PropertyDecorator[] = [];
+  if (optional || nullable) {
+    skips.push(
+      ValidateIf(
+        (_: unknown, value: unknown) => !(optional && value === undefined) && !(nullable && value === null),
+      ),
+    );
+  }
+  const described = {
+    ...schema,
+    ...(nullable && 'type' in schema && typeof schema.type === 'string'
+      ? { type: [schema.type, 'null'] }
+      : {}),
+    description: about,
+    required: !optional,
+    ...(example === undefined ? {} : { example }),
+  };
+  return applyDecorators(...skips, ...rules, ApiProperty(described as ApiPropertyOptions));
+}
+
+export interface TextOptions extends Common {
+  readonly min?: number;
+  readonly max: number;
+  readonly pattern?: RegExp;
+}
+
+export function Text({ min = 0, max, pattern, ...common }: TextOptions): PropertyDecorator {
+  const rules = [
+    IsString(rule('not_a_string')),
+    MaxLength(max, rule(`longer_than_${max}`)),
+    ...(min > 0 ? [MinLength(min, rule(`shorter_than_${min}`))] : []),
+    ...(pattern ? [Matches(pattern, rule('malformed'))] : []),
+  ];
+  const shape = {
+    type: 'string',
+    maxLength: max,
+    ...(min > 0 ? { minLength: min } : {}),
+    ...(pattern ? { pattern: pattern.source } : {}),
+  } as ApiPropertyOptions;
+  return field(common, shape, ...rules);
+}
+
+const ATOMIC = /^(0|[1-9][0-9]{0,77})$/;
+/** Base units as decimal text: digits only, no sign, no leading zero (safety.md T7). */
+export const Amount = (common: Common): PropertyDecorator =>
+  field(
+    { example: '10000', ...common },
+    { type: 'string', pattern: ATOMIC.source },
+    Matches(ATOMIC, rule('not_canonical_base_units', 'invalid_amount')),
+  );
+
+/** Absolute http(s) URL without credentials; plain http only for loopback, and only where the operator allows it. */
+export const Url = (common: Common): PropertyDecorator =>
+  field(
+    { example: 'https://shop.example/report', ...common },
+    { type: 'string', format: 'uri', maxLength: 4096 },
+    ValidateBy(
+      { name: 'url', validator: { validate: isPayableUrl } },
+      rule('not_an_https_url', 'invalid_url'),
+    ),
+  );
+
+const LOOPBACK = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const UNSAFE_IN_URL = /[\u0000-\u0020\u007f\\]/;
+
+function isPayableUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 4096 || UNSAFE_IN_URL.test(value)) return false;
+  if (!/^https?:\/\/[^/@]/i.test(value) || !URL.canParse(value)) return false;
+  const url = new URL(value);
+  if (url.username !== '' || url.password !== '') return false;
+  return url.protocol === 'https:' || LOOPBACK.test(url.hostname);
+}
+
+export const Address = (common: Common): PropertyDecorator => {
+  const pattern = /^0x[0-9a-fA-F]{40}$/;
+  return field(
+    { example: '0x209693bc6afc0c5328ba36faf03c514ef312287c', ...common },
+    { type: 'string', pattern: pattern.source },
+    Matches(pattern, rule('not_an_evm_address')),
+  );
+};
+
+export const Uuid = (common: Common): PropertyDecorator => {
+  const pattern = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+  return field(common, { type: 'string', format: 'uuid' }, Matches(pattern, rule('not_a_uuid')));
+};
+
+export const OneOf = (values: readonly string[], common: Common): PropertyDecorator =>
+  field(
+    common,
+    { type: 'string', enum: common.nullable ? [...values, null] : [...values] },
+    IsIn(values, rule('not_one_of_the_allowed_values')),
+  );
+
+export interface IntegerOptions extends Common {
+  readonly min: number;
+  readonly max: number;
+}
+
+export const Integer = ({ min, max, ...common }: IntegerOptions): PropertyDecorator =>
+  field(
+    common,
+    { type: 'integer', minimum: min, maximum: max },
+    IsInt(rule('not_an_integer')),
+    Min(min, rule(`below_${min}`)),
+    Max(max, rule(`above_${max}`)),
+  );
+
+export const Flag = (common: Common): PropertyDecorator =>
+  field(common, { type: 'boolean' }, IsBoolean(rule('not_a_boolean')));
+
+/** Any JSON object, kept to the letter. */
+export const JsonObject = (common: Common): PropertyDecorator =>
+  field(common, { type: 'object', additionalProperties: true }, IsObject(rule('not_an_object')));
+
+/** Header names and values to forward to the seller. */
+export const Headers = (common: Common): PropertyDecorator =>
+  field(
+    common,
+    { type: 'object', additionalProperties: { type: 'string' } },
+    ValidateBy({ name: 'headers', validator: { validate: areForwardable } }, rule('not_forwardable')),
+  );
+
+const FORWARDABLE =
+  /^(accept|accept-language|content-type|user-agent|x-(?!payment|purser|forwarded|real-ip|api-key|auth|agent-)[a-z0-9-]{1,60})$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,4096}$/;
+/** A caller's credential for Purser must never reach a seller, whatever header it is put in. */
+const OUR_KEY = /\bprs_[a-z]{1,16}_/;
+
+function areForwardable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const entries = Object.entries(value as Record<string, unknown>);
+  return (
+    entries.length <= 32 &&
+    entries.every(
+      ([name, text]) =>
+        FORWARDABLE.test(name.toLowerCase()) &&
+        typeof text === 'string' &&
+        HEADER_VALUE.test(text) &&
+        !OUR_KEY.test(text),
+    )
+  );
+}
+
+/** Text sent as it is, or a JSON value that is sent as JSON. */
+export const RequestBody = (common: Common): PropertyDecorator =>
+  field(
+    common,
+    { oneOf: [{ type: 'string' }, { type: 'object' }, { type: 'array', items: {} }] },
+    ValidateBy(
+      {
+        name: 'body',
+        validator: {
+          validate: (value: unknown) =>
+            typeof value === 'string' || (typeof value === 'object' && value !== null),
+        },
+      },
+      rule('not_text_or_json'),
+    ),
+  );
+
+export const Base64 = (common: Common): PropertyDecorator => {
+  const pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+  return field(
+    common,
+    { type: 'string', contentEncoding: 'base64' } as ApiPropertyOptions,
+    Matches(pattern, rule('not_base64')),
+  );
+};
+
+const nested = new Map<unknown, Map<string, new () => object>>();
+
+/** An object with fields of its own, checked like the outer one. */
+export const Nested =
+  (type: new () => object, common: Common): PropertyDecorator =>
+  (target, name) => {
+    const own = nested.get(target.constructor) ?? new Map<string, new () => object>();
+    own.set(String(name), type);
+    nested.set(target.constructor, own);
+    field(
+      common,
+      { type: () => type },
+      IsObject(rule('not_an_object')),
+      ValidateNested(rule('malformed')),
+    )(target, name);
+  };
+
+export function nestedIn(type: unknown): ReadonlyMap<string, new () => object> | undefined {
+  return nested.get(type);
+}
+
+/** A list of short texts. */
+export const Texts = ({ pattern, ...common }: Common & { readonly pattern: RegExp }): PropertyDecorator =>
+  field(
+    common,
+    {
+      type: 'array',
+      items: { type: 'string', pattern: pattern.source },
+    },
+    IsArray(rule('not_a_list')),
+    ArrayMaxSize(1_000, rule('more_than_1000')),
+    Matches(pattern, { each: true, ...rule('malformed') }),
+  );

@@ -1,0 +1,31 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import type { SchemaName } from './openapi-schemas.js';
+
+const SAYS: Readonly<Record<number, string>> = {
+  200: 'Done',
+  201: 'Created',
+  202: 'Accepted, not finished: poll the operation',
+  400: 'The request is malformed; `field` names the place',
+  401: 'Missing or wrong credentials',
+  403: 'Not allowed: by role, policy, limit or a stop',
+  404: 'No such object in this workspace',
+  409: 'Conflict with what has happened before',
+  413: 'The body is larger than 64 KiB',
+  422: 'Understood and refused',
+  500: 'Internal error; the correlation id finds it in the log',
+  502: 'The seller failed, or the outcome is not known yet: see the operation',
+  503: 'Not available right now; retry with the same key',
+};
+
+const ref = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
+
+export const Answer = (status: number, schema: SchemaName): MethodDecorator =>
+  ApiResponse({
+    status,
+    description: SAYS[status] ?? '',
+    content: { 'application/json': { schema: ref(schema) } },
+  });
+
+export const Errors = (schema: SchemaName, ...statuses: readonly number[]): MethodDecorator =>
+  applyDecorators(...[...statuses, 500].map((status) => Answer(status, schema)));

@@ -1,0 +1,39 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { Access } from './access.js';
+import { routesOf } from './routes.js';
+import { SCHEMAS } from './openapi-schemas.js';
+
+const ABOUT = `Pays for software agents and keeps the books. Money is text in base units; times are ISO 8601 in UTC.
+Every answer carries x-request-id; send your own to find it in the log.`;
+
+export function describe(app: NestFastifyApplication, controllers: readonly object[]): OpenAPIObject {
+  const base = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Purser')
+    .setVersion('1')
+    .setDescription(ABOUT)
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-agent-id' }, 'agentId')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key' }, 'apiKey')
+    .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'bearer')
+    .build();
+  const document = SwaggerModule.createDocument(app, base, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+  Object.assign((document.components ??= {}), {
+    schemas: { ...document.components.schemas, ...SCHEMAS },
+  });
+  for (const route of routesOf(controllers)) secure(document, route.method, route.path, route.access);
+  return document;
+}
+
+function secure(document: OpenAPIObject, method: string, path: string, access: Access | undefined): void {
+  const item = document.paths[path.replace(/:([a-z]+)/g, '{$1}')] as Record<string, object> | undefined;
+  const operation = item?.[method.toLowerCase()];
+  if (!operation || access === undefined || access === 'public') return;
+  const security = path.startsWith('/v1/agent')
+    ? [{ agentId: [], apiKey: [] }]
+    : [{ bearer: [] }, { apiKey: [] }];
+  const roles = access.operator ? ['operator'] : access.roles;
+  Object.assign(operation, { security, 'x-roles': roles });
+}

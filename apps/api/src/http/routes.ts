@@ -1,0 +1,78 @@
+// The table of routes, read from the controllers: what is generated into docs/roles.md is what the guard enforces.
+import 'reflect-metadata';
+import { RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import type { Role } from '#engine';
+import { ACCESS, ROLES, type Access } from './access.js';
+
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly handler: string;
+  readonly access: Access | undefined;
+}
+
+type ControllerType = { readonly name: string; readonly prototype: object };
+
+export function routesOf(controllers: readonly object[]): readonly Route[] {
+  return (controllers as readonly ControllerType[]).flatMap((controller) => {
+    const base = String(Reflect.getMetadata(PATH_METADATA, controller) ?? '');
+    const members = Object.getOwnPropertyDescriptors(controller.prototype);
+    return Object.entries(members).flatMap(([name, { value }]) => {
+      if (typeof value !== 'function') return [];
+      const method = Reflect.getMetadata(METHOD_METADATA, value as object) as RequestMethod | undefined;
+      if (method === undefined) return [];
+      const own = String(Reflect.getMetadata(PATH_METADATA, value as object) ?? '');
+      return [
+        {
+          method: RequestMethod[method] ?? 'ALL',
+          path: joined(base, own),
+          handler: `${controller.name}.${name}`,
+          access: Reflect.getMetadata(ACCESS, value as object) as Access | undefined,
+        },
+      ];
+    });
+  });
+}
+
+function joined(...parts: readonly string[]): string {
+  const trimmed = parts.map((part) => part.replace(/^\/+|\/+$/g, '')).filter((part) => part !== '');
+  return `/${trimmed.join('/')}`;
+}
+
+/** Deny by default: refuses to start while a route does not say who may call it. */
+export function assertAccessDeclared(controllers: readonly object[]): void {
+  const open = routesOf(controllers).filter((route) => route.access === undefined);
+  if (open.length > 0)
+    throw new Error(`routes without declared access: ${open.map((route) => route.handler).join(', ')}`);
+}
+
+export function mayCall(access: Access, role: Role): boolean {
+  return access === 'public' || access.roles.includes(role);
+}
+
+/** docs/roles.md */
+export function rolesPage(controllers: readonly object[]): string {
+  const lines = routesOf(controllers).map(({ method, path, access }) => {
+    const cells = ROLES.map((role) => cell(access, role));
+    return `| ${method} | \`${path}\` | ${cells.join(' | ')} |`;
+  });
+  return [
+    '# Who may call what',
+    '',
+    'Generated from the routes; the guard enforces the same table. Everything not allowed is refused.',
+    '"operator" is an admin of the first workspace of the installation; "anyone" needs no credentials.',
+    '',
+    `| method | path | ${ROLES.join(' | ')} |`,
+    `| --- | --- | ${ROLES.map(() => '---').join(' | ')} |`,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function cell(access: Access | undefined, role: Role): string {
+  if (access === undefined) return '?';
+  if (access === 'public') return 'anyone';
+  if (!access.roles.includes(role)) return '';
+  return access.operator ? 'operator' : 'yes';
+}

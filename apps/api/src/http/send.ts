@@ -1,0 +1,8 @@
+import type { FastifyReply } from 'fastify';
+import type { Rendered } from './dialects.js';
+
+export function send(reply: FastifyReply, rendered: Rendered): void {
+  reply.code(rendered.status);
+  if (rendered.headers) reply.headers(rendered.headers);
+  void reply.send(rendered.body);
+}

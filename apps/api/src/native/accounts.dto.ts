@@ -1,0 +1,69 @@
+import { Integer, OneOf, Text, Uuid } from '../http/fields.js';
+
+const NAME = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u;
+const named = (about: string) => ({ min: 1, max: 120, pattern: NAME, about });
+
+export class NewWorkspaceDto {
+  @Text(named('shown to people'))
+  name!: string;
+
+  @Text(named('the person who gets the first admin key'))
+  admin_person!: string;
+}
+
+export class NewAgentDto {
+  @Text(named('shown to people'))
+  name!: string;
+}
+
+export class NewKeyDto {
+  @OneOf(['admin', 'agent', 'approver', 'auditor'], { about: 'what the key may do' })
+  role!: 'admin' | 'agent' | 'approver' | 'auditor';
+
+  @Uuid({ optional: true, about: 'whose key it is; for the role agent, and only there' })
+  agent_id?: string;
+
+  @Text(named('the person behind the key: nobody approves what they requested or operate'))
+  person!: string;
+
+  @Text({ optional: true, max: 120, about: 'to recognise it by' })
+  label?: string;
+
+  @Integer({ optional: true, min: 60, max: 315_360_000, about: 'life of the key; no end when absent' })
+  expires_in_sec?: number;
+}
+
+export class RotateKeyDto {
+  @Integer({
+    optional: true,
+    min: 0,
+    max: 2_592_000,
+    about: 'how much longer the old key works; 0, at once, when absent',
+  })
+  overlap_sec?: number;
+}
+
+export class NewWalletDto {
+  @Uuid({
+    optional: true,
+    about: 'the agent that pays from it; any agent without one of its own when absent',
+  })
+  agent_id?: string;
+
+  @Text({ optional: true, max: 120, about: 'to recognise it by' })
+  label?: string;
+}
+
+export class ImportWalletDto extends NewWalletDto {
+  @Text({
+    max: 66,
+    pattern: /^0x[0-9a-fA-F]{64}$/,
+    about: 'handed to the signer and nowhere else; never shown or logged',
+  })
+  private_key!: string;
+}
+
+export class PauseDto {
+  @Text({ optional: true, max: 500, about: 'kept with the stop' })
+  reason?: string;
+}

@@ -1,0 +1,42 @@
+import type { AgentView, KeyView, WalletView, WorkspaceView } from '#engine';
+import { iso, maybeIso } from './render-operation.js';
+
+export const renderWorkspace = (view: WorkspaceView): object => ({
+  workspace_id: view.workspaceId,
+  name: view.name,
+  paused: view.paused,
+  created_at: iso(view.createdAtMs),
+});
+
+export const renderAgent = (view: AgentView): object => ({
+  agent_id: view.agentId,
+  name: view.name,
+  status: view.status,
+  paused: view.paused,
+  created_at: iso(view.createdAtMs),
+});
+
+export const renderKey = (view: KeyView): object => ({
+  key_id: view.keyId,
+  role: view.role,
+  agent_id: view.agentId,
+  person: view.person,
+  label: view.label,
+  prefix: view.prefix,
+  created_at: iso(view.createdAtMs),
+  created_by: view.createdBy,
+  expires_at: maybeIso(view.expiresAtMs),
+  revoked_at: maybeIso(view.revokedAtMs),
+  last_used_at: maybeIso(view.lastUsedAtMs),
+});
+
+export const renderWallet = (view: WalletView): object => ({
+  wallet_id: view.walletId,
+  agent_id: view.agentId,
+  address: view.address,
+  label: view.label,
+  status: view.status,
+  origin: view.origin,
+  backup_confirmed_at: maybeIso(view.backupConfirmedAtMs),
+  created_at: iso(view.createdAtMs),
+});

@@ -1,0 +1,49 @@
+// The native API speaks the catalogue itself; the kind of an error gives its HTTP status. 402 is the seller's word, never ours.
+import { ERRORS, type ErrorCode, type ErrorKind } from '#domain';
+import type { OperationView } from '#engine';
+import type { Problem, Rendered } from '../http/dialects.js';
+import { renderOperation } from './render-operation.js';
+
+const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  missing: 404,
+  conflict: 409,
+  refused: 422,
+  failed: 502,
+  unknown: 502,
+  unavailable: 503,
+  internal: 500,
+};
+const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
+  body_too_large: 413,
+  idempotency_key_reused: 422,
+  rate_limited: 429,
+};
+
+export function nativeStatus(code: ErrorCode): number {
+  return OWN_STATUS[code] ?? STATUS_BY_KIND[ERRORS[code].kind];
+}
+
+export function renderProblem({ code, details, correlationId }: Problem): Rendered {
+  const { says, retry } = ERRORS[code];
+  return {
+    status: nativeStatus(code),
+    body: { error: { code, message: says, details, retry, correlation_id: correlationId } },
+  };
+}
+
+/** An operation that ended unpaid, or whose outcome is not known: the error, with the operation beside it. */
+export function renderFailed(view: OperationView, code: ErrorCode, correlationId: string): Rendered {
+  const details = {
+    ...view.error?.details,
+    operation_id: view.operationId,
+    ...(view.retryWith ? { retry_with: view.retryWith } : {}),
+  };
+  const { status, body } = renderProblem({ code, details, correlationId });
+  return {
+    status,
+    body: { ...(body as object), operation_id: view.operationId, operation: renderOperation(view) },
+  };
+}

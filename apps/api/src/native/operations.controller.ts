@@ -1,0 +1,175 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
+import {
+  awaitAnswer,
+  cancel,
+  submit,
+  viewOperation,
+  type AgentPrincipal,
+  type OperationView,
+  type Principal,
+  type Submitted,
+} from '#engine';
+import type { ApiCore } from '../core.js';
+import { Caller, Roles } from '../http/access.js';
+import type { Rendered } from '../http/dialects.js';
+import { pageOf, renderPage } from '../http/lists.js';
+import { Answer, Errors } from '../http/openapi-answers.js';
+import { livePayment } from '../http/payment.js';
+import { send } from '../http/send.js';
+import { agentOf } from '../http/agent.js';
+import { responseOf } from '../http/upstream.js';
+import { CORE } from '../tokens.js';
+import { renderFailed } from './errors.js';
+import { CancelDto, OperationsQuery, SubmitDto } from './operations.dto.js';
+import { renderEvent, renderOperation } from './render-operation.js';
+import { toCommand } from './to-command.js';
+
+@ApiTags('Operations')
+@Controller('purser/v1/operations')
+export class OperationsController {
+  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  @Post()
+  @Roles('agent')
+  @ApiHeader({ name: 'Idempotency-Key', required: true, description: '1 to 200 printable characters' })
+  @ApiOperation({ summary: 'Buy or sign; the same key and request is the same payment, for ever' })
+  @Answer(201, 'Operation')
+  @Answer(200, 'Operation')
+  @Answer(202, 'AcceptedOperation')
+  @Errors('Error', 400, 401, 403, 409, 413, 422, 502, 503)
+  async submit(
+    @Caller() caller: Principal,
+    @Body() dto: SubmitDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { ports } = this.core;
+    const agent = agentOf(caller);
+    const waitMs = dto.wait_ms ?? 0;
+    const deadlineMs = ports.clock.nowMs() + waitMs;
+    const submitted = await submit(ports, agent, {
+      key: parseIdempotencyKey(request.headers['idempotency-key']),
+      ...toCommand(dto),
+    });
+    // Nothing can have happened to an operation opened this moment: no need to read it.
+    if (waitMs === 0 && !submitted.replayed) return send(reply, accepted(agent, submitted, dto.kind));
+    const view = await awaitAnswer(ports, submitted, deadlineMs);
+    send(reply, await this.answer(view, submitted, request.id));
+  }
+
+  @Get()
+  @Roles('agent', 'admin', 'auditor')
+  @ApiOperation({ summary: 'Operations, newest first' })
+  @Answer(200, 'Operations')
+  @Errors('Error', 400, 401)
+  async list(@Caller() caller: Principal, @Query() query: OperationsQuery): Promise<object> {
+    const asked = query.agent_id === undefined ? undefined : parseAgentId(query.agent_id);
+    const agentId = caller.agentId ?? asked;
+    const filter = {
+      ...(agentId === undefined ? {} : { agentId }),
+      ...(query.status === undefined ? {} : { status: query.status }),
+      ...(query.kind === undefined ? {} : { kind: query.kind }),
+    };
+    const page = await this.core.reads.operations(caller.workspaceId, filter, pageOf(query));
+    return renderPage(page, (view) => renderOperation(view));
+  }
+
+  @Get(':id')
+  @Roles('agent', 'admin', 'auditor')
+  @ApiOperation({ summary: 'One operation as it stands, with what the seller answered' })
+  @Answer(200, 'Operation')
+  @Errors('Error', 400, 401, 404)
+  async get(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const view = await this.find(caller, id);
+    // A live payment header is for the agent that asked for it, not for whoever may read.
+    return renderOperation(view, await this.found(view, caller.role === 'agent'));
+  }
+
+  @Get(':id/events')
+  @Roles('agent', 'admin', 'auditor')
+  @ApiOperation({ summary: 'Everything that happened to an operation, in order' })
+  @Answer(200, 'OperationEvents')
+  @Errors('Error', 400, 401, 404)
+  async events(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const { workspaceId, agentId } = caller;
+    const events = await this.core.reads.events(workspaceId, parseOperationId(id), agentId ?? undefined);
+    return { items: events.map(renderEvent) };
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @Roles('agent', 'admin')
+  @ApiOperation({ summary: 'Stop an operation before anything is signed; too late afterwards' })
+  @Answer(200, 'Operation')
+  @Errors('Error', 400, 401, 404, 409)
+  async cancel(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() dto: CancelDto,
+  ): Promise<object> {
+    const { operationId } = await this.find(caller, id);
+    const { workspaceId, keyId, person, agentId } = caller;
+    const who = agentId === null ? { workspaceId, keyId, person } : { workspaceId, keyId, person, agentId };
+    return renderOperation(await cancel(this.core.ports, who, operationId, dto.reason ?? ''));
+  }
+
+  private async find(caller: Principal, id: string): Promise<OperationView> {
+    const operationId = parseOperationId(id);
+    const { workspaceId, agentId } = caller;
+    if (agentId !== null) return this.core.reads.operation(workspaceId, operationId, agentId);
+    return viewOperation(this.core.ports, { workspaceId, operationId });
+  }
+
+  private async found(view: OperationView, withPayment: boolean) {
+    if (view.kind === 'purchase') return { response: await responseOf(this.core.ports, view) };
+    return withPayment ? { payment: await livePayment(this.core.ports, view) } : {};
+  }
+
+  private async answer(view: OperationView, submitted: Submitted, correlationId: string): Promise<Rendered> {
+    const headers: Record<string, string> = submitted.replayed ? { 'x-idempotency-replayed': 'true' } : {};
+    if (!view.answerable || view.status === 'awaiting_approval')
+      return { status: 202, headers, body: renderOperation(view) };
+    const code = failureOf(view);
+    if (code !== null) return { ...renderFailed(view, code, correlationId), headers };
+    const body = renderOperation(view, await this.found(view, true));
+    return { status: submitted.replayed ? 200 : 201, headers, body };
+  }
+}
+
+function failureOf(view: OperationView): NonNullable<OperationView['error']>['code'] | null {
+  const code = view.error?.code ?? null;
+  if (code === 'payment_not_required') return view.kind === 'purchase' ? null : code;
+  if (view.authorization === null || view.status === 'failed') return code ?? 'internal';
+  if (view.kind === 'authorize' || view.settled || view.delivery?.outcome === 'delivered') return null;
+  return code ?? 'outcome_unknown';
+}
+
+function accepted(
+  agent: AgentPrincipal,
+  { operationId }: Submitted,
+  kind: 'purchase' | 'authorize',
+): Rendered {
+  const body = {
+    operation_id: operationId,
+    kind,
+    status: 'opened',
+    answerable: false,
+    agent_id: agent.agentId,
+  };
+  return { status: 202, body };
+}

@@ -1,0 +1,132 @@
+import { METHODS } from '../http/forward.js';
+import {
+  Address,
+  Amount,
+  Base64,
+  Flag,
+  Headers,
+  Integer,
+  JsonObject,
+  Nested,
+  OneOf,
+  RequestBody,
+  Text,
+  Url,
+  Uuid,
+} from '../http/fields.js';
+import { ListQuery } from '../http/lists.js';
+
+const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
+
+/** Terms the seller must ask for, to the letter. */
+export class ExpectDto {
+  @Address({ optional: true, about: 'payee' })
+  pay_to?: string;
+
+  @Amount({ optional: true, about: 'price in base units of the asset' })
+  amount?: string;
+
+  @Text({ optional: true, max: 32, pattern: CAIP2, about: 'CAIP-2 network', example: 'eip155:8453' })
+  network?: string;
+
+  @Address({ optional: true, about: 'token contract' })
+  asset?: string;
+}
+
+export class SubmitDto {
+  @OneOf(['purchase', 'authorize'], {
+    about: 'purchase: pay and fetch. authorize: sign, the caller presents it.',
+  })
+  kind!: 'purchase' | 'authorize';
+
+  @Url({ about: 'the resource' })
+  url!: string;
+
+  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
+  method?: (typeof METHODS)[number];
+
+  @Headers({
+    optional: true,
+    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
+  })
+  headers?: Record<string, string>;
+
+  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
+  body?: string | object;
+
+  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
+  body_base64?: string;
+
+  @Amount({
+    optional: true,
+    about: 'the most that may be paid, in base units; needed unless expect.amount is given',
+  })
+  max_amount?: string;
+
+  @Nested(ExpectDto, { optional: true, about: 'terms the seller must ask for; anything else is refused' })
+  expect?: ExpectDto;
+
+  @JsonObject({
+    optional: true,
+    about: 'authorize only: the decoded 402 challenge, when the caller has it already',
+  })
+  challenge?: Record<string, unknown>;
+
+  @Text({ optional: true, max: 500, about: 'shown to an approver, marked as written by the agent' })
+  note?: string;
+
+  @Flag({
+    optional: true,
+    about: 'may a paid request other than GET be sent again after a crash? false when absent',
+  })
+  allow_replay?: boolean;
+
+  @Integer({
+    optional: true,
+    min: 1_000,
+    max: 60_000,
+    about: 'how long the seller may take; 30000 when absent',
+  })
+  timeout_ms?: number;
+
+  @Integer({
+    optional: true,
+    min: 0,
+    max: 60_000,
+    about: 'how long to wait for an answer here; 0 when absent',
+  })
+  wait_ms?: number;
+}
+
+export class CancelDto {
+  @Text({ optional: true, max: 500, about: 'kept with the operation' })
+  reason?: string;
+}
+
+const STATUSES = [
+  'opened',
+  'judged',
+  'reserved',
+  'awaiting_approval',
+  'approved',
+  'authorized',
+  'provisional',
+  'settled',
+  'failed',
+  'needs_attention',
+  'refused',
+  'rejected',
+  'expired',
+  'cancelled',
+] as const;
+
+export class OperationsQuery extends ListQuery {
+  @OneOf(STATUSES, { optional: true, about: 'only these' })
+  status?: (typeof STATUSES)[number];
+
+  @OneOf(['purchase', 'authorize'], { optional: true, about: 'only these' })
+  kind?: 'purchase' | 'authorize';
+
+  @Uuid({ optional: true, about: "only this agent's; an agent sees its own in any case" })
+  agent_id?: string;
+}

@@ -1,0 +1,70 @@
+import { ERRORS } from '#domain';
+import type { OperationEventView, OperationView, PaymentHeader } from '#engine';
+import type { RenderedResponse } from '../http/upstream.js';
+
+export const iso = (ms: number): string => new Date(ms).toISOString();
+export const maybeIso = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+
+export interface Found {
+  readonly response?: RenderedResponse | null;
+  readonly payment?: PaymentHeader | null;
+}
+
+export function renderOperation(view: OperationView, found: Found = {}): object {
+  const { terms, settlement, authorization, approval, error } = view;
+  return {
+    operation_id: view.operationId,
+    kind: view.kind,
+    status: view.status,
+    version: view.version,
+    answerable: view.answerable,
+    agent_id: view.agentId,
+    url: view.request.url,
+    method: view.request.method,
+    max_amount: view.request.maxAmount?.toString() ?? null,
+    amount: terms?.amount.toString() ?? null,
+    network: terms?.network ?? null,
+    asset: terms?.token ?? null,
+    pay_to: terms?.payTo ?? null,
+    paid: view.paid,
+    seller_accepted: view.sellerAccepted,
+    settled: view.settled,
+    finality: view.finality,
+    transaction: settlement?.txHash ?? null,
+    settlement: settlement && {
+      transaction: settlement.txHash,
+      block_number: settlement.blockNumber,
+      block_hash: settlement.blockHash,
+      log_index: settlement.logIndex,
+    },
+    authorization: authorization && {
+      from: authorization.from,
+      to: authorization.to,
+      value: authorization.value.toString(),
+      valid_before: iso(authorization.validBeforeSec * 1000),
+      nonce: authorization.nonce,
+    },
+    approval: approval && {
+      approval_id: approval.approvalId,
+      digest: approval.digest,
+      decide_by: iso(approval.decideByMs),
+    },
+    error: error && { code: error.code, message: ERRORS[error.code].says, details: error.details },
+    retry_with: view.retryWith,
+    idempotency_key_hash: view.idempotencyKeyHash,
+    note: view.request.note,
+    created_at: iso(view.openedAtMs),
+    updated_at: iso(view.updatedAtMs),
+    ...(found.response === undefined ? {} : { response: found.response }),
+    ...(found.payment === undefined ? {} : { payment: renderPayment(found.payment) }),
+  };
+}
+
+function renderPayment(payment: PaymentHeader | null): object | null {
+  return payment && { header_name: payment.name, header: payment.value };
+}
+
+export function renderEvent(event: OperationEventView): object {
+  const { version, type, data, actor, occurredAtMs, hash } = event;
+  return { version, type, data, actor, occurred_at: iso(occurredAtMs), hash };
+}

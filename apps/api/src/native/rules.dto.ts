@@ -1,0 +1,82 @@
+import { Amount, Integer, Nested, OneOf, Texts } from '../http/fields.js';
+
+const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$|^\[[0-9a-f:.]+\]$/;
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
+const limit = (about: string) => ({
+  optional: true,
+  nullable: true,
+  about: `${about}, base units; absent or null: no limit`,
+});
+
+export class LimitsDto {
+  @Amount(limit('most per payment'))
+  per_payment?: string | null;
+
+  @Amount(limit('most per UTC day'))
+  day?: string | null;
+
+  @Amount(limit('most per UTC month'))
+  month?: string | null;
+
+  @Amount(limit('most ever'))
+  lifetime?: string | null;
+
+  @Amount(limit('most in any 24 hours'))
+  rolling_24h?: string | null;
+}
+
+export class PutBudgetDto {
+  @OneOf(['USD6', 'EUR6'], { optional: true, about: 'budget unit; USD6 when absent' })
+  unit?: 'USD6' | 'EUR6';
+
+  @Nested(LimitsDto, { about: 'replaces all limits of the node in the unit; usage does not change' })
+  limits!: LimitsDto;
+}
+
+/** Replaces the whole policy; what is absent has its default. */
+export class PutPolicyDto {
+  @Amount({
+    optional: true,
+    nullable: true,
+    about: 'at or above this a person must approve; null: never by amount',
+  })
+  approval_threshold?: string | null;
+
+  @Texts({ optional: true, nullable: true, pattern: HOST, about: 'hosts that may be paid; null: any' })
+  allowed_hosts?: string[] | null;
+
+  @Texts({ optional: true, pattern: HOST, about: 'hosts that may not be paid' })
+  denied_hosts?: string[];
+
+  @Texts({ optional: true, nullable: true, pattern: ADDRESS, about: 'payees that may be paid; null: any' })
+  allowed_payees?: string[] | null;
+
+  @Texts({ optional: true, pattern: ADDRESS, about: 'payees that may not be paid' })
+  denied_payees?: string[];
+
+  @Texts({
+    optional: true,
+    nullable: true,
+    pattern: CAIP2,
+    about: 'networks to pay on; null: all registered',
+  })
+  allowed_networks?: string[] | null;
+
+  @Integer({ optional: true, min: 30, max: 600, about: 'longest life of an authorization; 300 when absent' })
+  max_validity_sec?: number;
+
+  @OneOf(['approve', 'refuse', 'allow'], {
+    optional: true,
+    about: 'when the payee is a contract; approve when absent',
+  })
+  contract_payee?: 'approve' | 'refuse' | 'allow';
+
+  @Integer({
+    optional: true,
+    min: 30,
+    max: 604_800,
+    about: 'how long a person has to decide; 3600 when absent',
+  })
+  decide_within_sec?: number;
+}

@@ -1,0 +1,77 @@
+import {
+  DEFAULT_POLICY,
+  parseAtomic,
+  parseCaip2,
+  parseEvmAddress,
+  WINDOWS,
+  type BudgetView,
+  type Limits,
+} from '#domain';
+import type { PolicyInput, PolicyVersion } from '#engine';
+import { maybeIso } from './render-operation.js';
+import type { LimitsDto, PutPolicyDto } from './rules.dto.js';
+
+export function limitsOf(dto: LimitsDto): Limits {
+  const limits: Record<string, bigint> = {};
+  for (const window of WINDOWS) {
+    const text = dto[window];
+    if (text !== undefined && text !== null) limits[window] = parseAtomic(text, `limits.${window}`);
+  }
+  return limits;
+}
+
+export function renderBudget(view: BudgetView): object {
+  return {
+    node: view.node,
+    node_id: view.nodeId,
+    unit: view.unit,
+    held: view.held.toString(),
+    held_count: view.heldCount,
+    windows: view.windows.map(({ window, limit, spent, remaining, resetsAtMs }) => ({
+      window,
+      limit: limit?.toString() ?? null,
+      spent: spent.toString(),
+      remaining: remaining?.toString() ?? null,
+      resets_at: maybeIso(resetsAtMs),
+    })),
+  };
+}
+
+const payee = (field: string) => (text: string) => parseEvmAddress(text, field);
+
+export function policyOf(dto: PutPolicyDto): PolicyInput {
+  const { version: _version, ...defaults } = DEFAULT_POLICY;
+  const threshold = dto.approval_threshold ?? null;
+  return {
+    ...defaults,
+    approvalThreshold: threshold === null ? null : parseAtomic(threshold, 'approval_threshold'),
+    allowedHosts: dto.allowed_hosts ?? null,
+    deniedHosts: dto.denied_hosts ?? [],
+    allowedPayees: dto.allowed_payees?.map(payee('allowed_payees')) ?? null,
+    deniedPayees: dto.denied_payees?.map(payee('denied_payees')) ?? [],
+    allowedNetworks: dto.allowed_networks?.map((text) => parseCaip2(text, 'allowed_networks')) ?? null,
+    maxValiditySec: dto.max_validity_sec ?? defaults.maxValiditySec,
+    contractPayee: dto.contract_payee ?? defaults.contractPayee,
+    decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
+  };
+}
+
+/** A scope without a policy of its own answers with the built-in one, version 0. */
+export function renderPolicy(stored: PolicyVersion | null): object {
+  const policy = stored?.policy ?? DEFAULT_POLICY;
+  return {
+    version: policy.version,
+    hash: stored?.hash ?? null,
+    approval_threshold: policy.approvalThreshold?.toString() ?? null,
+    allowed_hosts: policy.allowedHosts,
+    denied_hosts: policy.deniedHosts,
+    allowed_payees: policy.allowedPayees,
+    denied_payees: policy.deniedPayees,
+    allowed_networks: policy.allowedNetworks,
+    max_validity_sec: policy.maxValiditySec,
+    contract_payee: policy.contractPayee,
+    decide_within_sec: policy.decideWithinSec,
+    created_at: maybeIso(stored?.createdAtMs ?? null),
+    created_by: stored?.createdBy ?? null,
+  };
+}

@@ -1,0 +1,37 @@
+import { parseAtomic, parseCaip2, parseEvmAddress, refuse, type Json, type OperationRequest } from '#domain';
+import type { SubmitRequest } from '#engine';
+import { forwardOf } from '../http/forward.js';
+import type { ExpectDto, SubmitDto } from './operations.dto.js';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Pure: the native request as the core's command. Refuses when no ceiling is named: nothing is bought at any price. */
+export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8Array | null } {
+  if (dto.max_amount === undefined && dto.expect?.amount === undefined)
+    throw refuse('validation_failed', { field: 'max_amount', reason: 'needed_unless_expect_amount' });
+  if (dto.challenge !== undefined && dto.kind !== 'authorize')
+    throw refuse('validation_failed', { field: 'challenge', reason: 'only_for_authorize' });
+  const { body, ...forward } = forwardOf(dto);
+  return {
+    body,
+    request: {
+      kind: dto.kind,
+      ...forward,
+      maxAmount: dto.max_amount === undefined ? null : parseAtomic(dto.max_amount, 'max_amount'),
+      expect: expectOf(dto.expect ?? {}),
+      challenge: dto.challenge === undefined ? null : (dto.challenge as Json),
+      allowReplay: dto.allow_replay ?? false,
+      timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+      note: dto.note ?? null,
+    },
+  };
+}
+
+function expectOf({ pay_to, amount, network, asset }: ExpectDto): OperationRequest['expect'] {
+  return {
+    ...(pay_to === undefined ? {} : { payTo: parseEvmAddress(pay_to, 'expect.pay_to') }),
+    ...(amount === undefined ? {} : { amount: parseAtomic(amount, 'expect.amount') }),
+    ...(network === undefined ? {} : { network: parseCaip2(network, 'expect.network') }),
+    ...(asset === undefined ? {} : { asset: parseEvmAddress(asset, 'expect.asset') }),
+  };
+}

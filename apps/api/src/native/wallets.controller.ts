@@ -1,0 +1,120 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { parseAgentId, parseWalletId } from '#domain';
+import type { BalancesView, Principal } from '#engine';
+import type { ApiCore } from '../core.js';
+import { Caller, Roles } from '../http/access.js';
+import { ListQuery, pageOf, renderPage } from '../http/lists.js';
+import { Answer, Errors } from '../http/openapi-answers.js';
+import { CORE } from '../tokens.js';
+import { ImportWalletDto, NewWalletDto } from './accounts.dto.js';
+import { renderWallet } from './accounts.render.js';
+import { actorOf } from './actor.js';
+
+@ApiTags('Wallets')
+@Controller('purser/v1')
+export class WalletsController {
+  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  @Post('wallets')
+  @Roles('admin')
+  @ApiOperation({ summary: 'A new wallet; its key is made in the signer and stays there' })
+  @Answer(201, 'Wallet')
+  @Errors('Error', 400, 401, 403, 404, 503)
+  async create(@Caller() caller: Principal, @Body() dto: NewWalletDto): Promise<object> {
+    const { admin, walletKeys } = this.core;
+    return renderWallet(
+      await admin.wallets.create(caller.workspaceId, walletOf(dto), walletKeys, actorOf(caller)),
+    );
+  }
+
+  @Post('wallets/import')
+  @Roles('admin')
+  @ApiOperation({ summary: 'A wallet from an existing private key, which goes to the signer only' })
+  @Answer(201, 'Wallet')
+  @Errors('Error', 400, 401, 403, 404, 503)
+  async import(@Caller() caller: Principal, @Body() dto: ImportWalletDto): Promise<object> {
+    const { admin, walletKeys } = this.core;
+    const input = { ...walletOf(dto), privateKey: dto.private_key };
+    return renderWallet(await admin.wallets.import(caller.workspaceId, input, walletKeys, actorOf(caller)));
+  }
+
+  @Get('wallets')
+  @Roles('admin', 'auditor')
+  @ApiOperation({ summary: 'Wallets, newest first' })
+  @Answer(200, 'Wallets')
+  @Errors('Error', 400, 401)
+  async list(@Caller() caller: Principal, @Query() query: ListQuery): Promise<object> {
+    return renderPage(await this.core.admin.wallets.list(caller.workspaceId, pageOf(query)), renderWallet);
+  }
+
+  @Post('wallets/:id/retire')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'No new operation pays from it' })
+  @Answer(200, 'Wallet')
+  @Errors('Error', 400, 401, 403, 404)
+  async retire(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const { wallets } = this.core.admin;
+    return renderWallet(await wallets.retire(caller.workspaceId, parseWalletId(id), actorOf(caller)));
+  }
+
+  @Post('wallets/:id/confirm-backup')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({
+    summary: "Say that the key's backup exists and opens; before that there is no deposit address",
+  })
+  @Answer(200, 'Wallet')
+  @Errors('Error', 400, 401, 403, 404)
+  async confirmBackup(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const { wallets } = this.core.admin;
+    return renderWallet(await wallets.confirmBackup(caller.workspaceId, parseWalletId(id), actorOf(caller)));
+  }
+
+  @Get('wallets/:id/deposit-address')
+  @Roles('admin')
+  @ApiOperation({ summary: 'Where to send funds' })
+  @Answer(200, 'DepositAddress')
+  @Errors('Error', 400, 401, 403, 404, 409)
+  async depositAddress(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const walletId = parseWalletId(id);
+    const address = await this.core.admin.wallets.depositAddress(caller.workspaceId, walletId);
+    return { wallet_id: walletId, address };
+  }
+
+  @Get('balances')
+  @Roles('admin', 'auditor', 'agent')
+  @ApiOperation({ summary: 'On chain, committed and free per wallet; held and spent per agent' })
+  @Answer(200, 'Balances')
+  @Errors('Error', 401)
+  async balances(@Caller() caller: Principal): Promise<object> {
+    return renderBalances(await this.core.reads.balances(caller.workspaceId, caller.agentId ?? undefined));
+  }
+}
+
+function walletOf(dto: NewWalletDto) {
+  return { agentId: dto.agent_id === undefined ? null : parseAgentId(dto.agent_id), label: dto.label ?? '' };
+}
+
+function renderBalances({ wallets, funds }: BalancesView): object {
+  return {
+    wallets: wallets.map((it) => ({
+      wallet_id: it.walletId,
+      agent_id: it.agentId,
+      address: it.address,
+      network: it.network,
+      token: it.token,
+      on_chain: it.onChain.toString(),
+      block: it.block,
+      committed: it.committed.toString(),
+      available: it.available.toString(),
+    })),
+    funds: funds.map((it) => ({
+      agent_id: it.agentId,
+      unit: it.unit,
+      held: it.held.toString(),
+      captured: it.captured.toString(),
+    })),
+  };
+}

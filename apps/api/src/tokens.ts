@@ -1,0 +1,2 @@
+export const CORE = Symbol('core');
+export const DOCUMENT = Symbol('openapi document');
