@@ -47,7 +47,7 @@ export class PostgresAgents implements AgentStore {
     return within(this.db, workspaceId, (trx) => find(trx, workspaceId, agentId));
   }
 
-  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AgentView>> {
+  async list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AgentView>> {
     const size = pageSize(page);
     const after = readCursor(page.cursor, [CURSOR_PARTS.time, CURSOR_PARTS.uuid]);
     return within(this.db, workspaceId, async (trx) => {

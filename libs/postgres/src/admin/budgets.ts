@@ -12,7 +12,7 @@ export class PostgresBudgets implements BudgetStore {
     return within(this.db, scope.workspaceId, (trx) => read(trx, scope));
   }
 
-  putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView> {
+  async putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView> {
     for (const window of WINDOWS) {
       if ((limits[window] ?? 0n) < 0n) throw refuse('invalid_amount', { field: window, reason: 'negative' });
     }

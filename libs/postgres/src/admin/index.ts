@@ -45,7 +45,11 @@ interface EventRow {
   readonly occurred_at: Date;
 }
 
-function history(db: Database, workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>> {
+async function history(
+  db: Database,
+  workspaceId: WorkspaceId,
+  page: PageRequest,
+): Promise<Page<AdminEventView>> {
   const size = pageSize(page);
   const after = readCursor(page.cursor, [CURSOR_PARTS.integer]);
   return within(db, workspaceId, async (trx) => {

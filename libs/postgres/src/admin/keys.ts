@@ -34,7 +34,7 @@ export class PostgresKeys implements KeyStore {
     private readonly environment: string,
   ) {}
 
-  create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey> {
+  async create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey> {
     if ((input.role === 'agent') !== (input.agentId !== null)) {
       throw refuse('validation_failed', { field: 'agent_id', reason: 'exactly_for_agent_keys' });
     }
@@ -47,7 +47,7 @@ export class PostgresKeys implements KeyStore {
     });
   }
 
-  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<KeyView>> {
+  async list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<KeyView>> {
     const size = pageSize(page);
     const after = readCursor(page.cursor, [CURSOR_PARTS.id]);
     return within(this.db, workspaceId, async (trx) => {
@@ -70,7 +70,7 @@ export class PostgresKeys implements KeyStore {
     });
   }
 
-  rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey> {
+  async rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey> {
     if (!Number.isSafeInteger(overlapSec) || overlapSec < 0 || overlapSec > LONGEST_OVERLAP_SEC)
       throw refuse('validation_failed', { field: 'overlap_sec', reason: 'not_between_0_and_30_days' });
     return change(this.db, { workspaceId, by }, async (trx) => {

@@ -25,7 +25,7 @@ export class PostgresPolicies implements PolicyAdmin {
     return this.read(scope, 1_000);
   }
 
-  put(scope: Scope, input: PolicyInput, by: Actor): Promise<PolicyVersion> {
+  async put(scope: Scope, input: PolicyInput, by: Actor): Promise<PolicyVersion> {
     const rules = normalise(input);
     const { workspaceId } = scope;
     return change(this.db, { workspaceId, by }, async (trx) => {

@@ -46,7 +46,7 @@ export class PostgresWallets implements WalletStore {
     return within(this.db, workspaceId, (trx) => find(trx, workspaceId, walletId));
   }
 
-  list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<WalletView>> {
+  async list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<WalletView>> {
     const size = pageSize(page);
     const after = readCursor(page.cursor, [CURSOR_PARTS.id]);
     return within(this.db, workspaceId, async (trx) => {

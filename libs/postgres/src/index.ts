@@ -1,0 +1,44 @@
+export {
+  coalesce,
+  createAdministration,
+  createAuthenticator,
+  createPolicyStore,
+  newId,
+  type AdministrationOptions,
+  type CoalesceOptions,
+  type PostgresAuthenticator,
+} from './admin/index.js';
+export {
+  ANSWERABLE_SQL,
+  ANSWERS_CHANNEL,
+  createAnswers,
+  type AnswersOptions,
+  type ListeningAnswers,
+} from './answers.js';
+export { dumpDatabase, restoreDatabase } from './backup.js';
+export { eventHash, GENESIS_PREV_HASH, type HashedEvent } from './event-hash.js';
+export { type GroupCommitOptions } from './group-commit.js';
+export { migrate, type MigrateOptions } from './migrate.js';
+export {
+  createOperationStore,
+  type OperationStoreOptions,
+  type PostgresOperationStore,
+} from './operation-store.js';
+export { createPool, type PoolOptions } from './pool.js';
+export {
+  PROJECTIONS,
+  Projector,
+  rebuildProjection,
+  type Projection,
+  type ProjectionLag,
+  type ProjectorOptions,
+  type Rebuilt,
+} from './projections/index.js';
+export { createSingletonLeases, createWatchStore, type SingletonLeases } from './watch/index.js';
+export {
+  bindInstallation,
+  purgeExpiredBlobs,
+  readFigures,
+  type InstallationFigures,
+} from './installation.js';
+export { createReaderPool, createReadStore, type ReaderPoolOptions } from './reads/index.js';
