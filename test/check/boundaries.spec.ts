@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const root = resolve(import.meta.dirname, '../..');
 let tree: string;
 
-const PLANTED: readonly (readonly [file: string, source: string, rule: string])[] = [
+const PLANTED: readonly (readonly [file: string, source: string, rule: string | null])[] = [
   [
     'libs/domain/src/planted-lib.ts',
     "import type { Ports } from '#engine'; export type P = Ports;",

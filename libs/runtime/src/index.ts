@@ -1,3 +1,4 @@
+export { createCore, type Core, type Health } from './compose.js';
 export { systemClock } from './clock.js';
 export {
   ConfigError,

@@ -1,0 +1,65 @@
+// What a restored database has forgotten (ruling 9, safety.md d.5.10): nonces of managed wallets that the watcher saw used and no authorization explains.
+import { parseHex32, parseEvmAddress, parseCaip2, parseWalletId, type Json } from '#domain';
+import type { Adoption, ForgottenUse } from '#engine';
+import type pg from 'pg';
+
+const FIRST_LIFE = 1;
+
+const FIND = `SELECT e.network, e.tx_hash, e.transfer, w.wallet_id
+  FROM chain_exception e LEFT JOIN wallet w ON w.workspace_id = $1 AND w.address = e.address
+ WHERE e.kind = 'unknown_nonce' AND e.nonce = $2 LIMIT 2`;
+
+// "None" may be said once the quarantine is over and every network has a final block later than its end.
+const COMPARED = `SELECT coalesce(bool_and(k.quarantined_until <= clock_timestamp() AND b.timestamp_sec > extract(epoch FROM k.quarantined_until)), false) AS compared
+  FROM cluster k JOIN chain_cursor c ON true LEFT JOIN chain_block b ON b.network = c.network AND b.number = c.finalized_to`;
+
+interface Found {
+  readonly network: string;
+  readonly tx_hash: string;
+  readonly transfer: { readonly [field: string]: Json } | null;
+  readonly wallet_id: string | null;
+}
+
+/** Reads as purser_system. The cluster's epoch is read once: it rises only by a restore, and a restore needs every process stopped. */
+export function createAdoption(pool: pg.Pool): Adoption {
+  let epoch: Promise<number> | undefined;
+  const epochNow = (): Promise<number> =>
+    (epoch ??= pool
+      .query<{ epoch: number }>('SELECT epoch FROM cluster')
+      .then(({ rows }) => rows[0]?.epoch ?? FIRST_LIFE)
+      .catch((error: unknown) => {
+        epoch = undefined;
+        throw error;
+      }));
+  return {
+    async find(workspaceId, nonce) {
+      if ((await epochNow()) === FIRST_LIFE) return { kind: 'none' };
+      const { rows } = await pool.query<Found>(FIND, [workspaceId, nonce]);
+      const [found, another] = rows;
+      if (found) return another ? { kind: 'unclear', txHash: parseHex32(found.tx_hash) } : toUse(found);
+      const compared = await pool.query<{ compared: boolean }>(COMPARED);
+      return { kind: compared.rows[0]?.compared === true ? 'none' : 'not_yet' };
+    },
+  };
+}
+
+function toUse({ network, tx_hash: txHash, transfer, wallet_id: walletId }: Found): ForgottenUse {
+  if (transfer === null || walletId === null) return { kind: 'unclear', txHash: parseHex32(txHash) };
+  return {
+    kind: 'paid',
+    walletId: parseWalletId(walletId),
+    payment: {
+      network: parseCaip2(network),
+      token: parseEvmAddress(transfer['token']),
+      from: parseEvmAddress(transfer['from']),
+      to: parseEvmAddress(transfer['to']),
+      value: BigInt(String(transfer['value'])),
+    },
+    settlement: {
+      txHash: parseHex32(transfer['txHash']),
+      blockNumber: Number(transfer['blockNumber']),
+      blockHash: parseHex32(transfer['blockHash']),
+      logIndex: Number(transfer['logIndex']),
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// The one place where ports meet adapters. The API and the worker call it; tests pass their own parts over it.
+import { hostname } from 'node:os';
+import type { Caip2 } from '#domain';
+import {
+  ChainWatcher,
+  type Administration,
+  type Authenticator,
+  type Logger,
+  type Ports,
+  type ReadStore,
+  type WalletKeys,
+} from '#engine';
+import {
+  createAssetRegistry,
+  createChainReader,
+  createChainSource,
+  createEvmRpc,
+  rememberContracts,
+  verifyNetwork,
+  type EvmRpc,
+} from '#evm';
+import { createGuardedFetch, createSeller } from '#http';
+import { createRelay } from '#redis';
+import { headerCodec } from '#x402';
+import { systemClock } from './clock.js';
+import type { Config, NetworkConfig } from './config.js';
+import { connectDatabase, type Stores } from './database.js';
+import { createDerivation } from './derivation.js';
+import { hashing } from './hashing.js';
+import { createIds, type RuntimeIds } from './ids.js';
+import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
+import { createLogger } from './logger.js';
+import { createMetrics, type RuntimeMetrics } from './metrics.js';
+import { createSignerClient, type SignerClient } from './signer/signer-client.js';
+import { createVault } from './vault.js';
+
+export interface Health {
+  readonly ready: boolean;
+  readonly parts: Readonly<Record<string, { readonly ok: boolean; readonly required: boolean }>>;
+}
+
+/** Everything an API or worker process needs, and one `close` for all of it. */
+export interface Core {
+  readonly ports: Ports;
+  readonly admin: Administration;
+  readonly reads: ReadStore;
+  readonly authenticator: Authenticator;
+  readonly walletKeys: WalletKeys;
+  readonly signer: SignerClient;
+  readonly watchers: readonly ChainWatcher[];
+  readonly projections: Stores['projections'];
+  readonly logger: Logger;
+  readonly metrics: RuntimeMetrics;
+  health(): Promise<Health>;
+  purgeExpiredBlobs(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** @throws when keys, database or a chain are not the ones this installation belongs to: nothing is served then. */
+export async function createCore(config: Config): Promise<Core> {
+  if (config.keystore.derivationPassphrase === null || config.redis.url === null)
+    throw new Error('not a process that composes the core');
+  const logger = createLogger({ name: config.process, level: config.telemetry.logLevel });
+  const keys = await openDerivationKeys(config.keystore.folder, config.keystore.derivationPassphrase);
+  const owner = `${hostname()}:${config.process}:${process.pid}`;
+  const stores = await connectDatabase(config, { logger, owner, keyFingerprints: fingerprintsOf(keys) });
+  const rpcs = connectChains(config.networks);
+  if (config.process === 'worker') await checkChains(config.networks, rpcs);
+  const metrics = createMetrics({ process: config.process, readStored: () => stores.figures() });
+  const relay = createRelay({ url: config.redis.url, logger });
+  const signer = createSignerClient({ socketPath: config.signer.socketPath });
+  const http = createGuardedFetch({ allow: config.egress.allow });
+  const assets = createAssetRegistry(config.networks.map((it) => it.network));
+  const ids = createIds(systemClock);
+  const firstRpcs = new Map(config.networks.map((it): [Caip2, EvmRpc] => [it.network, first(rpcs, it)]));
+  const ports: Ports = {
+    clock: systemClock,
+    ids,
+    hashing,
+    derivation: createDerivation(keys),
+    vault: createVault(keys.blob),
+    operations: stores.operations,
+    policies: stores.policies,
+    assets,
+    signer,
+    seller: createSeller({ http, assets }),
+    headers: headerCodec,
+    chain: rememberContracts(createChainReader(firstRpcs), systemClock),
+    waker: relay,
+    answers: stores.answers,
+    adoption: stores.adoption,
+    logger,
+    metrics,
+  };
+  const watchers = config.networks.map((network) => {
+    const tokens = assets.all().flatMap((asset) => (asset.network === network.network ? [asset.token] : []));
+    const source = createChainSource({
+      profile: network.profile,
+      rpcs: rpcs.get(network.network) ?? [],
+      tokens,
+    });
+    return new ChainWatcher({ ports, source, store: stores.watch, owner, tokens });
+  });
+  return {
+    ports,
+    admin: stores.admin,
+    reads: stores.reads,
+    authenticator: stores.authenticator,
+    walletKeys: walletKeysOf(signer, ids),
+    signer,
+    watchers,
+    projections: stores.projections,
+    logger,
+    metrics,
+    health: () => health(stores, signer, relay),
+    purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
+    async close() {
+      await relay.close();
+      await stores.close();
+      signer.close();
+      await http.close();
+    },
+  };
+}
+
+function connectChains(networks: readonly NetworkConfig[]): ReadonlyMap<Caip2, readonly EvmRpc[]> {
+  return new Map(
+    networks.map(({ network, profile, rpcUrls }) => [
+      network,
+      rpcUrls.map((url) => createEvmRpc({ url, chainId: profile.chainId })),
+    ]),
+  );
+}
+
+async function checkChains(
+  networks: readonly NetworkConfig[],
+  rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>,
+): Promise<void> {
+  await Promise.all(
+    networks.flatMap(({ network, profile }) =>
+      (rpcs.get(network) ?? []).map((rpc) => verifyNetwork(rpc, profile)),
+    ),
+  );
+}
+
+function first(rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>, { network }: NetworkConfig): EvmRpc {
+  const [rpc] = rpcs.get(network) ?? [];
+  if (rpc === undefined) throw new Error(`no RPC for ${network}`);
+  return rpc;
+}
+
+/** Each key under a wallet id of its own in the signer; the workspace's wallet row knows it by its address. */
+function walletKeysOf(signer: SignerClient, ids: RuntimeIds): WalletKeys {
+  return {
+    createKey: async (workspaceId) => (await signer.createWallet(workspaceId, ids.walletId())).address,
+    importKey: async (workspaceId, privateKey) =>
+      (await signer.importWallet(workspaceId, ids.walletId(), privateKey)).address,
+  };
+}
+
+/** Redis is reported and not required: accepting a payment never waits for it. */
+async function health(
+  stores: Stores,
+  signer: SignerClient,
+  relay: { readonly pending: number },
+): Promise<Health> {
+  const [database, signing] = await Promise.all([
+    succeeds(() => stores.ping()),
+    succeeds(() => signer.status()),
+  ]);
+  const parts = {
+    database: { ok: database, required: true },
+    signer: { ok: signing, required: true },
+    redis: { ok: relay.pending < 1_000, required: false },
+  };
+  return { ready: Object.values(parts).every((part) => part.ok || !part.required), parts };
+}
+
+async function succeeds(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch {
+    return false;
+  }
+}

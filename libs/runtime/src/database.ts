@@ -1,0 +1,108 @@
+// The Postgres side of the composition: one pool per database role, and every store on the role it is meant for (ruling 21).
+import type {
+  Administration,
+  Adoption,
+  Answers,
+  Authenticator,
+  Logger,
+  OperationStore,
+  PolicyStore,
+  ReadStore,
+  WatchStore,
+} from '#engine';
+import {
+  ANSWERABLE_SQL,
+  bindInstallation,
+  createAdoption,
+  createAdministration,
+  createAnswers,
+  createAuthenticator,
+  createOperationStore,
+  createPolicyStore,
+  createReaderPool,
+  createReadStore,
+  createWatchStore,
+  createPool,
+  Projector,
+  purgeExpiredBlobs,
+  readFigures,
+} from '#postgres';
+import type { Config } from './config.js';
+import type { StoredFigures } from './metrics.js';
+
+export interface Stores {
+  readonly operations: OperationStore;
+  readonly policies: PolicyStore;
+  readonly answers: Answers;
+  readonly adoption: Adoption;
+  readonly admin: Administration;
+  readonly reads: ReadStore;
+  readonly authenticator: Authenticator;
+  readonly watch: WatchStore;
+  readonly projections: Pick<Projector, 'start' | 'stop' | 'wake'>;
+  figures(): Promise<StoredFigures>;
+  purgeExpiredBlobs(): Promise<number>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly logger: Logger;
+  readonly owner: string;
+  /** What the database must remember of the derivation keys; another set of keys would derive other payments (ruling 9). */
+  readonly keyFingerprints: Readonly<Record<string, string>>;
+}
+
+/** @throws when the database is not safe to hold money (safety.md d.2) or belongs to other keys. */
+export async function connectDatabase(
+  config: Config,
+  { logger, owner, keyFingerprints }: DatabaseOptions,
+): Promise<Stores> {
+  const { writer, system, reader } = config.database;
+  if (writer === null || system === null || reader === null)
+    throw new Error('not a process that uses these roles');
+  const writerPool = createPool(writer, { name: `purser-${config.process}-writer`, max: 6 });
+  const systemPool = createPool(system, { name: `purser-${config.process}-system`, max: 10 });
+  const readerPool = createReaderPool({ connectionString: reader });
+  await bindInstallation(systemPool, keyFingerprints);
+  const answers = createAnswers({
+    connectionString: system,
+    logger,
+    poll: async (operationIds) => {
+      const { rows } = await systemPool.query<{ operation_id: (typeof operationIds)[number] }>(
+        ANSWERABLE_SQL,
+        [operationIds],
+      );
+      return rows.map((row) => row.operation_id);
+    },
+  });
+  const projector = new Projector({ pool: systemPool, owner, logger });
+  return {
+    operations: createOperationStore({ writer: writerPool, reads: systemPool, leases: systemPool }),
+    policies: createPolicyStore(systemPool),
+    answers,
+    adoption: createAdoption(systemPool),
+    admin: createAdministration(systemPool, {
+      keyEnvironment: config.networks.every((it) => it.profile.testnet) ? 'test' : 'live',
+    }),
+    reads: createReadStore(readerPool),
+    authenticator: createAuthenticator(systemPool),
+    watch: createWatchStore(systemPool),
+    projections: projector,
+    figures: async () => ({ ...(await readFigures(systemPool)), projectionLagSec: await lagOf(projector) }),
+    purgeExpiredBlobs: () => purgeExpiredBlobs(systemPool),
+    async ping() {
+      await systemPool.query('SELECT 1');
+    },
+    async close() {
+      await projector.stop();
+      await answers.close();
+      await Promise.all([writerPool.end(), systemPool.end(), readerPool.end()]);
+    },
+  };
+}
+
+async function lagOf(projector: Projector): Promise<Record<string, number>> {
+  const lags = await projector.lag();
+  return Object.fromEntries(lags.map(({ name, lagMs }) => [name, lagMs / 1000]));
+}
