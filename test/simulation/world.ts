@@ -9,6 +9,7 @@ import {
 } from '#domain';
 import type { ChainSource, Ports, WatchStore } from '#engine';
 import { address, TOKEN, uuid, walletId } from '../support/builders.js';
+import { MemoryAdoption } from '../support/memory-adoption.js';
 import {
   memoryAssets,
   memoryDerivation,
@@ -72,6 +73,7 @@ export class World {
   private readonly ids = memoryIds();
   private readonly source: ChainSource;
   private readonly watchStore: WatchStore;
+  readonly adoption: MemoryAdoption;
   private readonly reader: MemoryChainReader;
   private readonly operations: MemoryOperations;
 
@@ -88,6 +90,7 @@ export class World {
     const source = new MemoryChainSource(this.chain);
     this.source = mutation.source?.(source, this) ?? source;
     this.watchStore = new MemoryWatchStore(this.database);
+    this.adoption = new MemoryAdoption(this.database);
     this.operations = new MemoryOperations(this.database, { ...NO_FLAWS, ...mutation.flaws });
     this.seller = new MemorySeller({
       chain: this.chain,
@@ -133,6 +136,7 @@ export class World {
       chain: throughProcess(process, 'chain', this.failing(this.reader)),
       waker: this.waker,
       answers: { changed: () => this.scheduler.sleep(500) },
+      adoption: throughProcess(process, 'adoption', this.adoption),
       logger: silentLogger,
       metrics: noMetrics,
     };

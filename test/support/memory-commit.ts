@@ -163,7 +163,9 @@ export class CommitRows {
     const { workspaceId, operationId, agentId } = this.commit;
     const { database } = this;
     const scope = database.stoppedScope(workspaceId, agentId);
-    if (scope !== undefined && !this.skipped.has('stopped')) return refused('stopped', { scope });
+    // What the chain shows to have happened is taken over: no stop, wallet or approval can still prevent it.
+    const adopts = this.commit.events.some((event) => event.type === 'SettlementObserved');
+    if (scope !== undefined && !adopts && !this.skipped.has('stopped')) return refused('stopped', { scope });
     const reservation = database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') throw new Error('an intent without a hold');
     const nowMs = database.nowMs();
@@ -172,7 +174,7 @@ export class CommitRows {
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
     const approval = database.approvals.get(operationId);
     if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');
-    if (!this.covered(authorization)) return refused('wallet');
+    if (!adopts && !this.covered(authorization)) return refused('wallet');
     if (database.ledger.has(operationId)) throw new Error('a second authorization for one operation');
     if (database.nonces.has(nonceKey(authorization))) return refused('duplicate_nonce');
     const row: LedgerRow = { workspaceId, operationId, authorization, status: 'live', settlement: null };

@@ -1,6 +1,7 @@
 // Runs one operation as far as it goes: ask the domain for the next step, perform it, record the outcome, until there is nothing to do now.
 // Pure steps are fused into one commit; whatever a step needs durable first (an intent before its signature) is committed first.
 import { ERRORS, nextStep, Refusal, type Step } from '#domain';
+import { adoptForgotten } from './adopt.js';
 import { Cursor } from './cursor.js';
 import { NotNow, refusalForGuard } from './guards.js';
 import type { CommitOutcome, OperationStore, Ports } from './ports.js';
@@ -25,6 +26,8 @@ export interface DriveOptions {
 export const MAX_ATTEMPTS = 8;
 const MAX_CONFLICTS = 5;
 const MAX_STEPS = 40;
+/** How soon to ask again whether the chain has been compared after a restore. */
+const ADOPTION_RETRY_MS = 5_000;
 
 export async function drive(
   ports: Ports,
@@ -52,6 +55,8 @@ export async function drive(
 }
 
 async function run(ports: Ports, cursor: Cursor, signal: AbortSignal): Promise<DriveResult> {
+  if ((await adoptForgotten(ports, cursor)) === 'not_yet')
+    return finish(ports, cursor, ports.clock.nowMs() + ADOPTION_RETRY_MS);
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     const step = nextStep(cursor.state, ports.clock.nowMs());
     if (step.kind === 'stop') return finish(ports, cursor, null);

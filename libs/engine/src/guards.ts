@@ -17,6 +17,12 @@ export class NotNow extends Error {}
 /** The store said no inside the commit: takes the refused step back and records what follows from the no. */
 export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused): void {
   const guard: Guard = refused.guard;
+  if (cursor.takeBack('AdoptPayment')) {
+    if (guard === 'stopped') throw new NotNow('a payment made before a restore waits to be adopted');
+    const details = { ...refused.details, reason: 'paid_before_restore', guard };
+    cursor.record({ type: 'RequireAttention', code: 'needs_attention', details });
+    return;
+  }
   switch (guard) {
     case 'budget':
     case 'no_budget': {

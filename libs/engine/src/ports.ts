@@ -120,7 +120,8 @@ export interface OpenCommit extends Commit {
  * Guards, all evaluated in the commit's own transaction after every row it needs is locked:
  * BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
  * share-locked, S17), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
- * an approval it needs is granted and in time. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
+ * an approval it needs is granted and in time. A commit in which SettlementObserved follows AuthorizationPrepared adopts a payment that has already happened:
+ * stops, wallet and approval do not guard it, and a hold or an open approval from before is given back by the TermsChanged in front. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
  */
 export type Guard = 'budget' | 'no_budget' | 'wallet' | 'stopped' | 'deadline' | 'duplicate_nonce';
 
@@ -199,7 +200,11 @@ export interface AssetRegistry {
   digest(asset: RegisteredAsset, tuple: Omit<Authorization, 'digest' | 'walletId'>): Hex32;
 }
 
-/** The signer process. `burned` means no signature for this operation can ever come to exist. */
+/**
+ * The signer process. `burned` means that no signature for this operation exists and none can ever come to exist: budget is released on that
+ * word alone. So once it has signed, it answers `signed` with the same bytes for ever, whatever has been paused, changed or expired since:
+ * the first answer may have been lost on its way here, or be in a seller's hands without a record of it.
+ */
 export type SignOutcome =
   | { readonly kind: 'signed'; readonly signature: Uint8Array }
   | { readonly kind: 'burned'; readonly reason: string }
@@ -300,6 +305,30 @@ export interface ChainReader {
   isContract(network: Caip2, address: EvmAddress): Promise<boolean>;
 }
 
+/** A nonce that was derived before a restore and that the database no longer knows of. */
+export type ForgottenUse =
+  | { readonly kind: 'none' }
+  /** After a restore: the chain has not been compared to the end yet, so "none" would be a guess. */
+  | { readonly kind: 'not_yet' }
+  | {
+      readonly kind: 'paid';
+      readonly walletId: WalletId;
+      readonly payment: Pick<Authorization, 'network' | 'token' | 'from' | 'to' | 'value'>;
+      readonly settlement: Settlement;
+    }
+  /** Used or cancelled without a transfer of its own: a person must look. */
+  | { readonly kind: 'unclear'; readonly txHash: Hex32 };
+
+/**
+ * What a restored database has forgotten (safety.md d.5.10, ruling 9), found by the nonce alone: the watcher records every use of a managed
+ * wallet's nonce that no authorization explains (`unknown_nonce`). In the first cluster epoch nothing can have been forgotten: always `none`,
+ * without asking anybody. Afterwards `paid` as soon as the use is known, and `not_yet` rather than `none` until the quarantine is over and
+ * a final block later than its end has been scanned on every network. The wallet must be one of the workspace's, retired ones included.
+ */
+export interface Adoption {
+  find(workspaceId: WorkspaceId, nonce: Hex32): Promise<ForgottenUse>;
+}
+
 /** Tells a waiting request that an operation may have become answerable; early and spurious returns are allowed. */
 export interface Answers {
   changed(operationId: OperationId, deadlineMs: number): Promise<void>;
@@ -336,6 +365,7 @@ export interface Ports {
   readonly chain: ChainReader;
   readonly waker: Waker;
   readonly answers: Answers;
+  readonly adoption: Adoption;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

@@ -50,6 +50,15 @@ export type OperationCommand =
       readonly termsDigest: string;
     }
   | { readonly type: 'PrepareAuthorization'; readonly authorization: Authorization; readonly nowMs: number }
+  /** After a restore: the chain shows that this operation was paid before. The tuple is what the chain tells of it. */
+  | {
+      readonly type: 'AdoptPayment';
+      readonly terms: Terms;
+      readonly verdict: Verdict;
+      readonly termsDigest: string;
+      readonly authorization: Authorization;
+      readonly settlement: Settlement;
+    }
   | { readonly type: 'RecordSigned'; readonly signatureHash: string }
   | { readonly type: 'RecordBurned'; readonly reason: string }
   | { readonly type: 'RecordDelivery'; readonly delivery: Delivery; readonly seen: Settlement | null }

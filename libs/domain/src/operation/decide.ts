@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import type { ErrorDetails } from '../refusal.js';
 import type { OperationCommand } from './commands.js';
 import type { OperationEvent } from './events.js';
-import { TERMINAL, type OperationState } from './state.js';
+import { isBeforeIntent, TERMINAL, type OperationState } from './state.js';
 import type { Authorization, Terms } from './terms.js';
 
 export type Decision =
@@ -45,6 +45,8 @@ export function decide(current: OperationState, command: OperationCommand): Deci
       return confirmTerms(state, command);
     case 'PrepareAuthorization':
       return prepare(state, command);
+    case 'AdoptPayment':
+      return adopt(state, command);
     case 'RecordSigned':
     case 'RecordBurned':
     case 'RecordDelivery':
@@ -87,16 +89,8 @@ function released(state: Whole, reason: string): OperationEvent[] {
   }
 }
 
-const BEFORE_INTENT: ReadonlySet<string> = new Set([
-  'opened',
-  'judged',
-  'reserved',
-  'awaiting_approval',
-  'approved',
-]);
-
 function refuseOperation(state: Whole, command: Of<'Refuse'>): Decision {
-  if (!BEFORE_INTENT.has(state.status)) return NOTHING;
+  if (!isBeforeIntent(state)) return NOTHING;
   return facts({ type: 'OperationRefused', data: without(command) }, ...released(state, command.code));
 }
 
@@ -160,6 +154,24 @@ function prepare(state: Whole, command: Of<'PrepareAuthorization'>): Decision {
       throw new Error('authorization outlives its approval');
   }
   return facts({ type: 'AuthorizationPrepared', data: { authorization } });
+}
+
+/**
+ * A restored database forgot a payment that the chain remembers: whatever stage the operation is at, it is paid, once (safety.md d.5.10).
+ * Neither policy nor approval is asked again about what has happened.
+ */
+function adopt(state: Whole, command: Of<'AdoptPayment'>): Decision {
+  if (!isBeforeIntent(state)) return NOTHING;
+  const { terms, verdict, termsDigest, authorization, settlement } = command;
+  assertBound(terms, authorization);
+  const data = { terms, verdict, termsDigest };
+  return facts(
+    state.status === 'opened' ? { type: 'TermsAccepted', data } : { type: 'TermsChanged', data },
+    ...released(state, 'terms_changed'),
+    { type: 'BudgetReserved', data: { amount: terms.amount, unit: terms.unit } },
+    { type: 'AuthorizationPrepared', data: { authorization } },
+    { type: 'SettlementObserved', data: { settlement } },
+  );
 }
 
 /** S9: what is signed is what was judged. */
@@ -257,7 +269,7 @@ function recordChain(state: Whole, command: ChainCommand): Decision {
 function cancel(state: Whole, command: Of<'Cancel'>): Decision {
   if (state.status === 'absent') return no('not_found');
   if (state.status === 'cancelled') return NOTHING;
-  if (!BEFORE_INTENT.has(state.status)) return no('too_late', { status: state.status });
+  if (!isBeforeIntent(state)) return no('too_late', { status: state.status });
   return facts({ type: 'OperationCancelled', data: without(command) }, ...released(state, 'cancelled'));
 }
 

@@ -22,7 +22,7 @@ export function evolve(current: OperationState, event: OperationEvent): Operatio
     case 'TermsAccepted':
       return { ...as(state, 'opened'), status: 'judged', ...event.data };
     case 'TermsChanged': {
-      const { request, requester } = as(state, 'approved');
+      const { request, requester } = as(state, 'judged', 'reserved', 'awaiting_approval', 'approved');
       return { status: 'judged', request, requester, ...event.data };
     }
     case 'TermsConfirmed':

@@ -5,6 +5,7 @@ export { evolve, fold } from './evolve.js';
 export { isAnswerable, MAX_PRESENTATIONS, nextStep, type Step, type StepKind } from './next-step.js';
 export {
   ABSENT,
+  isBeforeIntent,
   TERMINAL,
   type Approval,
   type Grant,

@@ -87,4 +87,17 @@ export const TERMINAL: Readonly<Record<OperationStatus, boolean>> = {
   cancelled: true,
 };
 
+const BEFORE_INTENT: ReadonlySet<OperationStatus> = new Set([
+  'opened',
+  'judged',
+  'reserved',
+  'awaiting_approval',
+  'approved',
+]);
+
+/** Nothing has been committed for signing, as far as this history knows; attention is looked through. */
+export function isBeforeIntent(state: OperationState): boolean {
+  return BEFORE_INTENT.has(state.status === 'needs_attention' ? state.before.status : state.status);
+}
+
 export const ABSENT: OperationState = { status: 'absent' };

@@ -2,6 +2,7 @@
 import {
   decide,
   evolve,
+  isBeforeIntent,
   refuse,
   type OperationCommand,
   type OperationId,
@@ -85,6 +86,7 @@ async function apply(
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts += 1) {
     const loaded = await ports.operations.load(ref);
     if (!loaded) throw refuse('not_found', { object: 'operation' });
+    await refuseWhenForgotten(ports, loaded);
     const decision = decide(loaded.state, commandFor(loaded.state));
     if (!decision.ok) throw refuse(decision.code, decision.details);
     if (decision.events.length === 0) return viewOperation(ports, ref);
@@ -96,6 +98,17 @@ async function apply(
     if (outcome.reason === 'guard') throw refuse('approval_expired', outcome.details);
   }
   throw refuse('version_conflict');
+}
+
+/** After a restore: nobody can still decide about, or call off, what the chain shows was paid (safety.md d.5.10). */
+async function refuseWhenForgotten(ports: Ports, loaded: Loaded): Promise<void> {
+  if (!isBeforeIntent(loaded.state)) return;
+  const nonce = ports.derivation.authorizationNonce(loaded.workspaceId, loaded.operationId);
+  const use = await ports.adoption.find(loaded.workspaceId, nonce);
+  if (use.kind === 'none') return;
+  if (use.kind === 'not_yet') throw refuse('quarantined');
+  ports.waker.wake([loaded.operationId]);
+  throw refuse('too_late', { reason: 'paid_before_restore' });
 }
 
 /** Appends facts that did not come from a leased drive: the version alone decides. */
