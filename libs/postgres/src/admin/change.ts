@@ -3,6 +3,7 @@ import type { Json, WorkspaceId } from '#domain';
 import type { Actor } from '#engine';
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import type pg from 'pg';
+import { surviveLostConnections } from './lost-connections.js';
 
 export type Database = Kysely<unknown>;
 export type Trx = Transaction<unknown>;
@@ -16,7 +17,7 @@ export interface AdminFact {
 }
 
 export function databaseOn(pool: pg.Pool): Database {
-  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool: surviveLostConnections(pool) }) });
 }
 
 /** Runs `work` in a transaction that sees and touches this workspace only. */

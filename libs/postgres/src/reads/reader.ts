@@ -3,6 +3,7 @@
 // workspace into the next, and without it the policies show no rows at all.
 import type { WorkspaceId } from '#domain';
 import pg from 'pg';
+import { surviveLostConnections } from '../admin/lost-connections.js';
 
 export interface ReaderPoolOptions {
   /** Logs in as the reader role. */
@@ -26,9 +27,7 @@ export function createReaderPool({ connectionString, max = 10 }: ReaderPoolOptio
     statement_timeout: STATEMENT_TIMEOUT_MS,
     application_name: 'purser-reader',
   });
-  // An idle connection that the server drops is replaced by the next read.
-  pool.on('error', () => undefined);
-  return pool;
+  return surviveLostConnections(pool);
 }
 
 export interface Query {
