@@ -21,7 +21,7 @@ export async function hireAgent(
     }),
   );
   await must(
-    admin('PUT', `${base}/agents/${id}/budgets/USD6`, {
+    admin('PUT', `${base}/agents/${id}/budgets`, {
       body: { limits: { day: dayBudgetAtomic.toString() } },
     }),
   );

@@ -33,7 +33,7 @@ export async function startStack(options: StackOptions, log: (line: string) => v
     folder.unlock();
   };
   try {
-    if (options.reset || databaseWasLost(folder)) {
+    if (options.reset || halfIsMissing(folder)) {
       folder.reset();
       folder.lock();
     }
@@ -123,9 +123,9 @@ function accepts(socket: string): Promise<boolean> {
   });
 }
 
-/** The database may lie in the system's temporary folder, which a reboot empties; the rest is worthless without it. */
-function databaseWasLost(folder: StackFolder): boolean {
-  return existsSync(folder.within('secrets.json')) && !existsSync(join(folder.postgresData, 'PG_VERSION'));
+/** The database may lie in the system's temporary folder, which a reboot empties; it and the secrets are worthless without each other. */
+function halfIsMissing(folder: StackFolder): boolean {
+  return existsSync(folder.within('secrets.json')) !== existsSync(join(folder.postgresData, 'PG_VERSION'));
 }
 
 function describe(known: {

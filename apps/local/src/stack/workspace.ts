@@ -32,7 +32,9 @@ export async function setUpWorkspace(
   const admin = adminCaller(apiUrl, adminKey);
   const base = '/purser/v1';
   await must(
-    admin('PUT', `${base}/policies`, { body: { approval_threshold: APPROVAL_THRESHOLD_ATOMIC.toString() } }),
+    admin('PUT', `${base}/workspace/policy`, {
+      body: { approval_threshold: APPROVAL_THRESHOLD_ATOMIC.toString() },
+    }),
   );
   const agent = await hireAgent({ apiUrl, adminKey }, DAY_BUDGET_ATOMIC, 'demo-agent');
   const approver = await must(
