@@ -40,9 +40,13 @@ export function nextStep(state: OperationState, nowMs: number): Step {
     case 'authorized':
     case 'provisional':
       return afterIntent(state, nowMs);
+    case 'settled': {
+      // The chain may be final before the seller has answered, or after the worker that asked it died: the goods are still owed (P26, P27).
+      const step = afterIntent(state, nowMs);
+      return step.kind === 'wait' && step.untilMs === null ? { kind: 'stop' } : step;
+    }
     case 'absent':
     case 'needs_attention':
-    case 'settled':
     case 'failed':
     case 'refused':
     case 'rejected':
@@ -53,7 +57,7 @@ export function nextStep(state: OperationState, nowMs: number): Step {
 }
 
 function afterIntent(
-  state: Extract<OperationState, { status: 'authorized' | 'provisional' }>,
+  state: Extract<OperationState, { status: 'authorized' | 'provisional' | 'settled' }>,
   nowMs: number,
 ): Step {
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
@@ -79,10 +83,10 @@ export function isAnswerable(state: OperationState): boolean {
     case 'authorized':
       return state.request.kind === 'authorize' ? state.signatureHash !== null : presented(state.delivery);
     case 'provisional':
+    case 'settled':
       return state.request.kind === 'authorize' || presented(state.delivery);
     case 'awaiting_approval':
     case 'needs_attention':
-    case 'settled':
     case 'failed':
     case 'refused':
     case 'rejected':

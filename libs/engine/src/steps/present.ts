@@ -10,7 +10,10 @@ import type { Ports, PresentAnswer } from '../ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 import { responseBlob, sellerRequest } from './quote.js';
 
-type Presentable = Extract<OperationState, { status: 'authorized' | 'provisional' }>;
+type Presentable = Extract<OperationState, { status: 'authorized' | 'provisional' | 'settled' }>;
+
+const isPresentable = (state: OperationState): state is Presentable =>
+  state.status === 'authorized' || state.status === 'provisional' || state.status === 'settled';
 
 /** Too close to validBefore for a facilitator to accept it. */
 const MARGIN_MS = 6_000;
@@ -22,8 +25,7 @@ const BACKOFF_MS = [1_000, 4_000] as const;
  */
 export async function present({ ports, cursor, step }: StepContext): Promise<StepOutcome> {
   const { state } = cursor;
-  if ((state.status !== 'authorized' && state.status !== 'provisional') || step.kind !== 'present')
-    return { kind: 'again' };
+  if (!isPresentable(state) || step.kind !== 'present') return { kind: 'again' };
   const signature = await liveSignature(ports, cursor, state);
   const replayable = mayReplay(ports, state);
   const resumed = cursor.signature === null && step.attempt === 1;
@@ -77,7 +79,7 @@ function mayReplay(ports: Ports, state: Presentable): boolean {
 /** True when a crash after sending must not lead to sending again. */
 export function presentsOnce({ ports, cursor }: StepContext): boolean {
   const { state } = cursor;
-  return (state.status === 'authorized' || state.status === 'provisional') && !mayReplay(ports, state);
+  return isPresentable(state) && !mayReplay(ports, state);
 }
 
 const REPEATABLE: Readonly<Record<DeliveryOutcome, boolean>> = {
