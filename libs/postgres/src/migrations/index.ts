@@ -1,0 +1,37 @@
+// Every migration, in the order of application. Add at the end; never change one that may have been applied.
+import * as accounts from './20261121-01-accounts.js';
+import * as operations from './20261121-02-operations.js';
+import * as budgets from './20261121-03-budgets.js';
+import * as platform from './20261121-04-platform.js';
+import * as commitKeys from './20261121-05-commit-1-keys.js';
+import * as commitGuards from './20261121-05-commit-2-guards.js';
+import * as commitRows from './20261121-05-commit-3-rows.js';
+import * as commitMoney from './20261121-05-commit-4-money.js';
+import * as commitHistory from './20261121-05-commit-5-history.js';
+import * as load from './20261121-06-load.js';
+import * as projections from './20261121-10-projections.js';
+import * as watch from './20261121-11-watch.js';
+import * as roles from './20261121-20-roles.js';
+import * as readGrants from './20261121-21-read-grants.js';
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  accounts,
+  operations,
+  budgets,
+  platform,
+  commitKeys,
+  commitGuards,
+  commitRows,
+  commitMoney,
+  commitHistory,
+  load,
+  projections,
+  watch,
+  roles,
+  readGrants,
+];
