@@ -1,3 +1,4 @@
+export { createAdoption } from './adoption.js';
 export {
   coalesce,
   createAdministration,

@@ -1,0 +1,177 @@
+// What each event does to rows other than its own: the only place that knows. The database applies these on locked rows.
+import {
+  eventDataToJson,
+  type BudgetUnit,
+  type Json,
+  type OperationEvent,
+  type OperationState,
+  type Terms,
+} from '#domain';
+import type { Commit } from '#engine';
+
+export type ApprovalEffect = {
+  readonly kind: 'request' | 'grant' | 'reject' | 'expire' | 'use' | 'drop';
+  readonly data: Json;
+};
+
+export interface WalletRow {
+  readonly walletId: string;
+  readonly network: string;
+  readonly token: string;
+}
+
+export interface MoneyEffect {
+  readonly kind:
+    'reserve' | 'release' | 'capture' | 'prepare' | 'burned' | 'dead' | 'observed' | 'reorged' | 'finalized';
+  readonly amount: bigint;
+  /** Whose budget rows it moves; null: none. */
+  readonly unit: BudgetUnit | null;
+  readonly wallet: WalletRow | null;
+  readonly data: Json;
+}
+
+export interface Effects {
+  /** An intent: stops in its scope are checked under a share lock. */
+  readonly intent: boolean;
+  /** A hold may be in another unit than the terms say now. */
+  readonly unitsChanged: boolean;
+  readonly approvals: readonly ApprovalEffect[];
+  readonly money: readonly MoneyEffect[];
+}
+
+type Of<T extends OperationEvent['type']> = Extract<OperationEvent, { type: T }>;
+
+export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): Effects {
+  const approvals: ApprovalEffect[] = [];
+  const money: MoneyEffect[] = [];
+  let intent = false;
+  let unitsChanged = false;
+  for (const event of events) {
+    const approval = approvalEffect(event);
+    if (approval) approvals.push(approval);
+    const moved = moneyEffect(event, state);
+    if (moved) money.push(moved);
+    if (event.type === 'TermsChanged') unitsChanged = true;
+    if (event.type !== 'AuthorizationPrepared') continue;
+    intent = true;
+    const { verdict, grant } = shown(state) as { verdict?: { needsApproval: boolean }; grant?: unknown };
+    if (verdict?.needsApproval === true || grant) approvals.push({ kind: 'use', data: null });
+  }
+  return { intent, unitsChanged, approvals, money };
+}
+
+function approvalEffect(event: OperationEvent): ApprovalEffect | null {
+  switch (event.type) {
+    case 'ApprovalRequested': {
+      const { approvalId, digest, decideByMs } = event.data;
+      return { kind: 'request', data: { id: approvalId, digest, decide_by_ms: decideByMs } };
+    }
+    case 'ApprovalGranted':
+      return { kind: 'grant', data: { by: event.data.by, use_by_ms: event.data.useByMs } };
+    case 'ApprovalRejected':
+      return { kind: 'reject', data: { by: event.data.by, reason: event.data.reason } };
+    case 'ApprovalExpired':
+      return { kind: 'expire', data: null };
+    case 'OperationRefused':
+    case 'OperationCancelled':
+    case 'TermsChanged':
+      return { kind: 'drop', data: null };
+    case 'OperationOpened':
+    case 'TermsAccepted':
+    case 'TermsConfirmed':
+    case 'BudgetReserved':
+    case 'AuthorizationPrepared':
+    case 'AuthorizationSigned':
+    case 'AuthorizationBurned':
+    case 'ResourceDelivered':
+    case 'DeliveryFailed':
+    case 'SettlementObserved':
+    case 'SettlementReorged':
+    case 'SettlementFinalized':
+    case 'AuthorizationExpiredUnused':
+    case 'AuthorizationVoided':
+    case 'BudgetCaptured':
+    case 'BudgetReleased':
+    case 'AttentionRequired':
+      return null;
+  }
+}
+
+function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect | null {
+  switch (event.type) {
+    case 'BudgetReserved':
+      return { kind: 'reserve', amount: event.data.amount, unit: event.data.unit, wallet: null, data: null };
+    case 'BudgetReleased':
+      return { kind: 'release', amount: event.data.amount, unit: unitOf(state), wallet: null, data: null };
+    case 'BudgetCaptured':
+      return { kind: 'capture', amount: event.data.amount, unit: unitOf(state), wallet: null, data: null };
+    case 'AuthorizationPrepared':
+      return intentEffect(event, state);
+    case 'AuthorizationBurned':
+      return onChain('burned', state, null);
+    case 'AuthorizationExpiredUnused':
+    case 'AuthorizationVoided':
+      return onChain('dead', state, null);
+    case 'SettlementObserved':
+      return onChain('observed', state, settlementOf(event));
+    case 'SettlementFinalized':
+      return onChain('finalized', state, settlementOf(event));
+    case 'SettlementReorged':
+      return onChain('reorged', state, null);
+    case 'OperationOpened':
+    case 'TermsAccepted':
+    case 'TermsChanged':
+    case 'TermsConfirmed':
+    case 'OperationRefused':
+    case 'OperationCancelled':
+    case 'ApprovalRequested':
+    case 'ApprovalGranted':
+    case 'ApprovalRejected':
+    case 'ApprovalExpired':
+    case 'AuthorizationSigned':
+    case 'ResourceDelivered':
+    case 'DeliveryFailed':
+    case 'AttentionRequired':
+      return null;
+  }
+}
+
+function intentEffect(event: Of<'AuthorizationPrepared'>, state: OperationState): MoneyEffect {
+  const { authorization } = event.data;
+  const { walletId, network, token } = authorization;
+  const data = eventDataToJson(event) as { readonly authorization: Json };
+  return {
+    kind: 'prepare',
+    amount: authorization.value,
+    unit: unitOf(state),
+    wallet: { walletId, network, token },
+    data: data.authorization,
+  };
+}
+
+function onChain(
+  kind: 'burned' | 'dead' | 'observed' | 'reorged' | 'finalized',
+  state: OperationState,
+  data: Json,
+): MoneyEffect {
+  const now = shown(state);
+  if (!('authorization' in now)) throw new Error(`${kind} without an authorization`);
+  const { walletId, network, token, value } = now.authorization;
+  return { kind, amount: value, unit: null, wallet: { walletId, network, token }, data };
+}
+
+function settlementOf({ data }: Of<'SettlementObserved' | 'SettlementFinalized'>): Json {
+  const { txHash, blockNumber, blockHash, logIndex } = data.settlement;
+  return { txHash, blockNumber, blockHash, logIndex };
+}
+
+function shown(state: OperationState): OperationState {
+  return state.status === 'needs_attention' ? state.before : state;
+}
+
+function unitOf(state: OperationState): BudgetUnit {
+  const now = shown(state);
+  const terms: Terms | null = 'terms' in now ? now.terms : null;
+  if (!terms) throw new Error('a movement of budget without terms');
+  return terms.unit;
+}

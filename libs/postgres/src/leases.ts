@@ -1,0 +1,159 @@
+// Leases on operations, in database time: who may drive an operation now. Many requests become one statement.
+import type { OperationId } from '#domain';
+import type { Claimed } from '#engine';
+import type pg from 'pg';
+import { coalesce } from './admin/coalesce.js';
+import { LOADED_COLUMNS, loadedOf, type LoadedRow } from './loading.js';
+
+const LEASE_SEC = 30;
+
+/** Nobody waits here for somebody else's row: what is locked is asked for again, alone. */
+const CLAIM = (lock: string): string => `
+WITH free AS (
+  SELECT o.workspace_id, o.operation_id, t.owner FROM unnest($1::uuid[], $2::text[]) t(operation_id, owner)
+    JOIN operations o ON o.operation_id = t.operation_id
+   WHERE o.lease_until IS NULL OR o.lease_until <= clock_timestamp()
+   ORDER BY o.workspace_id, o.operation_id FOR UPDATE OF o ${lock}
+), o AS (
+  UPDATE operations u SET lease_owner = free.owner, lease_epoch = u.lease_epoch + 1, attempts = u.attempts + 1,
+         lease_until = clock_timestamp() + interval '${LEASE_SEC} seconds', next_attempt_at = clock_timestamp() + interval '${LEASE_SEC} seconds'
+    FROM free WHERE u.workspace_id = free.workspace_id AND u.operation_id = free.operation_id
+  RETURNING u.*
+)
+SELECT ${LOADED_COLUMNS}, o.workspace_id, o.lease_epoch::text AS lease_epoch FROM o`;
+
+/** Of those that could not be claimed, the ones that nobody leases: somebody held the row for a moment. */
+const MISSED = `SELECT operation_id FROM operations WHERE operation_id = ANY ($1::uuid[]) AND (lease_until IS NULL OR lease_until <= clock_timestamp())`;
+
+const RENEW = `
+WITH kept AS (
+  UPDATE operations o SET lease_until = clock_timestamp() + interval '${LEASE_SEC} seconds',
+         next_attempt_at = greatest(o.next_attempt_at, clock_timestamp() + interval '${LEASE_SEC} seconds')
+    FROM unnest($1::uuid[], $2::bigint[]) t(operation_id, lease_epoch)
+   WHERE o.operation_id = t.operation_id AND o.lease_epoch = t.lease_epoch AND o.lease_until IS NOT NULL
+  RETURNING o.operation_id
+)
+SELECT t.operation_id FROM unnest($1::uuid[]) t(operation_id) WHERE t.operation_id NOT IN (SELECT kept.operation_id FROM kept)`;
+
+/** Who appended meanwhile (an approver, the watcher) may have asked for an earlier look: then the operation is due at once. */
+const YIELD = `
+UPDATE operations o SET lease_owner = NULL, lease_until = NULL,
+       next_attempt_at = CASE WHEN o.version = t.version THEN to_timestamp(t.next / 1000.0) ELSE clock_timestamp() END,
+       attempts = CASE WHEN t.failed THEN o.attempts ELSE 0 END
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::boolean[], $6::integer[]) t(workspace_id, operation_id, lease_epoch, next, failed, version)
+ WHERE o.workspace_id = t.workspace_id AND o.operation_id = t.operation_id AND o.lease_epoch = t.lease_epoch`;
+
+/** A lease is ended by its release or its time; an operation that is leased comes due when its lease runs out. */
+const DUE = `
+SELECT operation_id FROM operations WHERE next_attempt_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+ ORDER BY next_attempt_at LIMIT $1`;
+
+interface Claim {
+  readonly operationId: OperationId;
+  readonly owner: string;
+}
+
+interface Yield {
+  readonly claimed: Claimed;
+  readonly nextAttemptAtMs: number | null;
+  readonly failed: boolean;
+}
+
+type ClaimedRow = LoadedRow & { readonly workspace_id: string; readonly lease_epoch: string };
+
+export class Leases {
+  readonly giveBack: (back: Yield) => Promise<void>;
+
+  private readonly claimSoon: (claim: Claim) => Promise<Claimed | 'missed' | undefined>;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly reload: (claimed: Claimed) => Promise<Claimed>,
+  ) {
+    this.claimSoon = coalesce((claims: readonly Claim[]) => this.claimAll(claims), {
+      maxBatch: 256,
+      concurrency: 2,
+    });
+    this.giveBack = coalesce((backs: readonly Yield[]) => this.yieldAll(backs), {
+      maxBatch: 256,
+      concurrency: 1,
+    });
+  }
+
+  async claim(claim: Claim): Promise<Claimed | undefined> {
+    const claimed = await this.claimSoon(claim);
+    if (claimed !== 'missed') return claimed;
+    return (await this.take([claim], '')).get(claim.operationId);
+  }
+
+  async renew(
+    leases: readonly { readonly operationId: OperationId; readonly leaseEpoch: number }[],
+  ): Promise<OperationId[]> {
+    const { rows } = await this.pool.query<{ operation_id: OperationId }>({
+      name: 'purser_renew',
+      text: RENEW,
+      values: [leases.map((it) => it.operationId), leases.map((it) => it.leaseEpoch)],
+    });
+    return rows.map((row) => row.operation_id);
+  }
+
+  async due(limit: number): Promise<OperationId[]> {
+    const { rows } = await this.pool.query<{ operation_id: OperationId }>({
+      name: 'purser_due',
+      text: DUE,
+      values: [limit],
+    });
+    return rows.map((row) => row.operation_id);
+  }
+
+  /** 'missed': free, but somebody held the row just then; whoever asked waits for it alone. */
+  private async claimAll(claims: readonly Claim[]): Promise<(Claimed | 'missed' | undefined)[]> {
+    const first = new Map<OperationId, Claim>();
+    for (const claim of claims) if (!first.has(claim.operationId)) first.set(claim.operationId, claim);
+    const taken = await this.take([...first.values()], 'SKIP LOCKED');
+    const without = [...first.keys()].filter((id) => !taken.has(id));
+    const missed = new Set<OperationId>();
+    if (without.length > 0) {
+      const { rows } = await this.pool.query<{ operation_id: OperationId }>(MISSED, [without]);
+      for (const row of rows) missed.add(row.operation_id);
+    }
+    return claims.map((claim) => {
+      // Two callers of one process wanted the same operation: one of them gets it.
+      if (first.get(claim.operationId) !== claim) return undefined;
+      return taken.get(claim.operationId) ?? (missed.has(claim.operationId) ? 'missed' : undefined);
+    });
+  }
+
+  private async take(claims: readonly Claim[], lock: 'SKIP LOCKED' | ''): Promise<Map<OperationId, Claimed>> {
+    const { rows } = await this.pool.query<ClaimedRow>({
+      name: lock === '' ? 'purser_claim_waiting' : 'purser_claim',
+      text: CLAIM(lock),
+      values: [claims.map((it) => it.operationId), claims.map((it) => it.owner)],
+    });
+    const claimed = await Promise.all(
+      rows.map(async (row) => {
+        const { loaded, whole } = loadedOf(row.workspace_id, row);
+        const it: Claimed = { ...loaded, leaseEpoch: Number(row.lease_epoch) };
+        // The row was locked after the statement began: its events may be newer than what this statement sees.
+        return whole ? it : this.reload(it);
+      }),
+    );
+    return new Map(claimed.map((it) => [it.operationId, it]));
+  }
+
+  private async yieldAll(backs: readonly Yield[]): Promise<void[]> {
+    await this.pool.query({
+      name: 'purser_yield',
+      text: YIELD,
+      values: [
+        backs.map((it) => it.claimed.workspaceId),
+        backs.map((it) => it.claimed.operationId),
+        backs.map((it) => it.claimed.leaseEpoch),
+        backs.map((it) => (it.nextAttemptAtMs === null ? null : Math.ceil(it.nextAttemptAtMs))),
+        backs.map((it) => it.failed),
+        backs.map((it) => it.claimed.version),
+      ],
+    });
+    return backs.map(() => undefined);
+  }
+}

@@ -1,0 +1,168 @@
+// The engine's OperationStore on Postgres: writes through the group commit, reads and leases coalesced.
+import { refuse, Refusal, type ErrorDetails, type OperationId, type WorkspaceId } from '#domain';
+import type {
+  Blob,
+  Claimed,
+  Commit,
+  CommitOutcome,
+  Guard,
+  Loaded,
+  OpenCommit,
+  OpenOutcome,
+  OperationRef,
+  OperationStore,
+} from '#engine';
+import type pg from 'pg';
+import { coalesce } from './admin/coalesce.js';
+import { prepareCommit } from './commit-batch.js';
+import { GroupCommit, type CommitResult, type GroupCommitOptions } from './group-commit.js';
+import { Leases } from './leases.js';
+import { loadedOf, type LoadedRow } from './loading.js';
+import { faultOf } from './pool.js';
+
+export interface OperationStoreOptions {
+  /** Logs in as purser_writer. */
+  readonly writer: pg.Pool;
+  /** Loads operations: purser_system in workers, purser_reader behind HTTP. */
+  readonly reads: pg.Pool;
+  /** Leases and sweep, purser_system; without it `claim`, `renew`, `yieldLease` and `due` throw. */
+  readonly leases?: pg.Pool;
+  readonly groupCommit?: GroupCommitOptions;
+}
+
+const LOAD = `SELECT * FROM purser_load($1::uuid, $2::uuid[])`;
+const LOAD_BLOB = `SELECT sealed, meta FROM purser_load_blob($1::uuid, $2::uuid, $3::text)`;
+
+/** The pools stay the caller's. A database that is away is a `Refusal('database_unavailable')`: the outcome of a write is then unknown. */
+export function createOperationStore(options: OperationStoreOptions): PostgresOperationStore {
+  return new PostgresOperationStore(options);
+}
+
+export class PostgresOperationStore implements OperationStore {
+  private readonly commits: GroupCommit;
+  private readonly leases: Leases | null;
+  private readonly loaders = new Map<WorkspaceId, (id: OperationId) => Promise<Loaded | undefined>>();
+
+  constructor(private readonly options: OperationStoreOptions) {
+    this.commits = new GroupCommit(options.writer, options.groupCommit);
+    this.leases = options.leases ? new Leases(options.leases, (claimed) => this.reload(claimed)) : null;
+  }
+
+  /** Commits that have no answer yet. */
+  get pending(): number {
+    return this.commits.size;
+  }
+
+  async open(commit: OpenCommit): Promise<OpenOutcome> {
+    const { result, reason } = await this.commits.submit(prepareCommit(commit, commit));
+    if (result === 'ok') return { ok: true, outcome: 'opened' };
+    if (result === 'existing') {
+      const known = reason as { readonly operation_id: OperationId; readonly fingerprint: string };
+      return {
+        ok: true,
+        outcome: 'existing',
+        operationId: known.operation_id,
+        fingerprint: known.fingerprint,
+      };
+    }
+    if (result === 'stopped')
+      return { ok: false, reason: 'guard', guard: 'stopped', details: reason as ErrorDetails };
+    throw new Error(`an opening cannot end as ${result}`);
+  }
+
+  async append(commit: Commit): Promise<CommitOutcome> {
+    const prepared = prepareCommit(commit);
+    const result = await this.commits.submit(prepared);
+    if (result.result === 'ok') return { ok: true, version: prepared.version, lastHash: prepared.lastHash };
+    return refusedOutcome(result);
+  }
+
+  load({ workspaceId, operationId }: OperationRef): Promise<Loaded | undefined> {
+    let loader = this.loaders.get(workspaceId);
+    if (!loader) {
+      if (this.loaders.size >= 10_000) this.loaders.clear();
+      loader = coalesce((ids: readonly OperationId[]) => this.loadAll(workspaceId, ids), { maxBatch: 256 });
+      this.loaders.set(workspaceId, loader);
+    }
+    return guarded(loader(operationId));
+  }
+
+  claim(operationId: OperationId, owner: string): Promise<Claimed | undefined> {
+    return guarded(this.driving().claim({ operationId, owner }));
+  }
+
+  renew(leases: Parameters<OperationStore['renew']>[0]): Promise<readonly OperationId[]> {
+    return guarded(this.driving().renew(leases));
+  }
+
+  yieldLease(claimed: Claimed, nextAttemptAtMs: number | null, failure: string | null): Promise<void> {
+    return guarded(this.driving().giveBack({ claimed, nextAttemptAtMs, failed: failure !== null }));
+  }
+
+  async blob(
+    { workspaceId, operationId }: OperationRef,
+    kind: Blob['kind'],
+  ): ReturnType<OperationStore['blob']> {
+    const { rows } = await guarded(
+      this.options.reads.query<{ sealed: Buffer; meta: Blob['meta'] }>({
+        name: 'purser_load_blob',
+        text: LOAD_BLOB,
+        values: [workspaceId, operationId, kind],
+      }),
+    );
+    return rows[0];
+  }
+
+  due(limit: number): Promise<readonly OperationId[]> {
+    return guarded(this.driving().due(limit));
+  }
+
+  private driving(): Leases {
+    if (!this.leases) throw new Error('this process drives no operations');
+    return this.leases;
+  }
+
+  private async loadAll(
+    workspaceId: WorkspaceId,
+    ids: readonly OperationId[],
+  ): Promise<(Loaded | undefined)[]> {
+    const { rows } = await this.options.reads.query<LoadedRow>({
+      name: 'purser_load',
+      text: LOAD,
+      values: [workspaceId, [...new Set(ids)]],
+    });
+    const byId = new Map(rows.map((row) => [row.operation_id, loadedOf(workspaceId, row).loaded]));
+    return ids.map((id) => byId.get(id));
+  }
+
+  private async reload(claimed: Claimed): Promise<Claimed> {
+    const loaded = await this.load(claimed);
+    if (!loaded) throw new Error('a claimed operation cannot vanish');
+    return { ...loaded, leaseEpoch: claimed.leaseEpoch };
+  }
+}
+
+const GUARDS: ReadonlySet<string> = new Set<Guard>([
+  'budget',
+  'no_budget',
+  'wallet',
+  'stopped',
+  'deadline',
+  'duplicate_nonce',
+]);
+
+function refusedOutcome({ result, reason }: CommitResult): CommitOutcome {
+  if (result === 'conflict' || result === 'lease_lost') return { ok: false, reason: result };
+  if (!GUARDS.has(result)) throw new Error(`a commit cannot end as ${result}`);
+  return { ok: false, reason: 'guard', guard: result as Guard, details: (reason ?? {}) as ErrorDetails };
+}
+
+/** A database that is away becomes the refusal that callers know; a bug stays what it is. */
+async function guarded<Value>(work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Refusal || faultOf(error) === 'refused') throw error;
+    throw refuse('database_unavailable');
+  }
+}
