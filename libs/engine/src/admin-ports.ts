@@ -154,8 +154,9 @@ export interface WalletView {
 
 /** The process that holds private keys makes or takes them; only an address ever comes back. */
 export interface WalletKeys {
-  createKey(workspaceId: WorkspaceId): Promise<EvmAddress>;
-  importKey(workspaceId: WorkspaceId, privateKey: string): Promise<EvmAddress>;
+  /** The key is kept under the wallet's id; the signer compares both with what it is asked to sign for. */
+  createKey(workspaceId: WorkspaceId, walletId: WalletId): Promise<EvmAddress>;
+  importKey(workspaceId: WorkspaceId, walletId: WalletId, privateKey: string): Promise<EvmAddress>;
 }
 
 export interface NewWallet {

@@ -27,7 +27,7 @@ import type { Config, NetworkConfig } from './config.js';
 import { connectDatabase, type Stores } from './database.js';
 import { createDerivation } from './derivation.js';
 import { hashing } from './hashing.js';
-import { createIds, type RuntimeIds } from './ids.js';
+import { createIds } from './ids.js';
 import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
 import { createLogger } from './logger.js';
 import { createMetrics, type RuntimeMetrics } from './metrics.js';
@@ -106,7 +106,7 @@ export async function createCore(config: Config): Promise<Core> {
     admin: stores.admin,
     reads: stores.reads,
     authenticator: stores.authenticator,
-    walletKeys: walletKeysOf(signer, ids),
+    walletKeys: walletKeysOf(signer),
     signer,
     watchers,
     projections: stores.projections,
@@ -149,12 +149,11 @@ function first(rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>, { network }: Network
   return rpc;
 }
 
-/** Each key under a wallet id of its own in the signer; the workspace's wallet row knows it by its address. */
-function walletKeysOf(signer: SignerClient, ids: RuntimeIds): WalletKeys {
+function walletKeysOf(signer: SignerClient): WalletKeys {
   return {
-    createKey: async (workspaceId) => (await signer.createWallet(workspaceId, ids.walletId())).address,
-    importKey: async (workspaceId, privateKey) =>
-      (await signer.importWallet(workspaceId, ids.walletId(), privateKey)).address,
+    createKey: async (workspaceId, walletId) => (await signer.createWallet(workspaceId, walletId)).address,
+    importKey: async (workspaceId, walletId, privateKey) =>
+      (await signer.importWallet(workspaceId, walletId, privateKey)).address,
   };
 }
 

@@ -1,4 +1,11 @@
-import { refuse, type AgentId, type EvmAddress, type WalletId, type WorkspaceId } from '#domain';
+import {
+  parseWalletId,
+  refuse,
+  type AgentId,
+  type EvmAddress,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
 import type { Actor, NewWallet, Page, PageRequest, WalletKeys, WalletStore, WalletView } from '#engine';
 import { sql } from 'kysely';
 import { requireAgent } from './agents.js';
@@ -26,8 +33,9 @@ export class PostgresWallets implements WalletStore {
   async create(workspaceId: WorkspaceId, input: NewWallet, keys: WalletKeys, by: Actor): Promise<WalletView> {
     await this.requireScope(workspaceId, input.agentId);
     // A crash after this leaves a key without a row: it holds nothing, because its address was never given out.
-    const address = await keys.createKey(workspaceId);
-    return this.insert(workspaceId, { ...input, address, origin: 'created' }, by);
+    const walletId = parseWalletId(newId('wal'));
+    const address = await keys.createKey(workspaceId, walletId);
+    return this.insert(workspaceId, { ...input, walletId, address, origin: 'created' }, by);
   }
 
   async import(
@@ -37,9 +45,10 @@ export class PostgresWallets implements WalletStore {
     by: Actor,
   ): Promise<WalletView> {
     await this.requireScope(workspaceId, input.agentId);
-    const address = await keys.importKey(workspaceId, input.privateKey);
+    const walletId = parseWalletId(newId('wal'));
+    const address = await keys.importKey(workspaceId, walletId, input.privateKey);
     const { agentId, label } = input;
-    return this.insert(workspaceId, { agentId, label, address, origin: 'imported' }, by);
+    return this.insert(workspaceId, { walletId, agentId, label, address, origin: 'imported' }, by);
   }
 
   get(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView> {
@@ -95,14 +104,14 @@ export class PostgresWallets implements WalletStore {
 
   private insert(
     workspaceId: WorkspaceId,
-    input: NewWallet & Pick<WalletView, 'address' | 'origin'>,
+    input: NewWallet & Pick<WalletView, 'walletId' | 'address' | 'origin'>,
     by: Actor,
   ): Promise<WalletView> {
     return change(this.db, { workspaceId, by }, async (trx) => {
       // One address belongs to one workspace: two books over one balance could both be right and together be wrong.
       const { rows } =
         await sql<Row>`INSERT INTO wallet (workspace_id, wallet_id, agent_id, address, label, origin)
-        VALUES (${workspaceId}, ${newId('wal')}, ${input.agentId}, ${input.address.toLowerCase()}, ${input.label}, ${input.origin})
+        VALUES (${workspaceId}, ${input.walletId}, ${input.agentId}, ${input.address.toLowerCase()}, ${input.label}, ${input.origin})
         ON CONFLICT (address) DO NOTHING RETURNING ${COLUMNS}`.execute(trx);
       if (!rows[0]) throw refuse('validation_failed', { field: 'private_key', reason: 'already_managed' });
       const result = toView(rows[0]);
