@@ -1,6 +1,6 @@
 // Signs authorizations in batches: read, check, write the ledger, move the mark, and only then make signatures. A crash at any instruction
 // leaves either nothing or a ledger row, and a row means the same bytes next time.
-import type { Caip2, WalletId } from '#domain';
+import type { Caip2, Policy, WalletId } from '#domain';
 import type { Derivation, OperationRef, PolicyStore } from '#engine';
 import { hasherOf, type TransferTuple } from '#evm';
 import type { AuthorizeReply, RuntimeLogger } from '#runtime';
@@ -33,10 +33,20 @@ interface Asked {
   readonly answer: (reply: AuthorizeReply) => void;
 }
 
+/** Read and checked; with a refusal nothing of it may be recorded. */
+interface Prepared {
+  readonly asked: readonly Asked[];
+  readonly subjects: readonly Subject[];
+  readonly checks: readonly Check[];
+  readonly refusal: AuthorizeReply | undefined;
+}
+
 /** More gain nothing: the signatures of a batch of this size already outweigh its two round trips. */
 const MAX_BATCH = 256;
 
 const unavailable = (reason: string): AuthorizeReply => ({ kind: 'unavailable', reason });
+const QUARANTINED = unavailable('quarantined');
+const scopeOf = ({ workspaceId, agentId }: Subject): string => `${workspaceId}/${agentId}`;
 
 export class Authorizer {
   #queue: Asked[] = [];
@@ -57,67 +67,99 @@ export class Authorizer {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** One batch at a time: what arrives meanwhile makes the next. The ledger's order is then this process's order, which the mark relies on. */
+  /**
+   * Batches are finished one after another, so that the ledger's order is this process's order, which the mark relies on. The next one is
+   * already being read while this one is signed.
+   */
   async #run(): Promise<void> {
     // Requests of one socket read, or of several in the same turn, belong together.
     await new Promise(setImmediate);
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, MAX_BATCH);
-      const replies = await this.#answer(unique(batch.map((it) => it.ref)));
-      for (const { ref, answer } of batch) answer(replies.get(subjectKey(ref)) ?? unavailable('not_read'));
+    let next = this.#prepareNext();
+    while (next !== undefined) {
+      const { asked, subjects, checks, refusal } = await next;
+      const rows = refusal ?? (await this.#record(subjects, checks));
+      next = this.#prepareNext();
+      if ('kind' in rows) for (const { answer } of asked) answer(rows);
+      else
+        this.#answer(
+          asked,
+          new Map(subjects.map((it, i) => [subjectKey(it), [it, checks[i] as Check]])),
+          rows,
+        );
+      next ??= this.#prepareNext();
     }
     this.#running = undefined;
   }
 
-  async #answer(refs: readonly OperationRef[]): Promise<ReadonlyMap<string, AuthorizeReply>> {
+  #prepareNext(): Promise<Prepared> | undefined {
+    const asked = this.#queue.splice(0, MAX_BATCH);
+    return asked.length === 0 ? undefined : this.#prepare(asked);
+  }
+
+  async #prepare(asked: readonly Asked[]): Promise<Prepared> {
+    const none = { asked, subjects: [], checks: [] };
     try {
-      if (!(await this.deps.highWater.allows())) return all(refs, unavailable('quarantined'));
-      return await this.#sign(refs);
+      if (!(await this.deps.highWater.allows())) return { ...none, refusal: QUARANTINED };
+      const subjects = await this.deps.db.read(unique(asked.map((it) => it.ref)));
+      const [first] = subjects;
+      if (first === undefined) return { ...none, refusal: unavailable('not_read') };
+      if (!(await this.deps.highWater.sawEpoch(first.clusterEpoch, first.nowSec * 1000)))
+        return { ...none, refusal: QUARANTINED };
+      return { asked, subjects, checks: await this.#check(subjects), refusal: undefined };
     } catch (error) {
-      this.deps.highWater.connectionLost();
-      this.deps.log.error({ error, asked: refs.length }, 'batch failed');
-      return all(refs, unavailable('signer_failed'));
+      return { ...none, refusal: this.#failed(error, asked.length) };
     }
   }
 
-  async #sign(refs: readonly OperationRef[]): Promise<ReadonlyMap<string, AuthorizeReply>> {
-    const subjects = await this.deps.db.read(refs);
-    const [first] = subjects;
-    if (first === undefined) return new Map();
-    if (!(await this.deps.highWater.sawEpoch(first.clusterEpoch, first.nowSec * 1000)))
-      return all(refs, unavailable('quarantined'));
-    const checks = await this.#check(subjects);
+  /** Everything that must be durable before a signature may exist. A reply instead of rows: nothing of this batch may be signed. */
+  async #record(
+    subjects: readonly Subject[],
+    checks: readonly Check[],
+  ): Promise<ReadonlyMap<string, LedgerRow> | AuthorizeReply> {
+    const { db, highWater } = this.deps;
+    const nowMs = (subjects[0]?.nowSec ?? 0) * 1000;
+    try {
+      if (highWater.quarantined) return QUARANTINED;
+      const entries = subjects.flatMap((subject, index) => entryOf(subject, checks[index] as Check));
+      if (entries.length === 0) return new Map();
+      const { inserted, rows } = await db.record(entries);
+      return (await highWater.advance(inserted, nowMs)) ? rows : QUARANTINED;
+    } catch (error) {
+      return this.#failed(error, subjects.length);
+    }
+  }
 
-    const entries = subjects.flatMap((subject, index) => entryOf(subject, checks[index] as Check));
-    const recorded = entries.length === 0 ? undefined : await this.deps.db.record(entries);
-    const moved = await this.deps.highWater.advance(recorded?.inserted ?? [], first.nowSec * 1000);
-    if (!moved) return all(refs, unavailable('quarantined'));
-
+  #answer(
+    asked: readonly Asked[],
+    checked: ReadonlyMap<string, readonly [Subject, Check]>,
+    rows: ReadonlyMap<string, LedgerRow>,
+  ): void {
     const replies = new Map<string, AuthorizeReply>();
-    subjects.forEach((subject, index) => {
-      const check = checks[index] as Check;
-      const reply = this.#replyTo(subject, check, recorded?.rows.get(subjectKey(subject)));
-      if (reply.kind !== 'signed') this.#logRefusal(subject, reply);
-      replies.set(subjectKey(subject), reply);
-    });
-    return replies;
+    for (const { ref, answer } of asked) {
+      const key = subjectKey(ref);
+      const found = checked.get(key);
+      const reply = replies.get(key) ?? (found && this.#replyTo(found[0], found[1], rows.get(key)));
+      if (found && reply && reply.kind !== 'signed') this.#logRefusal(found[0], reply);
+      if (reply) replies.set(key, reply);
+      answer(reply ?? unavailable('not_read'));
+    }
+  }
+
+  #failed(error: unknown, asked: number): AuthorizeReply {
+    this.deps.highWater.connectionLost();
+    this.deps.log.error({ error, asked }, 'batch failed');
+    return unavailable('signer_failed');
   }
 
   async #check(subjects: readonly Subject[]): Promise<Check[]> {
     const { wallets, derivation, networks, maxPerSignature, limits } = this.deps;
-    const policies = await Promise.all(
-      subjects.map((subject) =>
-        subject.agentId === null
-          ? Promise.resolve([])
-          : this.deps.policies.policiesFor(subject.workspaceId, subject.agentId),
-      ),
-    );
-    return subjects.map((subject, index) => {
+    const policies = await this.#policiesOf(subjects);
+    return subjects.map((subject) => {
       const walletId = subject.authorization?.walletId;
       const check = checkAuthorization(subject, {
         networks,
         maxPerSignature,
-        policies: policies[index] ?? [],
+        policies: policies.get(scopeOf(subject)) ?? [],
         wallet: walletId && wallets.find(walletId),
         expectedNonce: derivation.authorizationNonce(subject.workspaceId, subject.operationId),
       });
@@ -125,6 +167,17 @@ export class Authorizer {
       const room = limits.take(walletId as WalletId, check.tuple.value, subject.nowSec * 1000);
       return room ? check : { kind: 'burn', reason: 'limit_per_wallet_hour' };
     });
+  }
+
+  async #policiesOf(subjects: readonly Subject[]): Promise<ReadonlyMap<string, readonly Policy[]>> {
+    const scopes = new Map(subjects.map((subject) => [scopeOf(subject), subject]));
+    const read = await Promise.all(
+      [...scopes].map(async ([scope, { workspaceId, agentId }]) => {
+        const policies = agentId === null ? [] : await this.deps.policies.policiesFor(workspaceId, agentId);
+        return [scope, policies] as const;
+      }),
+    );
+    return new Map(read);
   }
 
   /** The ledger has the last word: another signer may have written first. */
@@ -153,9 +206,15 @@ export class Authorizer {
     const wallet = authorization && this.deps.wallets.find(authorization.walletId);
     const hasher = authorization && hasherOf(authorization.network, authorization.token);
     if (!wallet || !hasher) return unavailable('wallet_unknown');
-    const signed = wallet.key.signTransfer(hasher, tuple);
-    if (signed.digest !== digest) return { kind: 'refused', reason: 'digest_conflict' };
-    return { kind: 'signed', signature: Buffer.from(signed.signature).toString('hex') };
+    try {
+      const signed = wallet.key.signTransfer(hasher, tuple);
+      if (signed.digest !== digest) return { kind: 'refused', reason: 'digest_conflict' };
+      return { kind: 'signed', signature: Buffer.from(signed.signature).toString('hex') };
+    } catch (error) {
+      // Most of all: the signature did not recover to its key and was discarded.
+      this.deps.log.error({ error, operationId: subject.operationId }, 'signing failed');
+      return unavailable('signing_failed');
+    }
   }
 
   #logRefusal(subject: Subject, reply: AuthorizeReply): void {
@@ -180,8 +239,4 @@ function entryOf(subject: Subject, check: Check): LedgerEntry[] {
 
 function unique(refs: readonly OperationRef[]): OperationRef[] {
   return [...new Map(refs.map((ref) => [subjectKey(ref), ref])).values()];
-}
-
-function all(refs: readonly OperationRef[], reply: AuthorizeReply): Map<string, AuthorizeReply> {
-  return new Map(refs.map((ref) => [subjectKey(ref), reply]));
 }

@@ -56,6 +56,7 @@ export class UnsafeDatabaseRoleError extends Error {
 
 const PURPOSE = 'authorize';
 
+// One index look-up per row and table: the limits keep the planner from joining whole tables, whatever its statistics say.
 const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   (SELECT epoch FROM cluster) AS cluster_epoch,
@@ -71,21 +72,24 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   t.type AS terms_type, t.schema AS terms_schema, t.data AS terms_data,
   l.subject IS NOT NULL AS in_ledger, l.digest AS ledger_digest, l.reason AS ledger_reason
 FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked(workspace_id, operation_id, ordinal)
-LEFT JOIN operations o ON o.workspace_id = asked.workspace_id AND o.operation_id = asked.operation_id
-LEFT JOIN authorization_ledger a
-  ON a.workspace_id = asked.workspace_id AND a.operation_id = asked.operation_id AND a.epoch = 0
-LEFT JOIN wallet w ON w.workspace_id = asked.workspace_id AND w.wallet_id = a.wallet_id
-LEFT JOIN reservation r ON r.workspace_id = asked.workspace_id AND r.operation_id = asked.operation_id
-LEFT JOIN approval p
-  ON p.workspace_id = asked.workspace_id AND p.operation_id = asked.operation_id AND p.status IN ('pending', 'approved')
+LEFT JOIN LATERAL (SELECT * FROM operations
+  WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id LIMIT 1) o ON true
+LEFT JOIN LATERAL (SELECT * FROM authorization_ledger
+  WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id AND epoch = 0 LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT * FROM wallet
+  WHERE workspace_id = asked.workspace_id AND wallet_id = a.wallet_id LIMIT 1) w ON true
+LEFT JOIN LATERAL (SELECT * FROM reservation
+  WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM approval
+  WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id AND status IN ('pending', 'approved') LIMIT 1) p ON true
 LEFT JOIN LATERAL (
   SELECT e.type, e.schema, e.data #- '{terms,wire}' AS data FROM events e
   WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
     AND e.opened_month = date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
     AND e.type IN ('TermsAccepted', 'TermsChanged')
   ORDER BY e.version DESC LIMIT 1) t ON true
-LEFT JOIN signer_ledger l
-  ON l.purpose = '${PURPOSE}' AND l.epoch = 0 AND l.subject = asked.workspace_id || '/' || asked.operation_id
+LEFT JOIN LATERAL (SELECT * FROM signer_ledger
+  WHERE purpose = '${PURPOSE}' AND epoch = 0 AND subject = asked.workspace_id || '/' || asked.operation_id LIMIT 1) l ON true
 ORDER BY asked.ordinal`;
 
 const RECORD = `

@@ -36,6 +36,10 @@ export class HighWater {
     return true;
   }
 
+  get quarantined(): boolean {
+    return this.ledger.quarantine !== undefined;
+  }
+
   /** The next batch compares anew. */
   connectionLost(): void {
     this.#compared = false;

@@ -55,6 +55,8 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
     connectionTimeoutMillis: 5_000,
     query_timeout: 8_000,
     keepAlive: true,
+    // Plans are kept per connection: one made while a table was empty must not read all of it later.
+    options: '-c enable_seqscan=off -c jit=off',
   });
   const db = new SignerDatabase(pool);
   const highWater = new HighWater(db, ledger, log);
