@@ -95,12 +95,11 @@ function refuseOperation(state: Whole, command: Of<'Refuse'>): Decision {
 }
 
 function approve(state: Whole, command: Of<'Approve'>): Decision {
-  if (state.status === 'approved') {
-    return state.grant.by === command.by && state.grant.digest === command.digest
-      ? NOTHING
-      : no('already_decided', { decision: 'approved' });
+  if (state.status !== 'awaiting_approval') {
+    // P8: a repeated decision gets the recorded one, however far the operation has come since.
+    const grant = 'grant' in state ? state.grant : null;
+    return grant?.by === command.by && grant.digest === command.digest ? NOTHING : decidedAlready(state);
   }
-  if (state.status !== 'awaiting_approval') return decidedAlready(state);
   if (command.digest !== state.approval.digest) return no('approval_digest_mismatch');
   if (command.nowMs >= state.approval.decideByMs) return no('approval_expired');
   const { approvalId } = state.approval;

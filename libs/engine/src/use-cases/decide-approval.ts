@@ -4,6 +4,7 @@ import {
   evolve,
   isBeforeIntent,
   refuse,
+  type AgentId,
   type OperationCommand,
   type OperationId,
   type OperationState,
@@ -52,7 +53,7 @@ export function reject(
   }));
 }
 
-/** Allowed until the intent; refuses with `too_late` afterwards (safety.md d.5.9). */
+/** An agent cancels its own operations only; another's is `not_found`. Allowed until the intent; refuses with `too_late` afterwards (safety.md d.5.9). */
 export function cancel(
   ports: Ports,
   who: AgentPrincipal | ApproverPrincipal,
@@ -61,7 +62,10 @@ export function cancel(
 ): Promise<OperationView> {
   const actor: Actor = { type: 'agentId' in who ? 'agent' : 'admin', id: who.keyId };
   const ref = { workspaceId: who.workspaceId, operationId };
-  return apply(ports, ref, actor, () => ({ type: 'Cancel', by: who.person, reason }));
+  return apply(ports, ref, actor, (_state, agentId) => {
+    if ('agentId' in who && who.agentId !== agentId) throw refuse('not_found', { object: 'operation' });
+    return { type: 'Cancel', by: who.person, reason };
+  });
 }
 
 function decideAs(
@@ -81,13 +85,14 @@ async function apply(
   ports: Ports,
   ref: OperationRef,
   actor: Actor,
-  commandFor: (state: OperationState) => OperationCommand,
+  commandFor: (state: OperationState, agentId: AgentId) => OperationCommand,
 ): Promise<OperationView> {
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts += 1) {
     const loaded = await ports.operations.load(ref);
     if (!loaded) throw refuse('not_found', { object: 'operation' });
+    const command = commandFor(loaded.state, loaded.agentId);
     await refuseWhenForgotten(ports, loaded);
-    const decision = decide(loaded.state, commandFor(loaded.state));
+    const decision = decide(loaded.state, command);
     if (!decision.ok) throw refuse(decision.code, decision.details);
     if (decision.events.length === 0) return viewOperation(ports, ref);
     const outcome = await append(ports, loaded, actor, decision.events);
