@@ -36,8 +36,7 @@ describe('a payment that is final before the seller has answered', () => {
 
   it('is presented again when the worker died meanwhile, and then comes to rest', async () => {
     const purser = new MemoryInstallation();
-    const died = (): Promise<never> => Promise.reject(new Error('killed'));
-    const ref = await finalWhilePresenting(purser, died);
+    const ref = await finalWhilePresenting(purser, () => Promise.reject(new Error('killed')));
     expect(await viewOperation(purser.ports, ref)).toMatchObject({ status: 'settled', answerable: false });
     purser.nowMs += 60_000;
     expect(await purser.ports.operations.due(10)).toEqual([ref.operationId]);
