@@ -121,6 +121,8 @@ async function anAuthorization({ status, nonce, validBefore = 100, seenBlock }: 
   return operationId;
 }
 
+const ids = (found: readonly { operationId: string }[]) => found.map((it) => it.operationId);
+
 describe('authorizations', () => {
   it('are found by token, payer and nonce, whatever their status, and on this network only', async () => {
     const id = await anAuthorization({ status: 'provisional', nonce: hex32(5), seenBlock: 9 });
@@ -151,7 +153,6 @@ describe('authorizations', () => {
     const low = await anAuthorization({ status: 'provisional', nonce: hex32(15), seenBlock: 20 });
     const high = await anAuthorization({ status: 'provisional', nonce: hex32(16), seenBlock: 25 });
     const final = await anAuthorization({ status: 'settled', nonce: hex32(17), seenBlock: 23 });
-    const ids = (found: readonly { operationId: string }[]) => found.map((it) => it.operationId);
     expect(ids(await store.expiredLive(network, 100, 10))).toEqual([early, late]);
     expect(ids(await store.expiredLive(network, 100, 1))).toEqual([early]);
     expect(ids(await store.provisionalUpTo(network, 24, 10))).toEqual([low]);
