@@ -10,6 +10,11 @@ import {
 } from '#domain';
 import type { Actor, Blob, Claimed, CommitOutcome, Ports } from './ports.js';
 
+interface Kept {
+  readonly command: OperationCommand;
+  readonly blobs: readonly Blob[];
+}
+
 export const SYSTEM: Actor = { type: 'system', id: 'worker' };
 
 export class Cursor {
@@ -19,8 +24,8 @@ export class Cursor {
   private committed: OperationState;
   private version: number;
   private lastHash: string;
-  private readonly commands: OperationCommand[] = [];
-  private readonly blobs: Blob[] = [];
+  /** Commands that have an effect on the committed state, each with what it stores beside its events. */
+  private kept: Kept[] = [];
 
   constructor(
     private readonly ports: Ports,
@@ -33,7 +38,7 @@ export class Cursor {
   }
 
   get dirty(): boolean {
-    return this.commands.length > 0;
+    return this.kept.length > 0;
   }
 
   /** The claim with the version this drive has reached, so that the store can tell whether somebody else appended. */
@@ -41,20 +46,21 @@ export class Cursor {
     return { ...this.claimed, version: this.version };
   }
 
-  /** Decides a command on the state so far; nothing is stored before `flush`. */
+  /** Decides a command on the state so far; nothing is stored before `flush`. A command that changes nothing leaves nothing, no blob either. */
   record(command: OperationCommand, blobs: readonly Blob[] = []): void {
-    this.state = this.eventsOf([command], this.state).state;
-    this.commands.push(command);
-    this.blobs.push(...blobs);
+    const { events, state } = eventsOf(command, this.state);
+    if (events.length === 0) return;
+    this.state = state;
+    this.kept.push({ command, blobs });
   }
 
-  /** Stores what was decided, as one commit. */
+  /** Stores what was decided, as one commit. Call it only when `dirty`. */
   async flush(options: {
     readonly nextAttemptAtMs: number | null;
     readonly releaseLease: boolean;
   }): Promise<CommitOutcome> {
-    const { events, state } = this.eventsOf(this.commands, this.committed);
     const { workspaceId, operationId, agentId, openedAtMs, leaseEpoch } = this.claimed;
+    const { events, state } = this.replay();
     const outcome = await this.ports.operations.append({
       workspaceId,
       operationId,
@@ -67,13 +73,12 @@ export class Cursor {
       state,
       actor: SYSTEM,
       nowMs: this.ports.clock.nowMs(),
-      blobs: [...this.blobs],
+      blobs: this.kept.flatMap((it) => it.blobs),
       ...options,
     });
     if (outcome.ok) {
       this.settle(state, outcome.version, outcome.lastHash);
-      this.commands.length = 0;
-      this.blobs.length = 0;
+      this.kept = [];
     }
     return outcome;
   }
@@ -83,15 +88,15 @@ export class Cursor {
     const fresh = await this.ports.operations.load(this.claimed);
     if (!fresh) throw new Error('a claimed operation cannot vanish');
     this.settle(fresh.state, fresh.version, fresh.lastHash);
-    this.state = this.eventsOf(this.commands, fresh.state).state;
+    this.state = this.replay().state;
   }
 
   /** Takes back the commands from the first of `type` on; they have no durable trace. Returns false when there is none. */
   takeBack(type: OperationCommand['type']): boolean {
-    const at = this.commands.findIndex((command) => command.type === type);
+    const at = this.kept.findIndex(({ command }) => command.type === type);
     if (at < 0) return false;
-    this.commands.length = at;
-    this.state = this.eventsOf(this.commands, this.committed).state;
+    this.kept.length = at;
+    this.state = this.replay().state;
     return true;
   }
 
@@ -102,18 +107,25 @@ export class Cursor {
     this.lastHash = lastHash;
   }
 
-  private eventsOf(
-    commands: readonly OperationCommand[],
-    from: OperationState,
-  ): { events: OperationEvent[]; state: OperationState } {
+  /** Decides what was kept once more on the committed state, and forgets what has no effect there any more. */
+  private replay(): { events: readonly OperationEvent[]; state: OperationState } {
     const events: OperationEvent[] = [];
-    let state = from;
-    for (const command of commands) {
-      const decision = decide(state, command);
-      if (!decision.ok) throw refuse(decision.code, decision.details);
-      state = decision.events.reduce(evolve, state);
-      events.push(...decision.events);
-    }
+    let state = this.committed;
+    this.kept = this.kept.filter(({ command }) => {
+      const decided = eventsOf(command, state);
+      state = decided.state;
+      events.push(...decided.events);
+      return decided.events.length > 0;
+    });
     return { events, state };
   }
+}
+
+function eventsOf(
+  command: OperationCommand,
+  from: OperationState,
+): { readonly events: readonly OperationEvent[]; readonly state: OperationState } {
+  const decision = decide(from, command);
+  if (!decision.ok) throw refuse(decision.code, decision.details);
+  return { events: decision.events, state: decision.events.reduce(evolve, from) };
 }
