@@ -3,7 +3,7 @@
 import { ERRORS, nextStep, Refusal, type Step } from '#domain';
 import { adoptForgotten } from './adopt.js';
 import { Cursor } from './cursor.js';
-import { NotNow, refusalForGuard } from './guards.js';
+import { refusalForGuard } from './guards.js';
 import type { CommitOutcome, OperationStore, Ports } from './ports.js';
 import { STEPS } from './steps/index.js';
 import type { StepOutcome } from './steps/step.js';
@@ -26,8 +26,8 @@ export interface DriveOptions {
 export const MAX_ATTEMPTS = 8;
 const MAX_CONFLICTS = 5;
 const MAX_STEPS = 40;
-/** How soon to ask again whether the chain has been compared after a restore. */
-const ADOPTION_RETRY_MS = 5_000;
+/** How soon to come again when something that passes by itself is in the way: a quarantine, the database's clock. */
+const NOT_NOW_MS = 5_000;
 
 export async function drive(
   ports: Ports,
@@ -56,7 +56,7 @@ export async function drive(
 
 async function run(ports: Ports, cursor: Cursor, signal: AbortSignal): Promise<DriveResult> {
   if ((await adoptForgotten(ports, cursor)) === 'not_yet')
-    return finish(ports, cursor, ports.clock.nowMs() + ADOPTION_RETRY_MS);
+    return finish(ports, cursor, ports.clock.nowMs() + NOT_NOW_MS);
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     const step = nextStep(cursor.state, ports.clock.nowMs());
     if (step.kind === 'stop') return finish(ports, cursor, null);
@@ -82,7 +82,9 @@ async function perform(ports: Ports, cursor: Cursor, step: Working): Promise<Ste
   const handler = STEPS[step.kind];
   if (cursor.dirty && handler.needsDurable({ ports, cursor, step })) {
     const flushed = await flush(ports, cursor, { nextAttemptAtMs: ports.clock.nowMs(), releaseLease: false });
-    if (flushed !== 'stored') return flushed === 'lost' ? 'lost' : { kind: 'again' };
+    if (flushed === 'lost') return 'lost';
+    if (flushed === 'not_now') return { kind: 'retry', reason: 'not_now', afterMs: NOT_NOW_MS };
+    if (flushed === 'decided_anew') return { kind: 'again' };
   }
   const started = ports.clock.nowMs();
   const outcome = await handler.run({ ports, cursor, step });
@@ -90,17 +92,20 @@ async function perform(ports: Ports, cursor: Cursor, step: Working): Promise<Ste
   return outcome;
 }
 
-/** `decided_anew`: the commit met a guard or a newer state; the cursor holds what follows from that, go on from there. */
+/**
+ * `decided_anew`: the commit met a guard or a newer state; the cursor holds what follows from that, go on from there. `not_now`: the refused
+ * step was taken back and can be tried again later.
+ */
 async function flush(
   ports: Ports,
   cursor: Cursor,
   options: { readonly nextAttemptAtMs: number | null; readonly releaseLease: boolean },
-): Promise<'stored' | 'decided_anew' | 'lost'> {
+): Promise<'stored' | 'decided_anew' | 'not_now' | 'lost'> {
   const outcome: CommitOutcome = await cursor.flush(options);
   if (outcome.ok) return 'stored';
   if (outcome.reason === 'lease_lost') return 'lost';
-  if (outcome.reason === 'guard') refusalForGuard(ports, cursor, outcome);
-  else await cursor.reload();
+  if (outcome.reason === 'guard') return refusalForGuard(ports, cursor, outcome);
+  await cursor.reload();
   return 'decided_anew';
 }
 
@@ -113,7 +118,7 @@ async function finish(ports: Ports, cursor: Cursor, nextAttemptAtMs: number | nu
       return { kind: 'done', nextAttemptAtMs };
     }
     if (conflicts >= MAX_CONFLICTS) throw new Error('operation changes faster than it can be decided');
-    nextAttemptAtMs = ports.clock.nowMs();
+    nextAttemptAtMs = ports.clock.nowMs() + (flushed === 'not_now' ? NOT_NOW_MS : 0);
   }
   await ports.operations.yieldLease(cursor.held, nextAttemptAtMs, null);
   return { kind: 'done', nextAttemptAtMs };
@@ -122,8 +127,7 @@ async function finish(ports: Ports, cursor: Cursor, nextAttemptAtMs: number | nu
 /** A fault: nothing half-decided is stored; the attempt counts, and the next one starts from the log. */
 async function giveBack(ports: Ports, cursor: Cursor, error: unknown): Promise<DriveResult> {
   const { operationId, attempts } = cursor.claimed;
-  const passing =
-    error instanceof NotNow || (error instanceof Refusal && ERRORS[error.code].kind === 'unavailable');
+  const passing = error instanceof Refusal && ERRORS[error.code].kind === 'unavailable';
   const backoffMs = passing ? 1_000 : Math.min(30_000, 500 * 2 ** attempts);
   const nextAttemptAtMs = ports.clock.nowMs() + backoffMs;
   const reason = error instanceof Refusal ? error.code : 'fault';

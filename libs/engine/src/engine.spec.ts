@@ -392,11 +392,11 @@ describe('an operation that fails again and again', () => {
   it('stops with an alarm after eight attempts', async () => {
     const id = await open(request('clean'));
     const { ports } = purser;
-    const chain = Object.assign(Object.create(ports.chain) as typeof ports.chain, {
-      isContract: () => Promise.reject(new Error('always')),
+    const policies = Object.assign(Object.create(ports.policies) as typeof ports.policies, {
+      policiesFor: () => Promise.reject(new Error('always')),
     });
     for (let attempt = 0; attempt < 9; attempt += 1)
-      await drive({ ...ports, chain }, id, { owner: 'worker', signal: new AbortController().signal });
+      await drive({ ...ports, policies }, id, { owner: 'worker', signal: new AbortController().signal });
     expect(await look(id)).toMatchObject({
       status: 'needs_attention',
       error: { details: { reason: 'too_many_attempts' } },

@@ -11,17 +11,17 @@ const STOPPED: Readonly<Record<string, ErrorCode>> = {
   global: 'system_paused',
 };
 
-/** Thrown for refusals that pass by themselves: the operation waits with its hold, nothing is refused. */
-export class NotNow extends Error {}
-
-/** The store said no inside the commit: takes the refused step back and records what follows from the no. */
-export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused): void {
+/**
+ * The store said no inside the commit: takes the refused step back and records what follows from the no. `not_now`: the no passes by itself;
+ * what was decided before the refused step stands, and the operation comes again later.
+ */
+export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused): 'decided_anew' | 'not_now' {
   const guard: Guard = refused.guard;
   if (cursor.takeBack('AdoptPayment')) {
-    if (guard === 'stopped') throw new NotNow('a payment made before a restore waits to be adopted');
+    if (guard === 'stopped') return 'not_now';
     const details = { ...refused.details, reason: 'paid_before_restore', guard };
     cursor.record({ type: 'RequireAttention', code: 'needs_attention', details });
-    return;
+    return 'decided_anew';
   }
   switch (guard) {
     case 'budget':
@@ -29,18 +29,19 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       const code = guard === 'budget' ? 'budget_exhausted' : 'no_budget';
       if (!cursor.takeBack('ReserveBudget')) cursor.takeBack('PrepareAuthorization');
       cursor.record({ type: 'Refuse', code, details: refused.details });
-      return;
+      return 'decided_anew';
     }
     case 'wallet':
       cursor.takeBack('PrepareAuthorization');
       cursor.record({ type: 'Refuse', code: 'insufficient_funds', details: refused.details });
-      return;
+      return 'decided_anew';
     case 'stopped': {
       const code = STOPPED[String(refused.details['scope'])];
-      if (code === undefined) throw new NotNow('the installation is quarantined');
       cursor.takeBack('PrepareAuthorization');
+      // Quarantine after a restore ends by itself (ruling 9).
+      if (code === undefined) return 'not_now';
       cursor.record({ type: 'Refuse', code, details: refused.details });
-      return;
+      return 'decided_anew';
     }
     case 'duplicate_nonce':
       cursor.takeBack('PrepareAuthorization');
@@ -49,11 +50,15 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
         code: 'needs_attention',
         details: { reason: 'duplicate_nonce' },
       });
-      return;
+      return 'decided_anew';
     case 'deadline':
       // Either the approval ran out before the intent, or its expiry came a moment too early by the database's clock.
-      if (!cursor.takeBack('PrepareAuthorization')) throw new NotNow('not expired yet by database time');
+      if (!cursor.takeBack('PrepareAuthorization')) {
+        cursor.takeBack('ExpireApproval');
+        return 'not_now';
+      }
       cursor.record({ type: 'ExpireApproval', nowMs: Math.max(ports.clock.nowMs(), useByOf(cursor)) });
+      return 'decided_anew';
   }
 }
 

@@ -2,6 +2,7 @@ import {
   canonicalJson,
   judge,
   parseEvmAddress,
+  refuse,
   type AgentId,
   type ErrorCode,
   type ErrorDetails,
@@ -18,7 +19,7 @@ export type Judged =
   | { readonly ok: true; readonly verdict: Verdict }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
 
-/** Policy over terms, with the facts policy needs. Throws when the chain cannot be read: unknown is not "no contract". */
+/** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
 export async function judgeTerms(
   ports: Ports,
   who: { readonly workspaceId: WorkspaceId; readonly agentId: AgentId },
@@ -27,7 +28,9 @@ export async function judgeTerms(
   const [policies, wallet, payeeIsContract] = await Promise.all([
     ports.policies.policiesFor(who.workspaceId, who.agentId),
     ports.policies.walletFor(who.workspaceId, who.agentId, terms.network),
-    ports.chain.isContract(terms.network, terms.payTo),
+    ports.chain.isContract(terms.network, terms.payTo).catch(() => {
+      throw refuse('chain_unavailable');
+    }),
   ]);
   if (!wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
   const host = new URL(terms.resourceUrl).hostname;
