@@ -9,7 +9,7 @@ import { acceptCorrelationId, withCorrelation } from '#runtime';
 import { AppModule, CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { AuthGuard } from './http/auth.guard.js';
-import { answerError, ErrorFilter } from './http/error.filter.js';
+import { ErrorFilter } from './http/error.filter.js';
 import { describe } from './http/openapi.js';
 import { assertAccessDeclared } from './http/routes.js';
 import { DtoPipe } from './http/validate.js';
@@ -42,9 +42,7 @@ export async function createApp(core: ApiCore): Promise<NestFastifyApplication> 
   app.useGlobalFilters(new ErrorFilter(core.logger));
   app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, CONTROLLERS);
   await app.init();
-  const fastify = adapter.getInstance<FastifyInstance>();
-  fastify.setErrorHandler((error, request, reply) => answerError(core.logger, error, request, reply));
-  await fastify.ready();
+  await adapter.getInstance().ready();
   return app;
 }
 

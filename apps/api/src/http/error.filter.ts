@@ -28,7 +28,6 @@ export function answerError(
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
     logger.error({ error, route: request.routeOptions?.url }, 'request failed');
   const rendered = dialectOf(request.url).renderError({ code, details, correlationId: request.id });
-  if (rendered.status === 401) reply.header('www-authenticate', 'Bearer');
   if (rendered.status === 503) reply.header('retry-after', '1');
   send(reply, rendered);
 }
@@ -73,6 +72,7 @@ function ofHttpStatus(error: Error): Refusal | undefined {
   const status = error instanceof HttpException ? error.getStatus() : statusIn(error);
   if (status === 404) return refuse('not_found', { object: 'route' });
   if (status === 413) return FASTIFY['FST_ERR_CTP_BODY_TOO_LARGE'];
+  if (status === 415) return FASTIFY['FST_ERR_CTP_INVALID_MEDIA_TYPE'];
   if (status !== undefined && status >= 400 && status < 500)
     return refuse('validation_failed', { field: 'body', reason: 'malformed' });
   return undefined;

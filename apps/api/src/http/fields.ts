@@ -32,6 +32,10 @@ interface Rule {
 }
 const rule = (reason: string, code: ErrorCode = 'validation_failed'): Rule => ({ context: { code, reason } });
 
+/** A check of our own. class-validator drops the context of a rule without a message. */
+const check = (validate: (value: unknown) => boolean, found: Rule): PropertyDecorator =>
+  ValidateBy({ name: 'check', validator: { validate, defaultMessage: () => found.context.reason } }, found);
+
 function field(
   { about, optional = false, nullable = false, example }: Common,
   schema: ApiPropertyOptions,
@@ -93,10 +97,7 @@ export const Url = (common: Common): PropertyDecorator =>
   field(
     { example: 'https://shop.example/report', ...common },
     { type: 'string', format: 'uri', maxLength: 4096 },
-    ValidateBy(
-      { name: 'url', validator: { validate: isPayableUrl } },
-      rule('not_an_https_url', 'invalid_url'),
-    ),
+    check(isPayableUrl, rule('not_an_https_url', 'invalid_url')),
   );
 
 const LOOPBACK = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])$/;
@@ -158,7 +159,7 @@ export const Headers = (common: Common): PropertyDecorator =>
   field(
     common,
     { type: 'object', additionalProperties: { type: 'string' } },
-    ValidateBy({ name: 'headers', validator: { validate: areForwardable } }, rule('not_forwardable')),
+    check(areForwardable, rule('not_forwardable')),
   );
 
 const FORWARDABLE =
@@ -182,21 +183,15 @@ function areForwardable(value: unknown): boolean {
   );
 }
 
+const isTextOrJson = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
+
 /** Text sent as it is, or a JSON value that is sent as JSON. */
 export const RequestBody = (common: Common): PropertyDecorator =>
   field(
     common,
     { oneOf: [{ type: 'string' }, { type: 'object' }, { type: 'array', items: {} }] },
-    ValidateBy(
-      {
-        name: 'body',
-        validator: {
-          validate: (value: unknown) =>
-            typeof value === 'string' || (typeof value === 'object' && value !== null),
-        },
-      },
-      rule('not_text_or_json'),
-    ),
+    check(isTextOrJson, rule('not_text_or_json')),
   );
 
 export const Base64 = (common: Common): PropertyDecorator => {

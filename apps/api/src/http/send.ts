@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { Rendered } from './dialects.js';
+import type { Rendered } from './dialect.js';
 
 export function send(reply: FastifyReply, rendered: Rendered): void {
   reply.code(rendered.status);

@@ -8,7 +8,7 @@ const OPTIONS: ValidatorOptions = {
   whitelist: true,
   forbidNonWhitelisted: true,
   forbidUnknownValues: true,
-  validationError: { target: false, value: false },
+  validationError: { target: false },
 };
 const BUILT_IN: ReadonlySet<unknown> = new Set([String, Number, Boolean, Array, Object]);
 
@@ -67,8 +67,8 @@ function flatten(error: ValidationError, prefix: string): Fault[] {
   if (inner.length > 0) return inner;
   const [context] = Object.values(error.contexts ?? {}) as { code?: unknown; reason?: unknown }[];
   if (context && isErrorCode(context.code)) {
-    const absent = Object.keys(error.constraints ?? {}).length > 0 && context.reason;
-    return [{ field: name, code: context.code, reason: String(absent) }];
+    if (error.value === undefined) return [{ field: name, code: 'validation_failed', reason: 'missing' }];
+    return [{ field: name, code: context.code, reason: String(context.reason) }];
   }
   const unknown = error.constraints?.['whitelistValidation'] !== undefined;
   return [{ field: name, code: 'validation_failed', reason: unknown ? 'unknown_field' : 'malformed' }];

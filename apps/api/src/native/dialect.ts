@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Credentials, Dialect } from '../http/dialects.js';
+import type { Credentials, Dialect } from '../http/dialect.js';
 import { renderProblem } from './errors.js';
 
 export const native: Dialect = {

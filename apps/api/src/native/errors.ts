@@ -1,7 +1,7 @@
 // The native API speaks the catalogue itself; the kind of an error gives its HTTP status. 402 is the seller's word, never ours.
 import { ERRORS, type ErrorCode, type ErrorKind } from '#domain';
 import type { OperationView } from '#engine';
-import type { Problem, Rendered } from '../http/dialects.js';
+import type { Problem, Rendered } from '../http/dialect.js';
 import { renderOperation } from './render-operation.js';
 
 const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -28,8 +28,10 @@ export function nativeStatus(code: ErrorCode): number {
 
 export function renderProblem({ code, details, correlationId }: Problem): Rendered {
   const { says, retry } = ERRORS[code];
+  const status = nativeStatus(code);
   return {
-    status: nativeStatus(code),
+    status,
+    ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer' } } : {}),
     body: { error: { code, message: says, details, retry, correlation_id: correlationId } },
   };
 }

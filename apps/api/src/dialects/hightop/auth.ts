@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Credentials } from '../../http/dialects.js';
+import type { Credentials } from '../../http/dialect.js';
 
 /** `x-agent-id` and `x-api-key` together; the key must belong to that agent. */
 export function hightopCredentials(headers: IncomingHttpHeaders): Credentials | null {

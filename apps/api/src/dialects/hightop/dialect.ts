@@ -1,4 +1,4 @@
-import type { Dialect } from '../../http/dialects.js';
+import type { Dialect } from '../../http/dialect.js';
 import { hightopCredentials } from './auth.js';
 import { renderProblem } from './render-error.js';
 

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode, type ErrorDetails, type RetryAdvice } from '#domain';
 import type { OperationView } from '#engine';
-import type { Problem, Rendered } from '../../http/dialects.js';
+import type { Problem, Rendered } from '../../http/dialect.js';
 import { HIGHTOP_ERRORS } from './errors.js';
 
 const REMEDIATION: Readonly<Record<RetryAdvice, string>> = {

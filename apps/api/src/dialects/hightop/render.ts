@@ -1,7 +1,7 @@
 // Pure: what the core knows of an operation, in Hightop's words. `executed` only once the payment is final (ruling 1).
 import { chainIdOf, ERRORS, formatDecimal, type ErrorCode, type OperationStatus } from '#domain';
 import type { OperationView, PaymentHeader } from '#engine';
-import type { Rendered } from '../../http/dialects.js';
+import type { Rendered } from '../../http/dialect.js';
 import type { RenderedResponse } from '../../http/upstream.js';
 import { HIGHTOP_ERRORS } from './errors.js';
 import { renderFailed } from './render-error.js';

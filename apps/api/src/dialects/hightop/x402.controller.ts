@@ -6,7 +6,7 @@ import { awaitAnswer, quote, submit, type OperationView, type Principal } from '
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
-import type { Rendered } from '../../http/dialects.js';
+import type { Rendered } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { livePayment } from '../../http/payment.js';
 import { send } from '../../http/send.js';

@@ -1,0 +1,82 @@
+// Who may call what, tried out: every route with every role, over HTTP. Everything that is not allowed is refused before it is looked at.
+import { Controller, Get } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Role } from '#engine';
+import { CONTROLLERS } from '../../apps/api/src/app.module.js';
+import { ROLES } from '../../apps/api/src/http/access.js';
+import { assertAccessDeclared, mayCall, routesOf } from '../../apps/api/src/http/routes.js';
+import { MemoryApi } from '../support/memory-api.js';
+
+let api: MemoryApi;
+beforeAll(async () => {
+  api = await MemoryApi.start();
+});
+afterAll(() => api.close());
+
+const ID = '00000002-0000-4000-8000-000000000009';
+const protectedRoutes = routesOf(CONTROLLERS).flatMap((route) =>
+  route.access === undefined || route.access === 'public' ? [] : [{ ...route, access: route.access }],
+);
+
+async function answers(method: string, path: string, as: string) {
+  const url = path.replace(':id', path.includes('approvals') ? 'apr_00000000000000000000000009' : ID);
+  const { status, body } = await api.call({
+    method: method as 'GET',
+    path: url,
+    as,
+    ...(method === 'GET' ? {} : { body: { nothing: 'like it' } }),
+  });
+  const error = (body as { error?: { code: string; details: { cause?: string } } }).error;
+  return { status, code: error?.details?.cause ?? error?.code };
+}
+
+describe('roles', () => {
+  const cases = protectedRoutes.flatMap((route) => ROLES.map((role) => ({ ...route, role })));
+
+  it.each(cases)('$method $path as $role', async ({ method, path, access, role }) => {
+    const { status, code } = await answers(method, path, role);
+    // In the Hightop dialect a key counts only beside its own agent's id.
+    const stranger = path.startsWith('/v1/agent') && role !== 'agent';
+    if (stranger) expect([status, code]).toEqual([401, 'authentication_failed']);
+    else if (mayCall(access, role)) expect([401, 403]).not.toContain(status);
+    else expect([status, code]).toEqual([403, 'permission_denied']);
+  });
+
+  it.each(protectedRoutes)('$method $path without credentials is 401', async ({ method, path }) => {
+    expect(await answers(method, path, 'nobody')).toEqual({ status: 401, code: 'authentication_failed' });
+  });
+
+  it("an operator's route refuses an admin of another workspace", async () => {
+    for (const { method, path, access } of protectedRoutes) {
+      if (!access.operator) continue;
+      expect(await answers(method, path, 'admin2')).toEqual({ status: 403, code: 'permission_denied' });
+    }
+  });
+
+  it('a revoked key stops at once', async () => {
+    const created = await api.call({
+      method: 'POST',
+      path: '/purser/v1/keys',
+      as: 'admin',
+      body: { role: 'auditor' satisfies Role, person: 'eve' },
+    });
+    api.secrets['eve'] = created.body.secret as string;
+    expect((await api.call({ path: '/purser/v1/workspace', as: 'eve' })).status).toBe(200);
+    const id = created.body.key.key_id as string;
+    await api.call({ method: 'POST', path: `/purser/v1/keys/${id}/revoke`, as: 'admin' });
+    expect((await api.call({ path: '/purser/v1/workspace', as: 'eve' })).status).toBe(401);
+  });
+
+  it('a route that does not say who may call it keeps the process from starting', () => {
+    @Controller('forgotten')
+    class ForgottenController {
+      @Get()
+      open(): string {
+        return '';
+      }
+    }
+    expect(() => assertAccessDeclared([...CONTROLLERS, ForgottenController])).toThrow(
+      /ForgottenController.open/,
+    );
+  });
+});

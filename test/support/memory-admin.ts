@@ -1,0 +1,313 @@
+// Administration in memory: enough to drive the HTTP edge. Rules of its own it has none; the real one is proven in the integration tier.
+import {
+  parseAgentId,
+  parseEvmAddress,
+  parseKeyId,
+  parseWalletId,
+  parseWorkspaceId,
+  refuse,
+  WINDOWS,
+  type AgentId,
+  type BudgetView,
+  type KeyId,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
+import type {
+  Administration,
+  AgentView,
+  Authenticator,
+  IssuedKey,
+  KeyView,
+  Page,
+  PageRequest,
+  PolicyVersion,
+  Principal,
+  Scope,
+  StopScope,
+  WalletKeys,
+  WalletView,
+  WorkspaceView,
+} from '#engine';
+import { uuid, walletId } from './builders.js';
+import type { MemoryPolicies } from './memory-basics.js';
+import { spentIn } from './memory-budgets.js';
+import type { MemoryDatabase } from './memory-database.js';
+
+export function pageOf<Item>(items: readonly Item[], { cursor, limit }: PageRequest): Page<Item> {
+  if (cursor !== null && !/^c[0-9]+$/.test(cursor)) throw refuse('invalid_cursor', { field: 'cursor' });
+  const from = cursor === null ? 0 : Number(cursor.slice(1));
+  const nextCursor = from + limit < items.length ? `c${from + limit}` : null;
+  return { items: items.slice(from, from + limit), nextCursor };
+}
+
+export class MemoryAdmin implements Administration, Authenticator {
+  readonly workspaceViews: WorkspaceView[] = [];
+  readonly agentViews: AgentView[] = [];
+  readonly issued: { key: KeyView; secret: string }[] = [];
+  readonly walletViews: WalletView[] = [];
+  private readonly policyVersions = new Map<string, PolicyVersion[]>();
+  private counter = 100;
+
+  constructor(
+    private readonly database: MemoryDatabase,
+    private readonly policyStore: MemoryPolicies,
+  ) {}
+
+  authenticate(presented: string, claimedAgentId?: string): ReturnType<Authenticator['authenticate']> {
+    const { key } = this.issued.find((it) => it.secret === presented) ?? {};
+    const known = key !== undefined && key.revokedAtMs === null;
+    if (!known || (claimedAgentId !== undefined && claimedAgentId !== key.agentId))
+      return Promise.resolve({ ok: false, code: 'authentication_failed' });
+    const agent = this.agentViews.find((it) => it.agentId === key.agentId);
+    if (agent?.status === 'disabled') return Promise.resolve({ ok: false, code: 'agent_disabled' });
+    const { workspaceId, keyId, role, agentId, person } = key;
+    const principal: Principal = { workspaceId, keyId, role, agentId, person };
+    return Promise.resolve({ ok: true, principal });
+  }
+
+  readonly workspaces: Administration['workspaces'] = {
+    create: ({ name, dualControl }) => {
+      const workspaceId = parseWorkspaceId(uuid(this.next(), 1));
+      const view = { workspaceId, name, dualControl, paused: false, createdAtMs: this.database.nowMs() };
+      this.workspaceViews.push(view);
+      return Promise.resolve(view);
+    },
+    get: (workspaceId) => {
+      const view = found(
+        this.workspaceViews.find((it) => it.workspaceId === workspaceId),
+        'workspace',
+      );
+      return Promise.resolve({ ...view, paused: this.database.stopped.has(`workspace:${workspaceId}`) });
+    },
+    list: () => Promise.resolve(this.workspaceViews),
+  };
+
+  readonly agents: Administration['agents'] = {
+    create: (workspaceId, { name }) => {
+      const agentId = parseAgentId(uuid(this.next(), 2));
+      const view = { workspaceId, agentId, name, paused: false, createdAtMs: this.database.nowMs() };
+      this.agentViews.push({ ...view, status: 'active' });
+      return Promise.resolve({ ...view, status: 'active' });
+    },
+    get: (workspaceId, agentId) => Promise.resolve(this.agent(workspaceId, agentId)),
+    list: (workspaceId, page) =>
+      Promise.resolve(
+        pageOf(
+          this.agentViews.filter((it) => it.workspaceId === workspaceId),
+          page,
+        ),
+      ),
+    disable: (workspaceId, agentId) => {
+      const view: AgentView = { ...this.agent(workspaceId, agentId), status: 'disabled' };
+      this.agentViews.splice(
+        this.agentViews.findIndex((it) => it.agentId === agentId),
+        1,
+        view,
+      );
+      return Promise.resolve(view);
+    },
+  };
+
+  readonly keys: Administration['keys'] = {
+    create: (workspaceId, input) => {
+      if ((input.role === 'agent') !== (input.agentId !== null))
+        throw refuse('validation_failed', { field: 'agent_id', reason: 'needed_for_agents_only' });
+      const number = this.next();
+      const key: KeyView = {
+        keyId: parseKeyId(`key_${number.toString().padStart(26, '0')}`),
+        workspaceId,
+        role: input.role,
+        agentId: input.agentId,
+        person: input.person,
+        label: input.label,
+        prefix: `t${number.toString().padStart(12, '0')}`,
+        createdAtMs: this.database.nowMs(),
+        createdBy: 'test',
+        expiresAtMs: null,
+        revokedAtMs: null,
+        lastUsedAtMs: null,
+      };
+      const issued: IssuedKey = { key, secret: `prs_test_${key.prefix}_${'s'.repeat(43)}` };
+      this.issued.push({ ...issued });
+      return Promise.resolve(issued);
+    },
+    list: (workspaceId, page) =>
+      Promise.resolve(
+        pageOf(
+          this.issued.map((it) => it.key).filter((it) => it.workspaceId === workspaceId),
+          page,
+        ),
+      ),
+    revoke: (workspaceId, keyId) => {
+      const row = this.key(workspaceId, keyId);
+      row.key = { ...row.key, revokedAtMs: row.key.revokedAtMs ?? this.database.nowMs() };
+      return Promise.resolve(row.key);
+    },
+    rotate: async (workspaceId, keyId, overlapSec, by) => {
+      const { key } = this.key(workspaceId, keyId);
+      const { role, agentId, person, label } = key;
+      if (overlapSec === 0) await this.keys.revoke(workspaceId, keyId, by);
+      return this.keys.create(workspaceId, { role, agentId, person, label, expiresInSec: null }, by);
+    },
+  };
+
+  readonly wallets: Administration['wallets'] = {
+    create: async (workspaceId, input, keys) =>
+      this.addWallet(workspaceId, input, {
+        address: await keys.createKey(workspaceId, parseWalletId(`wal_${'0'.repeat(26)}`)),
+        origin: 'created',
+      }),
+    import: async (workspaceId, input, keys) =>
+      this.addWallet(workspaceId, input, {
+        address: await keys.importKey(workspaceId, parseWalletId(`wal_${'0'.repeat(26)}`), input.privateKey),
+        origin: 'imported',
+      }),
+    get: (workspaceId, id) => Promise.resolve(this.wallet(workspaceId, id)),
+    list: (workspaceId, page) =>
+      Promise.resolve(
+        pageOf(
+          this.walletViews.filter((it) => it.workspaceId === workspaceId),
+          page,
+        ),
+      ),
+    retire: (workspaceId, id) => Promise.resolve(this.changeWallet(workspaceId, id, { status: 'retired' })),
+    confirmBackup: (workspaceId, id) =>
+      Promise.resolve(this.changeWallet(workspaceId, id, { backupConfirmedAtMs: this.database.nowMs() })),
+    depositAddress: (workspaceId, id) => {
+      const { backupConfirmedAtMs, address } = this.wallet(workspaceId, id);
+      if (backupConfirmedAtMs === null)
+        throw refuse('validation_failed', { field: 'wallet_id', reason: 'backup_not_confirmed' });
+      return Promise.resolve(address);
+    },
+  };
+
+  readonly budgets: Administration['budgets'] = {
+    get: (scope) => Promise.resolve(this.budgetViews(scope)),
+    putLimits: (scope, unit, limits) => {
+      this.database.budgets.setLimits(scope.agentId ?? scope.workspaceId, unit, limits);
+      return Promise.resolve(
+        found(
+          this.budgetViews(scope).find((it) => it.unit === unit),
+          'budget',
+        ),
+      );
+    },
+  };
+
+  readonly policies: Administration['policies'] = {
+    get: (scope) => Promise.resolve(this.policyVersions.get(scopeId(scope))?.at(-1) ?? null),
+    put: (scope, input) => {
+      const versions = this.policyVersions.get(scopeId(scope)) ?? [];
+      const policy = { ...input, version: versions.length + 1 };
+      const version = { policy, hash: 'f'.repeat(64), createdAtMs: this.database.nowMs(), createdBy: 'test' };
+      this.policyVersions.set(scopeId(scope), [...versions, version]);
+      this.policyStore.policies.set(scopeId(scope), policy);
+      return Promise.resolve(version);
+    },
+    versions: (scope) => Promise.resolve(this.policyVersions.get(scopeId(scope)) ?? []),
+  };
+
+  readonly stops: Administration['stops'] = {
+    pause: (scope) => {
+      this.database.stopped.add(stopName(scope));
+      return Promise.resolve([]);
+    },
+    resume: (scope) => {
+      this.database.stopped.delete(stopName(scope));
+      return Promise.resolve();
+    },
+    stopFor: (workspaceId, agentId) =>
+      Promise.resolve(
+        (this.database.stoppedScope(workspaceId, agentId ?? '') ?? null) as StopScope['kind'] | null,
+      ),
+  };
+
+  history: Administration['history'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
+
+  budgetViews({ workspaceId, agentId }: Scope): BudgetView[] {
+    const nodeId = agentId ?? workspaceId;
+    return (['USD6', 'EUR6'] as const).flatMap((unit) => {
+      const node = this.database.budgets.node(nodeId, unit);
+      if (!node) return [];
+      const windows = WINDOWS.map((window) => {
+        const spent = spentIn(node, window, this.database.nowMs());
+        const limit = node.limits[window] ?? null;
+        const used = window === 'per_payment' ? 0n : spent + node.held;
+        return { window, limit, spent, remaining: limit === null ? null : limit - used, resetsAtMs: null };
+      });
+      const level = agentId === null ? ('workspace' as const) : ('agent' as const);
+      return [{ node: level, nodeId, unit, held: node.held, heldCount: 0, windows }];
+    });
+  }
+
+  private next(): number {
+    return (this.counter += 1);
+  }
+
+  private agent(workspaceId: WorkspaceId, agentId: AgentId): AgentView {
+    const view = this.agentViews.find((it) => it.workspaceId === workspaceId && it.agentId === agentId);
+    return { ...found(view, 'agent'), paused: this.database.stopped.has(`agent:${agentId}`) };
+  }
+
+  private key(workspaceId: WorkspaceId, keyId: KeyId) {
+    return found(
+      this.issued.find((it) => it.key.workspaceId === workspaceId && it.key.keyId === keyId),
+      'key',
+    );
+  }
+
+  private wallet(workspaceId: WorkspaceId, id: WalletId): WalletView {
+    return found(
+      this.walletViews.find((it) => it.workspaceId === workspaceId && it.walletId === id),
+      'wallet',
+    );
+  }
+
+  private addWallet(
+    workspaceId: WorkspaceId,
+    { agentId, label }: { readonly agentId: AgentId | null; readonly label: string },
+    { address, origin }: Pick<WalletView, 'address' | 'origin'>,
+  ): WalletView {
+    const view: WalletView = {
+      walletId: parseWalletId(walletId(this.next())),
+      workspaceId,
+      agentId,
+      address,
+      label,
+      status: 'active',
+      origin,
+      backupConfirmedAtMs: null,
+      createdAtMs: this.database.nowMs(),
+    };
+    this.walletViews.push(view);
+    return view;
+  }
+
+  private changeWallet(workspaceId: WorkspaceId, id: WalletId, change: Partial<WalletView>): WalletView {
+    const view = { ...this.wallet(workspaceId, id), ...change };
+    this.walletViews.splice(
+      this.walletViews.findIndex((it) => it.walletId === id),
+      1,
+      view,
+    );
+    return view;
+  }
+}
+
+export const memoryWalletKeys: WalletKeys = {
+  createKey: () => Promise.resolve(parseEvmAddress(`0x${'c1'.repeat(20)}`)),
+  importKey: () => Promise.resolve(parseEvmAddress(`0x${'c2'.repeat(20)}`)),
+};
+
+const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;
+
+function stopName(scope: StopScope): string {
+  if (scope.kind === 'global') return 'global';
+  return scope.kind === 'agent' ? `agent:${scope.agentId}` : `workspace:${scope.workspaceId}`;
+}
+
+function found<T>(value: T | undefined, object: string): T {
+  if (value === undefined) throw refuse('not_found', { object });
+  return value;
+}

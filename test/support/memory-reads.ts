@@ -1,0 +1,149 @@
+// Reads over the in-memory rows, answering as the real ones do: another workspace's object does not exist.
+import { formatDecimal, refuse, type AgentId, type Approval, type WorkspaceId } from '#domain';
+import { viewOf, type ApprovalView, type OperationView, type ReadStore } from '#engine';
+import { pageOf, type MemoryAdmin } from './memory-admin.js';
+import type { MemoryDatabase, OperationRow } from './memory-database.js';
+
+export class MemoryReads implements ReadStore {
+  constructor(
+    private readonly database: MemoryDatabase,
+    private readonly admin: MemoryAdmin,
+  ) {}
+
+  operations: ReadStore['operations'] = (workspaceId, filter, page) => {
+    const views = this.rows(workspaceId)
+      .map(({ loaded }) => viewOf(loaded))
+      .filter((view) => filter.agentId === undefined || view.agentId === filter.agentId)
+      .filter((view) => filter.status === undefined || view.status === filter.status)
+      .filter((view) => filter.kind === undefined || view.kind === filter.kind)
+      .reverse();
+    return Promise.resolve(pageOf(views, page));
+  };
+
+  operation: ReadStore['operation'] = (workspaceId, operationId, agentId) =>
+    Promise.resolve().then(() => this.view(workspaceId, operationId, agentId));
+
+  events: ReadStore['events'] = (workspaceId, operationId, agentId) =>
+    Promise.resolve().then(() => {
+      this.view(workspaceId, operationId, agentId);
+      return this.database.events
+        .filter((event) => event.operationId === operationId)
+        .map(({ version, type, data, actor, occurredAtMs, hash }) => ({
+          version,
+          type,
+          data,
+          actor: { ...actor },
+          occurredAtMs,
+          hash,
+        }));
+    });
+
+  approvals: ReadStore['approvals'] = (workspaceId, { status }, page) => {
+    const views = this.rows(workspaceId).flatMap((row) => this.approvalOf(row) ?? []);
+    return Promise.resolve(
+      pageOf(
+        views.filter((view) => status === undefined || view.status === status),
+        page,
+      ),
+    );
+  };
+
+  approval: ReadStore['approval'] = (workspaceId, approvalId) =>
+    Promise.resolve().then(() => {
+      const views = this.rows(workspaceId).flatMap((row) => this.approvalOf(row) ?? []);
+      const view = views.find((it) => it.approvalId === approvalId);
+      if (!view) throw refuse('not_found', { object: 'approval' });
+      return view;
+    });
+
+  balances: ReadStore['balances'] = (workspaceId, agentId) => {
+    const wallets = [...this.database.wallets.values()].filter((it) => it.workspaceId === workspaceId);
+    return Promise.resolve({
+      wallets: wallets.map(({ walletId, address }) => {
+        const [key, stored] = [...this.database.balances].find(([it]) => it.startsWith(address)) ?? [];
+        const onChain = stored?.balance ?? 0n;
+        return {
+          walletId,
+          agentId: agentId ?? null,
+          address,
+          network: 'eip155:84532' as never,
+          token: (key ?? '').split('/')[1] as never,
+          onChain,
+          block: stored?.block ?? -1,
+          committed: 0n,
+          available: onChain,
+        };
+      }),
+      funds: [],
+    });
+  };
+
+  budgets: ReadStore['budgets'] = (workspaceId, agentId) =>
+    Promise.resolve([
+      ...this.admin.budgetViews({ workspaceId, agentId: null }),
+      ...(agentId === undefined ? [] : this.admin.budgetViews({ workspaceId, agentId })),
+    ]);
+
+  selfUsage: ReadStore['selfUsage'] = async (workspaceId, agentId, unit) => {
+    const budgets = (await this.budgets(workspaceId, agentId)).filter((it) => it.unit === unit);
+    const own = budgets.find((it) => it.node === 'agent');
+    return { budgets, payments: 0, spent: own?.windows.find((it) => it.window === 'lifetime')?.spent ?? 0n };
+  };
+
+  spend: ReadStore['spend'] = () => Promise.resolve([]);
+  audit: ReadStore['audit'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
+
+  private rows(workspaceId: WorkspaceId): OperationRow[] {
+    return [...this.database.operations.values()].filter((row) => row.loaded.workspaceId === workspaceId);
+  }
+
+  private view(workspaceId: WorkspaceId, operationId: string, agentId?: AgentId): OperationView {
+    const row = this.rows(workspaceId).find(({ loaded }) => loaded.operationId === operationId);
+    if (!row || (agentId !== undefined && row.loaded.agentId !== agentId))
+      throw refuse('not_found', { object: 'operation' });
+    return viewOf(row.loaded);
+  }
+
+  private approvalOf({ loaded }: OperationRow): ApprovalView | null {
+    const { operationId, state, agentId } = loaded;
+    const asked = this.database.events.find(
+      (event) => event.operationId === operationId && event.type === 'ApprovalRequested',
+    );
+    const row = this.database.approvals.get(operationId);
+    if (!asked || !row || state.status === 'absent' || !('terms' in state) || state.terms === null)
+      return null;
+    const { approvalId, digest, decideByMs } = asked.data as unknown as Approval;
+    const { terms, request } = state;
+    const decision = this.database.events.find(
+      (event) => event.operationId === operationId && /^Approval(Granted|Rejected)$/.test(event.type),
+    );
+    const { by, reason } = (decision?.data ?? {}) as { by?: string; reason?: string };
+    return {
+      approvalId,
+      operationId,
+      status: row.status === 'closed' ? 'cancelled' : row.status,
+      digest,
+      agentId,
+      agentName: 'shopper',
+      requester: state.requester,
+      payee: terms.payTo,
+      host: new URL(terms.resourceUrl).hostname,
+      resourceUrl: terms.resourceUrl,
+      method: terms.method,
+      network: terms.network,
+      token: terms.token,
+      unit: terms.unit,
+      amount: terms.amount,
+      amountDecimal: formatDecimal(terms.unit, terms.amount),
+      reasons: 'verdict' in state ? state.verdict.reasons : [],
+      policyVersion: 'verdict' in state ? state.verdict.policyVersion : 0,
+      budget: [],
+      requestedAtMs: asked.occurredAtMs,
+      decideByMs,
+      decidedAtMs: decision?.occurredAtMs ?? null,
+      decidedBy: by ?? null,
+      reason: reason ?? null,
+      untrustedNote: request.note,
+    };
+  }
+}
