@@ -1,13 +1,13 @@
 // What only a final block may decide: payments become final, unused authorizations become dead. Both need every RPC to agree (S8, ruling 23).
 import type { DeathProof, Hex32, OperationCommand } from '#domain';
-import { applyFact, applyFacts } from './apply.js';
+import type { Facts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
 import { orphaned } from './orphans.js';
 import type { TrackedAuthorization, WatchedBlock } from './ports.js';
 
 const BATCH = 500;
 
-export async function releaseAndFinalize(deps: WatcherDeps, genesisHash: Hex32): Promise<void> {
+export async function releaseAndFinalize(deps: WatcherDeps, facts: Facts, genesisHash: Hex32): Promise<void> {
   const { ports, source, store } = deps;
   const cursor = await store.cursor(source.network);
   const block = await source.finalized();
@@ -23,8 +23,8 @@ export async function releaseAndFinalize(deps: WatcherDeps, genesisHash: Hex32):
     );
     return;
   }
-  await finalizeSeen(deps, block);
-  await releaseExpired(deps, block);
+  await finalizeSeen(deps, facts, block);
+  await releaseExpired(deps, facts, block);
   await store.advance(source.network, genesisHash, [], {
     scannedTo: cursor.scannedTo,
     finalizedTo: block.number,
@@ -35,31 +35,29 @@ export async function releaseAndFinalize(deps: WatcherDeps, genesisHash: Hex32):
  * A look at `latest` may be recorded after its block was reorganized away, in a range that has been scanned already: only what stands in
  * a canonical block becomes final. Anything else is looked up where it is now, or was never paid.
  */
-async function finalizeSeen({ ports, source, store }: WatcherDeps, block: WatchedBlock): Promise<void> {
+async function finalizeSeen(
+  { source, store }: WatcherDeps,
+  facts: Facts,
+  block: WatchedBlock,
+): Promise<void> {
   for (;;) {
     const seen = await store.provisionalUpTo(source.network, block.number, BATCH);
     const gone = await orphaned(source, seen);
-    await applyFacts(
-      ports,
-      seen.filter((it) => !gone.has(it)),
-      (it) => (it.settlement ? { type: 'FinalizeSettlement', settlement: it.settlement } : null),
-    );
-    for (const it of gone) {
+    const changed = await facts.apply(seen, async (it) => {
+      if (!it.settlement) return null;
+      if (!gone.has(it)) return { type: 'FinalizeSettlement', settlement: it.settlement };
       const fate = await source.findUse(it.authorization, block);
-      const moved = fate.kind === 'settled';
-      await applyFact(
-        ports,
-        it,
-        moved ? { type: 'FinalizeSettlement', settlement: fate.settlement } : { type: 'ReorgSettlement' },
-      );
-    }
-    if (seen.length < BATCH) return;
+      return fate.kind === 'settled'
+        ? { type: 'FinalizeSettlement', settlement: fate.settlement }
+        : { type: 'ReorgSettlement' };
+    });
+    if (seen.length < BATCH || changed === 0) return;
   }
 }
 
 /** Past validBefore at a final block and unused there, by the word of every RPC: it can never move money again. */
-async function releaseExpired(deps: WatcherDeps, block: WatchedBlock): Promise<void> {
-  const { ports, source, store } = deps;
+async function releaseExpired(deps: WatcherDeps, facts: Facts, block: WatchedBlock): Promise<void> {
+  const { source, store } = deps;
   for (;;) {
     const expired = await store.expiredLive(source.network, block.timestampSec, BATCH);
     if (expired.length === 0) return;
@@ -67,15 +65,10 @@ async function releaseExpired(deps: WatcherDeps, block: WatchedBlock): Promise<v
       expired.map((it) => it.authorization),
       block,
     );
-    const judged = await Promise.all(
-      expired.map(async (it, index) => {
-        const command = await judgeExpired(deps, it, unused[index] ?? 0, block);
-        if (command) await applyFact(ports, it, command);
-        return command !== null;
-      }),
-    );
+    const witnesses = new Map(expired.map((it, index) => [it, unused[index] ?? 0]));
+    const changed = await facts.apply(expired, (it) => judgeExpired(deps, it, witnesses.get(it) ?? 0, block));
     // What could not be judged stays live and is asked about again at the next final block.
-    if (expired.length < BATCH || !judged.every(Boolean)) return;
+    if (expired.length < BATCH || changed === 0) return;
   }
 }
 

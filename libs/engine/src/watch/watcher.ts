@@ -1,7 +1,7 @@
 // The only judge of payments (safety.md d.6), for all operations at once: one scan per range of blocks, one batch of state reads per
 // finalized block that lets something expire. Facts are appended before the cursor moves, so a crash repeats work, and repeating is harmless.
 import type { Caip2, Hex32, OperationCommand } from '#domain';
-import { applyFact, applyFacts } from './apply.js';
+import { Facts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
 import { releaseAndFinalize } from './finality.js';
 import { orphaned } from './orphans.js';
@@ -17,7 +17,11 @@ export class ChainWatcher {
   private lastHead: string | null = null;
   private balancesKnownFor = 0;
 
-  constructor(private readonly deps: WatcherDeps) {}
+  private readonly facts: Facts;
+
+  constructor(private readonly deps: WatcherDeps) {
+    this.facts = new Facts(deps.ports);
+  }
 
   get network(): Caip2 {
     return this.deps.source.network;
@@ -32,7 +36,7 @@ export class ChainWatcher {
     const genesisHash = await this.checkedGenesis();
     await this.stepBackIfReorganized(head);
     await this.scanUpTo(head, genesisHash);
-    await releaseAndFinalize(this.deps, genesisHash);
+    await releaseAndFinalize(this.deps, this.facts, genesisHash);
     this.lastHead = head.hash;
     return true;
   }
@@ -60,8 +64,7 @@ export class ChainWatcher {
     const forkNumber = fork?.number ?? (stored.at(-1) as WatchedBlock).number - 1;
     ports.logger.warn({ network: source.network, from: newest.number, to: forkNumber }, 'chain reorganized');
     const gone = [...(await orphaned(source, await store.seenAbove(source.network, forkNumber)))];
-    await applyFacts(
-      ports,
+    await this.facts.apply(
       gone.filter((it) => it.status === 'provisional'),
       () => ({ type: 'ReorgSettlement' }),
     );
@@ -146,16 +149,16 @@ export class ChainWatcher {
       txHash: transfer.txHash,
       blockNumber: transfer.blockNumber,
     }));
-    const facts: { readonly it: TrackedAuthorization; readonly command: OperationCommand }[] = [];
+    const facts = new Map<TrackedAuthorization, OperationCommand>();
     for (const use of scan.uses) {
       const it = byNonce.get(keyOf(use));
       const command = it && this.factFor(it, use, scan);
-      if (it && command) facts.push({ it, command });
+      if (it && command) facts.set(it, command);
       if (!it) exceptions.push(exceptionFor(source.network, use, 'unknown_nonce'));
-      else if (command?.type === 'RequireAttention')
+      else if (command?.type === 'RequireAttention' || isUseOfTheDead(it, use))
         exceptions.push(exceptionFor(source.network, use, 'foreign_use'));
     }
-    await Promise.all(facts.map(({ it, command }) => applyFact(ports, it, command)));
+    await this.facts.apply([...facts.keys()], (it) => facts.get(it) ?? null);
     if (exceptions.length > 0) {
       ports.logger.error(
         { network: source.network, count: exceptions.length },
@@ -216,6 +219,11 @@ export class ChainWatcher {
     }
     this.balancesKnownFor = wallets.length;
   }
+}
+
+/** Proven dead, or never signed, and used all the same: nothing can be paid again for it, but what was proven was wrong (S7). */
+function isUseOfTheDead(it: TrackedAuthorization, use: NonceSeen): boolean {
+  return (it.status === 'dead' || it.status === 'burned') && use.transfer !== null;
 }
 
 function keyOf(at: { readonly token: string; readonly from: string; readonly nonce: string }): string {
