@@ -1,0 +1,304 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAgentId, type Limits } from '#domain';
+import type { CommitOutcome } from '#engine';
+import { aSettlement } from '../support/builders.js';
+import {
+  acceptTerms,
+  addAgent,
+  aPlace,
+  budgetOf,
+  opened,
+  prepare,
+  RESERVE,
+  storeBench,
+  Walker,
+  type Bench,
+  type Place,
+} from '../support/postgres-store.js';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await storeBench();
+});
+afterAll(() => bench?.close());
+
+const granted = (outcomes: readonly CommitOutcome[]): number => outcomes.filter((it) => it.ok).length;
+
+async function reserve(place: Place, amount: bigint): Promise<{ walker: Walker; outcome: CommitOutcome }> {
+  const walker = await opened(bench.store, place);
+  return { walker, outcome: await walker.do(acceptTerms(amount), RESERVE) };
+}
+
+async function paid(place: Place, amount: bigint): Promise<Walker> {
+  const { walker } = await reserve(place, amount);
+  await walker.must(prepare(amount));
+  await walker.must({ type: 'FinalizeSettlement', settlement: aSettlement() });
+  return walker;
+}
+
+describe('a cap is exact', () => {
+  it.each([1, 100])(
+    'grants exactly %i of 400 attempts by 64 clients over two processes, at workspace and agent at once',
+    async (fits) => {
+      const cap = BigInt(fits) * 10n + 9n;
+      const place = await aPlace(bench.owner, {
+        workspace: { lifetime: cap, day: cap },
+        agent: { month: cap },
+      });
+      const stores = [bench.store, bench.otherStore()];
+      const walkers = await Promise.all(
+        Array.from({ length: 400 }, async (_, at) => {
+          const walker = new Walker(stores[at % 2] ?? bench.store, place);
+          await walker.open();
+          return walker;
+        }),
+      );
+      const outcomes: CommitOutcome[] = [];
+      const queue = walkers.values();
+      const client = async (): Promise<void> => {
+        for (const walker of queue) outcomes.push(await walker.do(acceptTerms(10n), RESERVE));
+      };
+      await Promise.all(Array.from({ length: 64 }, client));
+      expect(outcomes).toHaveLength(400);
+      expect(granted(outcomes)).toBe(fits);
+      const expected = { held: BigInt(fits) * 10n, heldCount: fits };
+      expect(await budgetOf(bench.owner, place, place.workspaceId)).toMatchObject(expected);
+      expect(await budgetOf(bench.owner, place, place.agentId)).toMatchObject(expected);
+    },
+  );
+
+  it('says which limit, what is held, spent and needed, and when the window starts anew', async () => {
+    const place = await aPlace(bench.owner, { workspace: { lifetime: 1000n }, agent: { day: 100n } });
+    await paid(place, 30n);
+    await reserve(place, 50n);
+    const { outcome } = await reserve(place, 21n);
+    expect(outcome).toEqual({
+      ok: false,
+      reason: 'guard',
+      guard: 'budget',
+      details: {
+        ...{ node: 'agent', unit: 'USD6', window: 'day', limit: '100' },
+        ...{ held: '50', held_count: 1, spent: '30', needed: '21' },
+        resets_at_ms: (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000,
+      },
+    });
+    expect((await reserve(place, 20n)).outcome).toMatchObject({ ok: true });
+  });
+
+  it.each<[keyof Limits]>([['per_payment'], ['day'], ['month'], ['lifetime'], ['rolling_24h']])(
+    'holds in the window %s, counting what is held',
+    async (window) => {
+      const place = await aPlace(bench.owner, { workspace: { [window]: 100n } });
+      const amount = window === 'per_payment' ? 101n : 40n;
+      if (window !== 'per_payment') {
+        await paid(place, 35n);
+        expect((await reserve(place, 30n)).outcome).toMatchObject({ ok: true });
+      }
+      expect((await reserve(place, amount)).outcome).toMatchObject({
+        guard: 'budget',
+        details: { node: 'workspace', window },
+      });
+    },
+  );
+});
+
+describe('windows', () => {
+  it('start anew by themselves, and a charge of an older period does not count in the current one', async () => {
+    const place = await aPlace(bench.owner, { workspace: { day: 100n, month: 1000n, lifetime: 1000n } });
+    await paid(place, 100n);
+    expect((await reserve(place, 1n)).outcome).toMatchObject({ guard: 'budget', details: { window: 'day' } });
+    await bench.owner.query(`UPDATE budget_node SET day = day - 1 WHERE workspace_id = $1`, [
+      place.workspaceId,
+    ]);
+    const { walker, outcome } = await reserve(place, 100n);
+    expect(outcome).toMatchObject({ ok: true });
+    await walker.must(prepare(100n));
+    await bench.owner.query(
+      `UPDATE reservation SET charged_at = charged_at - interval '70 days' WHERE operation_id = $1`,
+      [walker.operationId],
+    );
+    await walker.must({ type: 'FinalizeSettlement', settlement: aSettlement() });
+    expect(await budgetOf(bench.owner, place, place.workspaceId)).toEqual({
+      ...{ held: 0n, heldCount: 0 },
+      ...{ day: 0n, month: 100n, lifetime: 200n },
+    });
+    const { rows } = await bench.owner.query(
+      `SELECT spent::text, minute < now() - interval '60 days' AS old FROM budget_minute WHERE workspace_id = $1 AND node_id = $1 ORDER BY minute`,
+      [place.workspaceId],
+    );
+    expect(rows).toEqual([
+      { spent: '100', old: true },
+      { spent: '100', old: false },
+    ]);
+  });
+
+  it('of 24 hours forget by the minute', async () => {
+    const place = await aPlace(bench.owner, { workspace: { rolling_24h: 100n } });
+    await paid(place, 100n);
+    expect((await reserve(place, 1n)).outcome).toMatchObject({ details: { window: 'rolling_24h' } });
+    const age = (text: string) =>
+      bench.owner.query(
+        `UPDATE budget_minute SET minute = date_trunc('minute', now()) - $2::interval WHERE workspace_id = $1`,
+        [place.workspaceId, text],
+      );
+    await age('23 hours 58 minutes');
+    expect((await reserve(place, 1n)).outcome).toMatchObject({ details: { window: 'rolling_24h' } });
+    await age('24 hours 2 minutes');
+    expect((await reserve(place, 100n)).outcome).toMatchObject({ ok: true });
+  });
+
+  it('are asked again at the intent, which is charged to its own time', async () => {
+    const place = await aPlace(bench.owner, { workspace: { day: 100n } });
+    const { walker } = await reserve(place, 60n);
+    await bench.owner.query(
+      `UPDATE reservation SET charged_at = charged_at - interval '2 days' WHERE operation_id = $1`,
+      [walker.operationId],
+    );
+    await bench.owner.query(
+      `UPDATE budget_node SET limit_day = 59 WHERE workspace_id = $1 AND node_id = $1`,
+      [place.workspaceId],
+    );
+    expect(await walker.do(prepare(60n))).toMatchObject({
+      guard: 'budget',
+      details: { window: 'day', held: '0', needed: '60', limit: '59' },
+    });
+    await bench.owner.query(
+      `UPDATE budget_node SET limit_day = 60 WHERE workspace_id = $1 AND node_id = $1`,
+      [place.workspaceId],
+    );
+    await walker.must(prepare(60n));
+    const { rows } = await bench.owner.query(
+      `SELECT charged_at > now() - interval '1 hour' AS fresh FROM reservation WHERE operation_id = $1`,
+      [walker.operationId],
+    );
+    expect(rows).toEqual([{ fresh: true }]);
+  });
+});
+
+describe('a refused command', () => {
+  it('leaves nothing behind, also when its hold stood before the refusal', async () => {
+    const place = await aPlace(bench.owner, { workspace: { lifetime: 100n } });
+    await bench.owner.query('UPDATE wallet_asset SET balance = 5 WHERE workspace_id = $1', [
+      place.workspaceId,
+    ]);
+    const walkers = await Promise.all(Array.from({ length: 4 }, () => opened(bench.store, place)));
+    // In one batch: each holds 60, the wallet refuses each, so the next one finds room again.
+    const outcomes = await Promise.all(
+      walkers.map((walker) => walker.do(acceptTerms(60n), RESERVE, prepare(60n))),
+    );
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ guard: 'wallet' });
+    expect(await budgetOf(bench.owner, place, place.workspaceId)).toMatchObject({ held: 0n, heldCount: 0 });
+    const { rows } = await bench.owner.query(
+      'SELECT count(*)::int AS n FROM reservation WHERE workspace_id = $1',
+      [place.workspaceId],
+    );
+    expect(rows).toEqual([{ n: 0 }]);
+  });
+
+  it('gives a hold back when terms change, and holds the new amount', async () => {
+    const place = await aPlace(bench.owner, { workspace: { lifetime: 100n } });
+    const { walker } = await reserve(place, 90n);
+    await walker.must({ type: 'Cancel', by: 'alice', reason: 'x' });
+    expect((await reserve(place, 100n)).outcome).toMatchObject({ ok: true });
+  });
+});
+
+/** Small, seeded, good enough to choose steps. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+interface NodeModel {
+  readonly limit: bigint;
+  held: bigint;
+  spent: bigint;
+}
+
+describe('2,000 random steps', () => {
+  it('end as the pure model says, step by step', async () => {
+    const next = random(7);
+    const pick = (below: number): number => Math.floor(next() * below);
+    const place = await aPlace(bench.owner, { workspace: { lifetime: 30_000n }, agent: { day: 20_000n } });
+    const second = { ...place, agentId: parseAgentId(randomUUID()) };
+    await addAgent(bench.owner, second, { month: 25_000n });
+    const top: NodeModel = { limit: 30_000n, held: 0n, spent: 0n };
+    const agents: readonly { place: Place; node: NodeModel }[] = [
+      { place, node: { limit: 20_000n, held: 0n, spent: 0n } },
+      { place: second, node: { limit: 25_000n, held: 0n, spent: 0n } },
+    ];
+    type Held = { walker: Walker; amount: bigint; node: NodeModel; intent: boolean };
+    let live: Held[] = [];
+    let steps = 0;
+    let refusals = 0;
+    while (steps < 2_000) {
+      const size = 1 + pick(24);
+      const fresh = await Promise.all(
+        Array.from({ length: size }, () => {
+          const agent = agents[pick(2)] ?? agents[0];
+          if (!agent) throw new Error('no agent');
+          return opened(bench.store, agent.place).then((walker) => ({ walker, node: agent.node }));
+        }),
+      );
+      const kept: Held[] = [];
+      const work: Promise<void>[] = [];
+      // Submitted in this order, in one turn of the event loop: judged in this order.
+      for (const { walker, node } of fresh) {
+        steps += 1;
+        const old = live.length > 0 && next() < 0.6 ? live.splice(pick(live.length), 1)[0] : undefined;
+        if (!old) {
+          const amount = BigInt(1 + pick(1_500));
+          const fits = [top, node].every((it) => it.held + it.spent + amount <= it.limit);
+          if (fits) {
+            for (const it of [top, node]) it.held += amount;
+            kept.push({ walker, amount, node, intent: false });
+          } else refusals += 1;
+          work.push(
+            walker.do(acceptTerms(amount), RESERVE).then((outcome) => {
+              expect(outcome.ok).toBe(fits);
+            }),
+          );
+        } else if (!old.intent && next() < 0.5) {
+          for (const it of [top, old.node]) it.held -= old.amount;
+          work.push(old.walker.must({ type: 'Cancel', by: 'alice', reason: 'x' }));
+        } else if (!old.intent) {
+          kept.push({ ...old, intent: true });
+          work.push(old.walker.must(prepare(old.amount)));
+        } else {
+          const captured = BigInt(Math.floor(Number(old.amount) * next() * 0.3));
+          for (const it of [top, old.node]) {
+            it.held -= old.amount;
+            it.spent += captured;
+          }
+          const commit = old.walker.commitOf([{ type: 'FinalizeSettlement', settlement: aSettlement() }]);
+          const events = commit.events.map((event) =>
+            event.type === 'BudgetCaptured' ? { type: event.type, data: { amount: captured } } : event,
+          );
+          work.push(
+            bench.store.append({ ...commit, events }).then((outcome) => {
+              expect(outcome.ok).toBe(true);
+            }),
+          );
+        }
+      }
+      await Promise.all(work);
+      live = [...live, ...kept];
+    }
+    expect(refusals).toBeGreaterThan(20);
+    const numbers = await Promise.all([
+      budgetOf(bench.owner, place, place.workspaceId),
+      budgetOf(bench.owner, place, place.agentId),
+      budgetOf(bench.owner, second, second.agentId),
+    ]);
+    expect(numbers.map(({ held, lifetime }) => ({ held, spent: lifetime }))).toEqual(
+      [top, ...agents.map((it) => it.node)].map(({ held, spent }) => ({ held, spent })),
+    );
+    expect(numbers[0]?.heldCount).toBe(live.length);
+  });
+});
