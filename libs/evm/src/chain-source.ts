@@ -1,7 +1,7 @@
 // The watcher's view of one chain over all its RPCs: the first that answers serves ordinary reads; whatever releases money is asked of every one.
 import type { Authorization, EvmAddress, Hex32 } from '#domain';
 import type { AuthorizationFate, ChainSource, NonceSeen, Scan, TransferSeen, WatchedBlock } from '#engine';
-import { findForkPoint, scanRange, type BlockRange } from './chain-watcher.js';
+import { findForkPoint, logsInRange, scanRange, type BlockRange } from './chain-watcher.js';
 import type { NetworkProfile } from './chains.js';
 import { finalityWitnesses, finalizedBlock } from './finality.js';
 import { RpcError } from './json-rpc.js';
@@ -36,7 +36,7 @@ export function createChainSource({ profile, rpcs, tokens }: ChainSourceOptions)
       return (await first((rpc) => existing(rpc.block(0)))).hash;
     },
     latest: () => first((rpc) => existing(rpc.block('latest'))),
-    finalized: () => first((rpc) => finalizedBlock(rpc, profile.finality)),
+    finalized: () => lowestFinal(rpcs, profile),
     header: (number) => first((rpc) => rpc.block(number)),
     scan: (wallets, range) => first((rpc) => scan(rpc, { tokens, wallets }, range)),
     forkPoint: (stored) => first((rpc) => findForkPoint(stored, rpc)),
@@ -64,6 +64,20 @@ function failover(rpcs: readonly EvmRpc[]): <T>(read: (rpc: EvmRpc) => Promise<T
     }
     throw fault;
   };
+}
+
+/**
+ * The final block of whichever RPC is furthest behind: all of them can agree on that one, while the newest is always unknown to somebody.
+ * Undefined while any of them has none. @throws RpcError when any gives no answer: nothing is released without its word.
+ */
+async function lowestFinal(
+  rpcs: readonly EvmRpc[],
+  profile: NetworkProfile,
+): Promise<BlockHeader | undefined> {
+  const blocks = await Promise.all(rpcs.map((rpc) => finalizedBlock(rpc, profile.finality)));
+  return blocks.reduce((lowest, block) =>
+    lowest === undefined || block === undefined || lowest.number <= block.number ? block && lowest : block,
+  );
 }
 
 async function existing(block: Promise<BlockHeader | undefined>): Promise<WatchedBlock> {
@@ -104,7 +118,7 @@ async function incomingTransfers(
       .map((wallet) => `0x${padded(wallet)}` as Hex32);
     const filter = { ...range, addresses: tokens, topics: [[TOPICS.transfer], null, receivers] };
     queries.push(
-      rpc.logs(filter).then((logs) =>
+      logsInRange(rpc, filter).then((logs) =>
         decodeTokenEvents(logs)
           .filter((event) => event.kind === 'transfer')
           .map(transferSeen),
@@ -134,7 +148,7 @@ async function findUse(
 ): Promise<AuthorizationFate> {
   const range = { fromBlock: Math.max(0, upTo - LOOK_BACK_BLOCKS), toBlock: upTo };
   const payer = `0x${padded(authorization.from)}` as Hex32;
-  const uses = await rpc.logs({
+  const uses = await logsInRange(rpc, {
     ...range,
     addresses: [authorization.token],
     topics: [[TOPICS.authorizationUsed, TOPICS.authorizationCanceled], [payer], [authorization.nonce]],

@@ -2,7 +2,7 @@
 // operations, and the newest block that two views of the chain share.
 import { parseHex32, type EvmAddress, type Hex32 } from '#domain';
 import { RpcError } from './json-rpc.js';
-import { inChainOrder, padded, type BlockHeader, type EvmRpc, type RawLog } from './rpc.js';
+import { inChainOrder, padded, type BlockHeader, type EvmRpc, type LogFilter, type RawLog } from './rpc.js';
 import { decodeTokenEvents, TOPICS, type TokenEvent } from './settlement-logs.js';
 
 /** Providers bound the length of a topic list; 500 wallets are far below what was seen refused. */
@@ -45,21 +45,24 @@ async function logsOf(rpc: EvmRpc, watched: WatchedSet, range: BlockRange): Prom
     [TOPICS.authorizationUsed, TOPICS.authorizationCanceled, TOPICS.transfer],
     watched.wallets.map((wallet) => parseHex32(`0x${padded(wallet)}`)),
   ];
+  return logsInRange(rpc, { ...range, addresses: watched.tokens, topics });
+}
+
+/** Logs of a range that a provider may find too large: then of its halves. @throws RpcError also when the node answers outside the question. */
+export async function logsInRange(rpc: Pick<EvmRpc, 'logs'>, filter: LogFilter): Promise<readonly RawLog[]> {
+  const { fromBlock, toBlock, addresses } = filter;
   try {
-    const logs = await rpc.logs({ ...range, addresses: watched.tokens, topics });
+    const logs = await rpc.logs(filter);
     const outside = logs.some(
-      (log) =>
-        log.blockNumber < range.fromBlock ||
-        log.blockNumber > range.toBlock ||
-        !watched.tokens.includes(log.address),
+      (log) => log.blockNumber < fromBlock || log.blockNumber > toBlock || !addresses.includes(log.address),
     );
     if (outside) throw new RpcError('bad_response', 'eth_getLogs');
     return logs;
   } catch (error) {
-    if (!asksForLess(error) || range.fromBlock === range.toBlock) throw error;
-    const middle = Math.floor((range.fromBlock + range.toBlock) / 2);
-    const older = await logsOf(rpc, watched, { fromBlock: range.fromBlock, toBlock: middle });
-    const newer = await logsOf(rpc, watched, { fromBlock: middle + 1, toBlock: range.toBlock });
+    if (!asksForLess(error) || fromBlock === toBlock) throw error;
+    const middle = Math.floor((fromBlock + toBlock) / 2);
+    const older = await logsInRange(rpc, { ...filter, toBlock: middle });
+    const newer = await logsInRange(rpc, { ...filter, fromBlock: middle + 1 });
     return [...older, ...newer];
   }
 }
