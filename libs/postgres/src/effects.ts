@@ -22,7 +22,16 @@ export interface WalletRow {
 
 export interface MoneyEffect {
   readonly kind:
-    'reserve' | 'release' | 'capture' | 'prepare' | 'burned' | 'dead' | 'observed' | 'reorged' | 'finalized';
+    | 'reserve'
+    | 'release'
+    | 'capture'
+    | 'prepare'
+    | 'adopt'
+    | 'burned'
+    | 'dead'
+    | 'observed'
+    | 'reorged'
+    | 'finalized';
   readonly amount: bigint;
   /** Whose budget rows it moves; null: none. */
   readonly unit: BudgetUnit | null;
@@ -46,18 +55,41 @@ export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): 
   const money: MoneyEffect[] = [];
   let intent = false;
   let unitsChanged = false;
+  const adopted = adoptedBy(events);
   for (const event of events) {
     const approval = approvalEffect(event);
     if (approval) approvals.push(approval);
-    const moved = moneyEffect(event, state);
-    if (moved) money.push(moved);
+    const moved = adopted?.observed === event ? null : moneyEffect(event, state);
+    if (moved) money.push(adopted?.prepared === event ? adoption(moved, adopted.observed) : moved);
     if (event.type === 'TermsChanged') unitsChanged = true;
-    if (event.type !== 'AuthorizationPrepared') continue;
+    // What has happened on chain is taken over: no stop, approval or wallet can still prevent it.
+    if (event.type !== 'AuthorizationPrepared' || adopted) continue;
     intent = true;
     const { verdict, grant } = shown(state) as { verdict?: { needsApproval: boolean }; grant?: unknown };
     if (verdict?.needsApproval === true || grant) approvals.push({ kind: 'use', data: null });
   }
   return { intent, unitsChanged, approvals, money };
+}
+
+interface Adopted {
+  readonly prepared: OperationEvent;
+  readonly observed: Of<'SettlementObserved'>;
+}
+
+/** A signature needs its intent committed before it, so an intent that is settled in its own commit was signed before a restore. */
+function adoptedBy(events: readonly OperationEvent[]): Adopted | null {
+  const prepared = events.find((event) => event.type === 'AuthorizationPrepared');
+  const observed = events.find((event) => event.type === 'SettlementObserved');
+  return prepared && observed ? { prepared, observed } : null;
+}
+
+/** Into the ledger as seen, in one step: the wallet's money is gone already and is never counted as committed. */
+function adoption(intent: MoneyEffect, observed: Adopted['observed']): MoneyEffect {
+  return {
+    ...intent,
+    kind: 'adopt',
+    data: { ...(intent.data as object), ...(settlementOf(observed) as object) },
+  };
 }
 
 function approvalEffect(event: OperationEvent): ApprovalEffect | null {

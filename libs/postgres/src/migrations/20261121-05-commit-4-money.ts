@@ -1,6 +1,6 @@
 /**
  * Group commit, part 4: every movement of budget and wallet in one batch, decided in arrival order on locked rows with arithmetic in memory,
- * then written set by set. m_kind: reserve, release, capture, prepare, burned, dead, observed, reorged, finalized. m_k1 and m_k2 number the
+ * then written set by set. m_kind: reserve, release, capture, prepare, adopt, burned, dead, observed, reorged, finalized. m_k1 and m_k2 number the
  * workspace's and the agent's budget row in n_*, m_w the wallet row in w_*. A hold counts in every window until it is captured or released,
  * so one number per node, the least of limit minus spent, decides all windows at once.
  */
@@ -72,16 +72,16 @@ BEGIN
   END LOOP;
   FOR r IN
     SELECT x.i, l.status, l.value, l.committed, l.seen_block
-      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare')) x
+      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
       JOIN authorization_ledger l ON l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0
   LOOP
     l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block;
   END LOOP;
-  IF 'prepare' = ANY (m_kind) THEN
+  IF m_kind && ARRAY['prepare', 'adopt'] THEN
     FOR r IN
       SELECT x.cmd AS i FROM unnest(m_cmd, m_kind) WITH ORDINALITY x(cmd, kind, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
         JOIN authorization_ledger l ON l.network = y.d ->> 'network' AND l.token = y.d ->> 'token' AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce'
-       WHERE x.kind = 'prepare'
+       WHERE x.kind IN ('prepare', 'adopt')
     LOOP
       IF results[r.i] = 'ok' THEN results[r.i] := 'duplicate_nonce'; END IF;
     END LOOP;
@@ -149,6 +149,14 @@ BEGIN
           w_committed[w] := w_committed[w] + amount; w_dirty[w] := true;
           r_charged[i] := now_; r_dirty[i] := true; any_reservation := true; any_intent := true;
         END IF;
+      WHEN 'adopt' THEN
+        IF r_state[i] IS DISTINCT FROM 'held' OR r_amount[i] < amount OR n_unit[k1] <> r_unit[i] THEN
+          RAISE EXCEPTION 'an adopted payment above the hold that covers it';
+        END IF;
+        -- It was paid before: only a balance read before its block still contains the money.
+        block := (m_data -> (e - 1) ->> 'blockNumber')::bigint;
+        IF block > w_block[w] THEN w_balance[w] := greatest(w_balance[w] - amount, 0); w_dirty[w] := true; END IF;
+        r_charged[i] := now_; r_dirty[i] := true; any_reservation := true; any_intent := true;
       ELSE
         data := m_data -> (e - 1); block := (data ->> 'blockNumber')::bigint;
         IF l_status[i] IS NULL OR (m_kind[e] = 'reorged') <> (l_status[i] = 'provisional') AND m_kind[e] <> 'finalized' OR l_status[i] NOT IN ('live', 'provisional') THEN
@@ -212,11 +220,13 @@ BEGIN
      WHERE x.dirty AND a.workspace_id = x.ws AND a.wallet_id = x.id AND a.network = x.network AND a.token = x.token;
   END IF;
   IF any_intent THEN
-    INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status)
+    INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status,
+        committed, seen_block, seen_block_hash, tx_hash, log_index)
     SELECT c_ws[x.cmd], c_op[x.cmd], c_agent[x.cmd], y.d ->> 'walletId', y.d ->> 'network', y.d ->> 'token', y.d ->> 'from', y.d ->> 'to', x.amount,
-           (y.d ->> 'validAfterSec')::bigint, (y.d ->> 'validBeforeSec')::bigint, y.d ->> 'nonce', y.d ->> 'digest', 'live'
+           (y.d ->> 'validAfterSec')::bigint, (y.d ->> 'validBeforeSec')::bigint, y.d ->> 'nonce', y.d ->> 'digest', CASE x.kind WHEN 'prepare' THEN 'live' ELSE 'provisional' END,
+           x.kind = 'prepare', (y.d ->> 'blockNumber')::bigint, y.d ->> 'blockHash', y.d ->> 'txHash', (y.d ->> 'logIndex')::integer
       FROM unnest(m_cmd, m_kind, m_amount) WITH ORDINALITY x(cmd, kind, amount, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
-     WHERE x.kind = 'prepare' AND results[x.cmd] = 'ok';
+     WHERE x.kind IN ('prepare', 'adopt') AND results[x.cmd] = 'ok';
   END IF;
   IF any_ledger THEN
     UPDATE authorization_ledger l
