@@ -10,6 +10,8 @@ export interface Bench {
   readonly floor: Floor;
   /** Interleaved pairs to run; at least 5. */
   readonly runs?: number;
+  /** False where a pair starts from nothing anyway and takes long. */
+  readonly warmUp?: boolean;
   /** Starts what both sides need; the returned function runs one pair, `close` ends everything. */
   readonly setUp: () => Promise<{ readonly pair: () => Promise<Pair>; readonly close: () => Promise<void> }>;
 }
@@ -38,7 +40,7 @@ export async function runBench(bench: Bench): Promise<BenchResult> {
   const { pair, close } = await bench.setUp();
   const pairs: Pair[] = [];
   try {
-    await pair(); // Warm both sides: compiled code, filled pools, cached plans.
+    if (bench.warmUp !== false) await pair(); // Warm both sides: compiled code, filled pools, cached plans.
     for (let run = 0; run < Math.max(MIN_RUNS, bench.runs ?? MIN_RUNS); run += 1) pairs.push(await pair());
   } finally {
     await close();

@@ -1,10 +1,15 @@
 // `npm run bench [-- --only NAME] [--json FILE]`: the figures of docs/performance.md, each against its baseline in the same invocation.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { acceptBench } from './accept.js';
 import { runBench, type Bench, type BenchResult, type Floor } from './bench.js';
+import { memoryBench } from './memory.js';
+import { purchaseIdleBench } from './purchase-idle.js';
+import { reserveHotBench } from './reserve-hot.js';
+import { sagaBench } from './saga.js';
 import { signBench } from './sign.js';
 
-const BENCHES: readonly Bench[] = [signBench];
+const BENCHES: readonly Bench[] = [signBench, reserveHotBench, acceptBench, sagaBench, purchaseIdleBench, memoryBench];
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
 const chosen = BENCHES.filter((bench) => values.only === undefined || bench.name === values.only);
