@@ -79,7 +79,9 @@ export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Polic
   return { ok: true, verdict: { policyVersion, needsApproval: reasons.size > 0, reasons: [...reasons] } };
 }
 
-export function hostMatches(pattern: string, host: string): boolean {
+/** A trailing dot names the same host (RFC 1034 3.1), and must not slip past a rule about it. */
+export function hostMatches(pattern: string, named: string): boolean {
+  const host = named.endsWith('.') ? named.slice(0, -1) : named;
   return pattern.startsWith('*.')
     ? host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1
     : host === pattern;
