@@ -1,5 +1,6 @@
 // What a caller may know of an operation, rendered from its current state (never from a stored reply; ruling 4).
 import {
+  ERRORS,
   isAnswerable,
   type Authorization,
   type Delivery,
@@ -37,7 +38,10 @@ export interface OperationView extends OperationRef {
     readonly decideByMs: number;
   } | null;
   readonly error: { readonly code: ErrorCode; readonly details: ErrorDetails } | null;
-  /** `new_key` when the operation has ended unpaid and a retry needs a fresh key (ruling 4). */
+  /**
+   * `new_key` when the operation has ended unpaid and may be tried again, under a fresh key (ruling 4). Tell the caller this, not the
+   * catalogue's advice for the code: a pause that ended an operation does not lift for its old key.
+   */
   readonly retryWith: 'new_key' | null;
   readonly idempotencyKeyHash: string;
   readonly openedAtMs: number;
@@ -76,7 +80,7 @@ export function viewOf(loaded: Loaded): OperationView {
     delivery,
     approval: approvalOf(shown),
     error: errorOf(state),
-    retryWith: 'code' in shown ? 'new_key' : null,
+    retryWith: 'code' in shown && ERRORS[shown.code].retry !== 'no' ? 'new_key' : null,
     idempotencyKeyHash: loaded.idempotencyKeyHash,
     openedAtMs: loaded.openedAtMs,
     updatedAtMs: loaded.updatedAtMs,

@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY } from '#domain';
 import { approvalDigest } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
@@ -10,7 +11,9 @@ export async function requestApproval({ ports, cursor }: StepContext): Promise<S
   if (cursor.state.status !== 'reserved') return { kind: 'again' };
   const { workspaceId, agentId, operationId } = cursor.claimed;
   const policies = await ports.policies.policiesFor(workspaceId, agentId);
-  const decideWithinSec = Math.min(...policies.map((policy) => policy.decideWithinSec));
+  const decideWithinSec = Math.min(
+    ...(policies.length > 0 ? policies : [DEFAULT_POLICY]).map((policy) => policy.decideWithinSec),
+  );
   return record({
     type: 'RequestApproval',
     approvalId: ports.ids.approvalId(),
