@@ -9,7 +9,6 @@ import {
   type OperationStatus,
   type Policy,
   type Terms,
-  type Verdict,
 } from '#domain';
 import { approvalDigest, termsDigest } from '#engine';
 import { findAsset, hasherOf, toHex, type TransferTuple } from '#evm';
@@ -150,10 +149,4 @@ function wrongApproval(subject: Subject, context: CheckContext): string | undefi
   if (approval.useByMs === null || of(subject).validBeforeSec * 1000 > approval.useByMs)
     return 'approval_too_old';
   return undefined;
-}
-
-export interface Judged {
-  readonly terms: Terms;
-  readonly verdict: Verdict;
-  readonly termsDigest: string;
 }

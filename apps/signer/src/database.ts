@@ -2,9 +2,23 @@
 // trips however many authorizations were asked for at once.
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { upcast, type AgentId, type Authorization, type EvmAddress, type Json, type WalletId } from '#domain';
+import {
+  upcast,
+  type AgentId,
+  type Authorization,
+  type EvmAddress,
+  type Json,
+  type WalletId,
+  type Terms,
+  type Verdict,
+} from '#domain';
 import type { OperationRef } from '#engine';
-import type { Judged } from './check-authorization.js';
+
+export interface Judged {
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+  readonly termsDigest: string;
+}
 
 export interface Subject extends OperationRef {
   /** Database time, unix seconds. */
