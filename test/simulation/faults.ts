@@ -6,14 +6,14 @@ import type { Scheduler } from './scheduler.js';
 export const FAULTS = ['crash_before', 'crash_after', 'error_before', 'lost_reply', 'freeze'] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** Probabilities per call; the focus of a seed gets many times as much. */
+/** Probability per call. */
 const RATE = 0.0012;
 /** A watcher makes fewer calls than the workers. */
 const WATCHER_RATE = 0.0025;
-const FOCUS_RATE = 0.012;
 /** Calls that are rarely made need more, or no run would ever see them fail. */
 const RARE: Readonly<Record<string, number>> = {
   'operations.renew': 0.02,
+  'signer.sign': 0.006,
   'chain.fateInTransaction': 0.02,
   'source.forkPoint': 0.08,
   'source.unusedAt': 0.02,
@@ -23,6 +23,7 @@ const RARE: Readonly<Record<string, number>> = {
   'source.witnesses': 0.01,
   'watch.expiredLive': 0.01,
   'watch.match': 0.01,
+  'watch.provisionalUpTo': 0.006,
   'watch.seenAbove': 0.08,
 };
 
@@ -44,6 +45,7 @@ export const CRASH_POINTS = [
   'chain.latest',
   'chain.fateInTransaction',
   'chain.isContract',
+  'adoption.find',
   'source.genesisHash',
   'source.latest',
   'source.finalized',
@@ -83,13 +85,19 @@ export class Counters {
   }
 }
 
+/** In turn on the call that a seed is about, so that every run of all seeds has met each of them at every call. */
+const IN_TURN = ['crash_before', 'crash_after', 'error_before', 'lost_reply'] as const;
+const IN_TURN_PER_SEED = 8;
+
 export class FaultPlan {
   /** Off in the liveness phase. */
   on = true;
+  /** The call that this seed is about. */
   private readonly focus: string;
+  private focusCalls = 0;
 
   constructor(
-    seed: number,
+    private readonly seed: number,
     private readonly random: Random,
     readonly counters: Counters,
   ) {
@@ -98,14 +106,26 @@ export class FaultPlan {
 
   pick(point: string): Fault | null {
     if (!this.on) return null;
-    const rate = RARE[point] ?? (point === this.focus ? FOCUS_RATE : usualRate(point));
-    if (!this.random.chance(rate * FAULTS.length)) return null;
-    const fault = this.random.pick(FAULTS);
-    // A frozen process is away for longer than a lease: rarer, or nobody is left to work.
-    if (fault === 'freeze' && !this.random.chance(0.3)) return null;
+    const fault = (point === this.focus ? this.inTurn(point) : null) ?? this.byChance(point);
+    if (fault === null) return null;
     this.counters.add(`fault:${fault}`);
     this.counters.add(`${fault}:${point}`);
     return fault;
+  }
+
+  private byChance(point: string): Fault | null {
+    if (!this.random.chance((RARE[point] ?? usualRate(point)) * FAULTS.length)) return null;
+    const fault = this.random.pick(FAULTS);
+    // A frozen process is away for longer than a lease: rarer, or nobody is left to work.
+    return fault === 'freeze' && !this.random.chance(0.3) ? null : fault;
+  }
+
+  private inTurn(point: string): Fault | null {
+    const period = point in RARE ? 1 : 3;
+    this.focusCalls += 1;
+    const turn = this.focusCalls / period;
+    if (!Number.isInteger(turn) || turn > IN_TURN_PER_SEED) return null;
+    return IN_TURN[(turn + Math.floor(this.seed / CRASH_POINTS.length)) % IN_TURN.length] as Fault;
   }
 
   get latencyMs(): number {

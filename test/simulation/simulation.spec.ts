@@ -54,7 +54,7 @@ describe(`the real engine under ${SEEDS} seeds of ${OPS} operations`, () => {
         failed.push(`${rule} ${where}: ${what} (npm run sim -- --seed ${seed} --ops ${OPS})`);
     }
     console.log(counters.toString());
-  }, 280_000);
+  }, 600_000);
 
   it('pays at most once, within caps and approvals, and brings every operation to its end', () => {
     expect(failed).toEqual([]);
