@@ -207,32 +207,47 @@ function checkProofs(
   books: Books,
   operationId: string,
   events: readonly EventRow[],
-  { transfers, report }: Context,
+  { byNonce, transfers, report }: Context,
 ): void {
+  const own = events.find((it) => it.type === 'AuthorizationPrepared')?.data['authorization'] as
+    Plain | undefined;
+  const uses = own ? (byNonce.get(keyOf(own)) ?? []) : [];
   for (const event of events) {
     if (event.type === 'SettlementFinalized') {
       const named = event.data['settlement'] as Plain;
-      const found =
-        transfers.get(`${String(named['txHash'])}/${String(named['logIndex'])}`)?.blockHash ===
-        named['blockHash'];
-      if (!found)
-        report(
-          'S7',
-          operationId,
-          `no transfer at ${String(named['txHash'])} log ${String(named['logIndex'])}`,
-        );
+      const place = `${String(named['txHash'])}/${String(named['logIndex'])}`;
+      // It must be this operation's own transfer: the log after the use of its nonce, in that very block.
+      const found = uses.some(
+        (use) =>
+          use.kind === 'used' &&
+          `${use.txHash}/${use.logIndex + 1}` === place &&
+          transfers.get(place)?.blockHash === named['blockHash'],
+      );
+      if (!found) report('S7', operationId, `no transfer of its own at ${place}`);
     }
+    if (event.type === 'BudgetCaptured' && BigInt(String(event.data['amount'])) !== paidBy(uses, transfers))
+      report(
+        'S6',
+        operationId,
+        `captured ${String(event.data['amount'])}, transferred ${paidBy(uses, transfers)}`,
+      );
+    if (event.type === 'AuthorizationVoided' && !uses.some((use) => use.kind === 'cancelled'))
+      report('S8', operationId, 'called void, yet nothing on chain cancelled it');
     if (event.type === 'AuthorizationExpiredUnused') {
       const proof = event.data['proof'] as Plain;
       const block = books.blocks.get(Number(proof['blockNumber']));
       if (block?.hash !== proof['blockHash'])
         report('S8', operationId, 'the block of the proof is not on the chain');
-      const prepared = events.find((it) => it.type === 'AuthorizationPrepared')?.data['authorization'] as
-        Plain | undefined;
-      if (!prepared || !block || block.timestampSec <= Number(prepared['validBeforeSec']))
+      if (!own || !block || block.timestampSec <= Number(own['validBeforeSec']))
         report('S8', operationId, 'proof taken before the authorization expired');
     }
   }
+}
+
+function paidBy(uses: readonly NonceUse[], transfers: Context['transfers']): bigint {
+  return uses
+    .filter((use) => use.kind === 'used')
+    .reduce((sum, use) => sum + (transfers.get(`${use.txHash}/${use.logIndex + 1}`)?.value ?? 0n), 0n);
 }
 
 /** S6: every use of a wallet's nonce and every transfer out of a wallet belongs to one operation. */
