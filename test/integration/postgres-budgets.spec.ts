@@ -78,8 +78,14 @@ describe('a cap is exact', () => {
       reason: 'guard',
       guard: 'budget',
       details: {
-        ...{ node: 'agent', unit: 'USD6', window: 'day', limit: '100' },
-        ...{ held: '50', held_count: 1, spent: '30', needed: '21' },
+        node: 'agent',
+        unit: 'USD6',
+        window: 'day',
+        limit: '100',
+        held: '50',
+        held_count: 1,
+        spent: '30',
+        needed: '21',
         resets_at_ms: (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000,
       },
     });
@@ -120,8 +126,11 @@ describe('windows', () => {
     );
     await walker.must({ type: 'FinalizeSettlement', settlement: aSettlement() });
     expect(await budgetOf(bench.owner, place, place.workspaceId)).toEqual({
-      ...{ held: 0n, heldCount: 0 },
-      ...{ day: 0n, month: 100n, lifetime: 200n },
+      held: 0n,
+      heldCount: 0,
+      day: 0n,
+      month: 100n,
+      lifetime: 200n,
     });
     const { rows } = await bench.owner.query(
       `SELECT spent::text, minute < now() - interval '60 days' AS old FROM budget_minute WHERE workspace_id = $1 AND node_id = $1 ORDER BY minute`,

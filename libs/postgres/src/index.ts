@@ -16,7 +16,7 @@ export {
   type AnswersOptions,
   type ListeningAnswers,
 } from './answers.js';
-export { dumpDatabase, restoreDatabase } from './backup.js';
+export { declareRestored, dumpDatabase, LONGEST_VALIDITY_SEC, restoreDatabase } from './backup.js';
 export { eventHash, GENESIS_PREV_HASH, type HashedEvent } from './event-hash.js';
 export { type GroupCommitOptions } from './group-commit.js';
 export { migrate, type MigrateOptions } from './migrate.js';
@@ -26,6 +26,8 @@ export {
   type PostgresOperationStore,
 } from './operation-store.js';
 export { createPool, type PoolOptions } from './pool.js';
+export { describeSchema } from './schema.js';
+export { runStartupChecks, StartupChecksFailed, type StartupOptions } from './startup-checks.js';
 export {
   PROJECTIONS,
   Projector,

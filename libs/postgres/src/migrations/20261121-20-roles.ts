@@ -31,7 +31,6 @@ ${ROLES.map((role) => setting(role, "idle_in_transaction_session_timeout = '10s'
 ${setting('purser_checker', 'default_transaction_read_only = on')}
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO ${ROLES.join(', ')};
 
@@ -102,6 +101,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO purser_checker;
 REVOKE ALL ON api_key, blob FROM purser_checker;
 REVOKE ALL ON events_rest FROM purser_system, purser_checker; -- Read through its parent.
 
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 DO $$
 DECLARE
   callable regprocedure;

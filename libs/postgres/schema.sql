@@ -1,0 +1,1423 @@
+-- Generated from a migrated database; do not edit. How: libs/postgres/src/schema.ts.
+
+CREATE TABLE admin_event (
+  workspace_id uuid NOT NULL,
+  "position" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  type text NOT NULL,
+  actor jsonb NOT NULL,
+  data jsonb NOT NULL,
+  occurred_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE admin_event ADD CONSTRAINT admin_event_pkey PRIMARY KEY (workspace_id, "position");
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.admin_event FOR EACH STATEMENT EXECUTE FUNCTION purser_append_only();
+CREATE POLICY checker ON admin_event FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON admin_event FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON admin_event FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON admin_event TO purser_system;
+GRANT SELECT ON admin_event TO purser_checker;
+GRANT SELECT ON admin_event TO purser_reader;
+ALTER TABLE admin_event ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE agent (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  name text NOT NULL,
+  status text NOT NULL DEFAULT 'active'::text,
+  created_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE agent ADD CONSTRAINT agent_pkey PRIMARY KEY (workspace_id, agent_id);
+ALTER TABLE agent ADD CONSTRAINT agent_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])));
+ALTER TABLE agent ADD CONSTRAINT agent_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE UNIQUE INDEX agent_by_id ON public.agent USING btree (agent_id);
+CREATE POLICY checker ON agent FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON agent FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON agent FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON agent TO purser_system;
+GRANT SELECT ON agent TO purser_checker;
+GRANT SELECT ON agent TO purser_reader;
+GRANT SELECT ON agent TO purser_signer;
+GRANT SELECT ON agent TO purser_writer;
+GRANT UPDATE (name, status) ON agent TO purser_system;
+ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE agent_stop (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  reason text NOT NULL DEFAULT ''::text,
+  since timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE agent_stop ADD CONSTRAINT agent_stop_pkey PRIMARY KEY (workspace_id, agent_id);
+CREATE POLICY checker ON agent_stop FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON agent_stop FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON agent_stop FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT DELETE, INSERT, SELECT ON agent_stop TO purser_system;
+GRANT SELECT ON agent_stop TO purser_checker;
+GRANT SELECT ON agent_stop TO purser_reader;
+GRANT SELECT ON agent_stop TO purser_signer;
+GRANT SELECT ON agent_stop TO purser_writer;
+ALTER TABLE agent_stop ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE api_key (
+  workspace_id uuid NOT NULL,
+  key_id text NOT NULL,
+  prefix text NOT NULL,
+  secret_hash bytea NOT NULL,
+  role text NOT NULL,
+  agent_id uuid,
+  person text NOT NULL,
+  label text NOT NULL DEFAULT ''::text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone
+);
+ALTER TABLE api_key ADD CONSTRAINT api_key_check CHECK (((role = 'agent'::text) = (agent_id IS NOT NULL)));
+ALTER TABLE api_key ADD CONSTRAINT api_key_pkey PRIMARY KEY (workspace_id, key_id);
+ALTER TABLE api_key ADD CONSTRAINT api_key_prefix_key UNIQUE (prefix);
+ALTER TABLE api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'agent'::text, 'approver'::text, 'auditor'::text])));
+ALTER TABLE api_key ADD CONSTRAINT api_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON api_key FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON api_key FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON api_key FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON api_key TO purser_system;
+GRANT UPDATE (label, expires_at, revoked_at, last_used_at) ON api_key TO purser_system;
+ALTER TABLE api_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE applied_migration (
+  name text NOT NULL,
+  hash text NOT NULL,
+  applied_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE applied_migration ADD CONSTRAINT applied_migration_pkey PRIMARY KEY (name);
+GRANT SELECT ON applied_migration TO purser_checker;
+GRANT SELECT ON applied_migration TO purser_system;
+
+CREATE TABLE approval (
+  workspace_id uuid NOT NULL,
+  approval_id text NOT NULL,
+  operation_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  digest text NOT NULL,
+  status text NOT NULL,
+  decide_by timestamp with time zone NOT NULL,
+  use_by timestamp with time zone,
+  decided_by text,
+  reason text,
+  requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  decided_at timestamp with time zone
+);
+ALTER TABLE approval ADD CONSTRAINT approval_pkey PRIMARY KEY (workspace_id, approval_id);
+ALTER TABLE approval ADD CONSTRAINT approval_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])));
+CREATE INDEX approval_by_status ON public.approval USING btree (workspace_id, status, requested_at DESC);
+CREATE UNIQUE INDEX approval_pending ON public.approval USING btree (workspace_id, operation_id) WHERE (status = ANY (ARRAY['pending'::text, 'approved'::text]));
+CREATE POLICY checker ON approval FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approval FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approval FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON approval TO purser_writer;
+GRANT SELECT ON approval TO purser_checker;
+GRANT SELECT ON approval TO purser_reader;
+GRANT SELECT ON approval TO purser_signer;
+GRANT SELECT ON approval TO purser_system;
+ALTER TABLE approval ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE authorization_ledger (
+  workspace_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  wallet_id text NOT NULL,
+  network text NOT NULL,
+  token text NOT NULL,
+  from_address text NOT NULL,
+  to_address text NOT NULL,
+  value numeric(78,0) NOT NULL,
+  valid_after bigint NOT NULL,
+  valid_before bigint NOT NULL,
+  nonce text NOT NULL,
+  digest text NOT NULL,
+  epoch smallint NOT NULL DEFAULT 0,
+  status text NOT NULL,
+  committed boolean NOT NULL DEFAULT true,
+  seen_block bigint,
+  seen_block_hash text,
+  tx_hash text,
+  log_index integer
+);
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_epoch_check CHECK ((epoch = 0));
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_pkey PRIMARY KEY (workspace_id, operation_id, epoch);
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_status_check CHECK ((status = ANY (ARRAY['live'::text, 'provisional'::text, 'settled'::text, 'dead'::text, 'burned'::text])));
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_value_check CHECK ((value >= (0)::numeric));
+CREATE INDEX authorization_live ON public.authorization_ledger USING btree (network, valid_before) WHERE (status = 'live'::text);
+CREATE UNIQUE INDEX authorization_nonce ON public.authorization_ledger USING btree (network, token, from_address, nonce);
+CREATE INDEX authorization_provisional ON public.authorization_ledger USING btree (network, seen_block) WHERE (status = 'provisional'::text);
+CREATE INDEX authorization_seen ON public.authorization_ledger USING btree (network, seen_block) WHERE (seen_block IS NOT NULL);
+CREATE POLICY checker ON authorization_ledger FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON authorization_ledger FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON authorization_ledger FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON authorization_ledger TO purser_writer;
+GRANT SELECT ON authorization_ledger TO purser_checker;
+GRANT SELECT ON authorization_ledger TO purser_reader;
+GRANT SELECT ON authorization_ledger TO purser_signer;
+GRANT SELECT ON authorization_ledger TO purser_system;
+ALTER TABLE authorization_ledger ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE blob (
+  workspace_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  kind text NOT NULL,
+  sealed bytea NOT NULL,
+  meta jsonb NOT NULL,
+  expires_at timestamp with time zone
+);
+ALTER TABLE blob ADD CONSTRAINT blob_kind_check CHECK ((kind = ANY (ARRAY['request_body'::text, 'response_body'::text, 'signature'::text])));
+ALTER TABLE blob ADD CONSTRAINT blob_pkey PRIMARY KEY (workspace_id, operation_id, kind);
+CREATE INDEX blob_expiry ON public.blob USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE POLICY checker ON blob FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON blob FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON blob FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT DELETE, SELECT ON blob TO purser_system;
+GRANT INSERT, SELECT, UPDATE ON blob TO purser_writer;
+GRANT SELECT ON blob TO purser_reader;
+ALTER TABLE blob ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE budget_minute (
+  workspace_id uuid NOT NULL,
+  node_id uuid NOT NULL,
+  unit text NOT NULL,
+  layer text NOT NULL,
+  minute timestamp with time zone NOT NULL,
+  spent numeric(78,0) NOT NULL
+);
+ALTER TABLE budget_minute ADD CONSTRAINT budget_minute_pkey PRIMARY KEY (workspace_id, node_id, unit, layer, minute);
+ALTER TABLE budget_minute ADD CONSTRAINT budget_minute_spent_check CHECK ((spent >= (0)::numeric));
+CREATE POLICY checker ON budget_minute FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON budget_minute FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON budget_minute FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON budget_minute TO purser_writer;
+GRANT SELECT ON budget_minute TO purser_checker;
+GRANT SELECT ON budget_minute TO purser_reader;
+GRANT SELECT ON budget_minute TO purser_system;
+ALTER TABLE budget_minute ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE budget_node (
+  workspace_id uuid NOT NULL,
+  node_id uuid NOT NULL,
+  unit text NOT NULL,
+  layer text NOT NULL DEFAULT 'payments'::text,
+  parent_id uuid,
+  depth smallint NOT NULL,
+  limit_per_payment numeric(78,0),
+  limit_day numeric(78,0),
+  limit_month numeric(78,0),
+  limit_lifetime numeric(78,0),
+  limit_rolling_24h numeric(78,0),
+  held numeric(78,0) NOT NULL DEFAULT 0,
+  held_count integer NOT NULL DEFAULT 0,
+  day date NOT NULL DEFAULT '1970-01-01'::date,
+  day_spent numeric(78,0) NOT NULL DEFAULT 0,
+  month date NOT NULL DEFAULT '1970-01-01'::date,
+  month_spent numeric(78,0) NOT NULL DEFAULT 0,
+  lifetime_spent numeric(78,0) NOT NULL DEFAULT 0,
+  lifetime_count bigint NOT NULL DEFAULT 0
+) WITH (fillfactor=50);
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_day_spent_check CHECK ((day_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_depth_check CHECK (((depth >= 0) AND (depth <= 7)));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_held_check CHECK ((held >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_held_count_check CHECK ((held_count >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_layer_check CHECK ((layer = ANY (ARRAY['infra'::text, 'tokens'::text, 'payments'::text])));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_lifetime_spent_check CHECK ((lifetime_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_day_check CHECK ((limit_day >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_lifetime_check CHECK ((limit_lifetime >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_month_check CHECK ((limit_month >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_per_payment_check CHECK ((limit_per_payment >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_rolling_24h_check CHECK ((limit_rolling_24h >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_month_spent_check CHECK ((month_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_pkey PRIMARY KEY (workspace_id, node_id, unit, layer);
+CREATE POLICY checker ON budget_node FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON budget_node FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON budget_node FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON budget_node TO purser_system;
+GRANT SELECT ON budget_node TO purser_checker;
+GRANT SELECT ON budget_node TO purser_reader;
+GRANT SELECT ON budget_node TO purser_writer;
+GRANT UPDATE (held, held_count, day, day_spent, month, month_spent, lifetime_spent, lifetime_count) ON budget_node TO purser_writer;
+GRANT UPDATE (limit_per_payment, limit_day, limit_month, limit_lifetime, limit_rolling_24h) ON budget_node TO purser_system;
+ALTER TABLE budget_node ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE chain_block (
+  network text NOT NULL,
+  number bigint NOT NULL,
+  hash text NOT NULL,
+  parent_hash text NOT NULL,
+  timestamp_sec bigint NOT NULL
+);
+ALTER TABLE chain_block ADD CONSTRAINT chain_block_pkey PRIMARY KEY (network, number);
+GRANT DELETE, INSERT, SELECT, UPDATE ON chain_block TO purser_system;
+GRANT SELECT ON chain_block TO purser_checker;
+
+CREATE TABLE chain_cursor (
+  network text NOT NULL,
+  genesis_hash text NOT NULL,
+  scanned_to bigint NOT NULL,
+  finalized_to bigint NOT NULL
+);
+ALTER TABLE chain_cursor ADD CONSTRAINT chain_cursor_pkey PRIMARY KEY (network);
+GRANT INSERT, SELECT, UPDATE ON chain_cursor TO purser_system;
+GRANT SELECT ON chain_cursor TO purser_checker;
+
+CREATE TABLE chain_exception (
+  network text NOT NULL,
+  kind text NOT NULL,
+  fact text NOT NULL,
+  workspace_id uuid,
+  address text,
+  nonce text,
+  transfer jsonb,
+  tx_hash text,
+  block_number bigint NOT NULL,
+  recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  acknowledged_at timestamp with time zone,
+  acknowledged_by text
+);
+ALTER TABLE chain_exception ADD CONSTRAINT chain_exception_kind_check CHECK ((kind = ANY (ARRAY['unexplained_transfer'::text, 'unknown_nonce'::text, 'foreign_use'::text, 'reorg_past_finality'::text, 'used_but_unseen'::text])));
+ALTER TABLE chain_exception ADD CONSTRAINT chain_exception_pkey PRIMARY KEY (network, kind, fact);
+CREATE INDEX chain_exception_open ON public.chain_exception USING btree (recorded_at) WHERE (acknowledged_at IS NULL);
+CREATE POLICY checker ON chain_exception FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON chain_exception FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON chain_exception FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON chain_exception TO purser_system;
+GRANT SELECT ON chain_exception TO purser_checker;
+ALTER TABLE chain_exception ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE cluster (
+  one boolean NOT NULL DEFAULT true,
+  epoch integer NOT NULL DEFAULT 1,
+  genesis jsonb NOT NULL DEFAULT '{}'::jsonb,
+  quarantined_until timestamp with time zone
+);
+ALTER TABLE cluster ADD CONSTRAINT cluster_one_check CHECK (one);
+ALTER TABLE cluster ADD CONSTRAINT cluster_pkey PRIMARY KEY (one);
+GRANT SELECT ON cluster TO purser_checker;
+GRANT SELECT ON cluster TO purser_signer;
+GRANT SELECT ON cluster TO purser_system;
+GRANT SELECT ON cluster TO purser_writer;
+GRANT UPDATE (genesis, quarantined_until) ON cluster TO purser_system;
+
+CREATE TABLE control (
+  scope text NOT NULL,
+  epoch bigint NOT NULL DEFAULT 0,
+  paused boolean NOT NULL DEFAULT false,
+  updated_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE control ADD CONSTRAINT control_pkey PRIMARY KEY (scope);
+GRANT INSERT, SELECT ON control TO purser_system;
+GRANT SELECT ON control TO purser_checker;
+GRANT SELECT ON control TO purser_signer;
+GRANT SELECT ON control TO purser_writer;
+GRANT UPDATE (epoch, paused, updated_at) ON control TO purser_system;
+GRANT UPDATE (updated_at) ON control TO purser_writer;
+
+CREATE TABLE events ( -- partitioned by RANGE (opened_month)
+  workspace_id uuid NOT NULL,
+  opened_month date NOT NULL,
+  operation_id uuid NOT NULL,
+  version integer NOT NULL,
+  type text NOT NULL,
+  schema smallint NOT NULL,
+  data jsonb NOT NULL,
+  actor jsonb NOT NULL,
+  occurred_at_ms bigint NOT NULL,
+  prev_hash bytea NOT NULL,
+  hash bytea NOT NULL,
+  cluster_epoch integer NOT NULL,
+  txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  "position" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE events ADD CONSTRAINT events_pkey PRIMARY KEY (workspace_id, opened_month, operation_id, version);
+ALTER TABLE events ADD CONSTRAINT events_version_check CHECK ((version > 0));
+CREATE INDEX events_in_order ON ONLY public.events USING btree (cluster_epoch, txid, "position");
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION purser_append_only();
+CREATE POLICY checker ON events FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON events FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON events FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON events TO purser_writer;
+GRANT SELECT ON events TO purser_checker;
+GRANT SELECT ON events TO purser_reader;
+GRANT SELECT ON events TO purser_signer;
+GRANT SELECT ON events TO purser_system;
+ALTER TABLE events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE events_rest ( -- partition of events DEFAULT
+  workspace_id uuid NOT NULL,
+  opened_month date NOT NULL,
+  operation_id uuid NOT NULL,
+  version integer NOT NULL,
+  type text NOT NULL,
+  schema smallint NOT NULL,
+  data jsonb NOT NULL,
+  actor jsonb NOT NULL,
+  occurred_at_ms bigint NOT NULL,
+  prev_hash bytea NOT NULL,
+  hash bytea NOT NULL,
+  cluster_epoch integer NOT NULL,
+  txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  "position" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events_rest FOR EACH STATEMENT EXECUTE FUNCTION purser_append_only();
+CREATE POLICY checker ON events_rest FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON events_rest FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON events_rest FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+ALTER TABLE events_rest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE idempotency (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  key_hash text NOT NULL,
+  operation_id uuid NOT NULL,
+  fingerprint text NOT NULL,
+  opened_at_ms bigint NOT NULL
+);
+ALTER TABLE idempotency ADD CONSTRAINT idempotency_pkey PRIMARY KEY (workspace_id, agent_id, key_hash);
+CREATE POLICY checker ON idempotency FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON idempotency FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON idempotency FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON idempotency TO purser_writer;
+GRANT SELECT ON idempotency TO purser_checker;
+GRANT SELECT ON idempotency TO purser_reader;
+GRANT SELECT ON idempotency TO purser_system;
+ALTER TABLE idempotency ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE operations (
+  workspace_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  kind text NOT NULL,
+  status text NOT NULL,
+  answerable boolean NOT NULL DEFAULT false,
+  version integer NOT NULL,
+  last_hash bytea NOT NULL,
+  opened_at_ms bigint NOT NULL,
+  idempotency_key_hash text NOT NULL,
+  fingerprint text NOT NULL,
+  lease_owner text,
+  lease_epoch bigint NOT NULL DEFAULT 0,
+  lease_until timestamp with time zone,
+  next_attempt_at timestamp with time zone,
+  attempts integer NOT NULL DEFAULT 0,
+  updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor=70);
+ALTER TABLE operations ADD CONSTRAINT operations_pkey PRIMARY KEY (workspace_id, operation_id);
+CREATE INDEX operations_by_agent ON public.operations USING btree (workspace_id, agent_id, opened_at_ms DESC, operation_id);
+CREATE UNIQUE INDEX operations_by_id ON public.operations USING btree (operation_id);
+CREATE INDEX operations_by_time ON public.operations USING btree (workspace_id, opened_at_ms DESC, operation_id);
+CREATE INDEX operations_due ON public.operations USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE POLICY checker ON operations FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON operations FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON operations FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON operations TO purser_writer;
+GRANT SELECT ON operations TO purser_checker;
+GRANT SELECT ON operations TO purser_reader;
+GRANT SELECT ON operations TO purser_signer;
+GRANT SELECT ON operations TO purser_system;
+GRANT UPDATE (lease_owner, lease_epoch, lease_until, next_attempt_at, attempts) ON operations TO purser_system;
+ALTER TABLE operations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE policy (
+  workspace_id uuid NOT NULL,
+  scope text NOT NULL,
+  version integer NOT NULL,
+  document jsonb NOT NULL,
+  document_hash text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  created_by text NOT NULL
+);
+ALTER TABLE policy ADD CONSTRAINT policy_pkey PRIMARY KEY (workspace_id, scope, version);
+ALTER TABLE policy ADD CONSTRAINT policy_version_check CHECK ((version > 0));
+ALTER TABLE policy ADD CONSTRAINT policy_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON policy FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON policy FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON policy FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON policy TO purser_system;
+GRANT SELECT ON policy TO purser_checker;
+GRANT SELECT ON policy TO purser_reader;
+GRANT SELECT ON policy TO purser_signer;
+ALTER TABLE policy ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE projection_approvals (
+  workspace_id uuid NOT NULL,
+  approval_id text NOT NULL,
+  operation_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  requester text NOT NULL,
+  status text NOT NULL,
+  digest text NOT NULL,
+  payee text NOT NULL,
+  host text NOT NULL,
+  unit text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  requested_at_ms bigint NOT NULL,
+  decide_by_ms bigint NOT NULL,
+  decided_at_ms bigint,
+  decided_by text,
+  reason text
+);
+ALTER TABLE projection_approvals ADD CONSTRAINT projection_approvals_pkey PRIMARY KEY (workspace_id, approval_id);
+CREATE INDEX projection_approvals_by_operation ON public.projection_approvals USING btree (workspace_id, operation_id);
+CREATE POLICY own_workspace ON projection_approvals FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON projection_approvals FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON projection_approvals TO purser_system;
+GRANT SELECT ON projection_approvals TO purser_reader;
+ALTER TABLE projection_approvals ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE projection_audit (
+  workspace_id uuid NOT NULL,
+  cluster_epoch integer NOT NULL,
+  txid xid8 NOT NULL,
+  "position" bigint NOT NULL,
+  operation_id uuid NOT NULL,
+  version integer NOT NULL,
+  type text NOT NULL,
+  actor jsonb NOT NULL,
+  agent_id uuid NOT NULL,
+  unit text,
+  amount numeric(78,0),
+  host text,
+  tx_hash text,
+  occurred_at_ms bigint NOT NULL,
+  hash bytea NOT NULL
+);
+ALTER TABLE projection_audit ADD CONSTRAINT projection_audit_pkey PRIMARY KEY (workspace_id, cluster_epoch, txid, "position");
+CREATE UNIQUE INDEX projection_audit_by_operation ON public.projection_audit USING btree (workspace_id, operation_id, version);
+CREATE POLICY own_workspace ON projection_audit FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON projection_audit FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON projection_audit TO purser_system;
+GRANT SELECT ON projection_audit TO purser_reader;
+ALTER TABLE projection_audit ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE projection_balances (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  unit text NOT NULL,
+  held numeric(78,0) NOT NULL,
+  captured numeric(78,0) NOT NULL,
+  released numeric(78,0) NOT NULL,
+  outstanding numeric(78,0) NOT NULL,
+  outstanding_count bigint NOT NULL
+);
+ALTER TABLE projection_balances ADD CONSTRAINT projection_balances_pkey PRIMARY KEY (workspace_id, agent_id, unit);
+CREATE POLICY own_workspace ON projection_balances FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON projection_balances FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON projection_balances TO purser_system;
+GRANT SELECT ON projection_balances TO purser_reader;
+ALTER TABLE projection_balances ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE projection_checkpoint (
+  name text NOT NULL,
+  version integer NOT NULL,
+  cluster_epoch integer NOT NULL DEFAULT 0,
+  txid xid8 NOT NULL DEFAULT '0'::xid8,
+  "position" bigint NOT NULL DEFAULT 0,
+  updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE projection_checkpoint ADD CONSTRAINT projection_checkpoint_pkey PRIMARY KEY (name, version);
+GRANT INSERT, SELECT, UPDATE ON projection_checkpoint TO purser_system;
+GRANT SELECT ON projection_checkpoint TO purser_checker;
+
+CREATE TABLE projection_operations (
+  workspace_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  version integer NOT NULL,
+  agent_id uuid NOT NULL,
+  kind text NOT NULL,
+  status text NOT NULL,
+  requester text NOT NULL,
+  resource_url text NOT NULL,
+  host text NOT NULL,
+  network text,
+  token text,
+  payee text,
+  unit text,
+  amount numeric(78,0),
+  wallet_id text,
+  tx_hash text,
+  delivery text,
+  error_code text,
+  opened_at_ms bigint NOT NULL,
+  intent_at_ms bigint,
+  last_at_ms bigint NOT NULL
+);
+ALTER TABLE projection_operations ADD CONSTRAINT projection_operations_pkey PRIMARY KEY (workspace_id, operation_id);
+CREATE INDEX projection_operations_host ON public.projection_operations USING btree (workspace_id, host, opened_at_ms DESC);
+CREATE POLICY own_workspace ON projection_operations FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON projection_operations FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON projection_operations TO purser_system;
+GRANT SELECT ON projection_operations TO purser_reader;
+ALTER TABLE projection_operations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE projection_spend (
+  workspace_id uuid NOT NULL,
+  day date NOT NULL,
+  agent_id uuid NOT NULL,
+  host text NOT NULL,
+  unit text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  payments bigint NOT NULL
+);
+ALTER TABLE projection_spend ADD CONSTRAINT projection_spend_pkey PRIMARY KEY (workspace_id, day, agent_id, host, unit);
+CREATE POLICY own_workspace ON projection_spend FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON projection_spend FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON projection_spend TO purser_system;
+GRANT SELECT ON projection_spend TO purser_reader;
+ALTER TABLE projection_spend ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE reservation (
+  workspace_id uuid NOT NULL,
+  operation_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  unit text NOT NULL,
+  layer text NOT NULL DEFAULT 'payments'::text,
+  amount numeric(78,0) NOT NULL,
+  captured numeric(78,0) NOT NULL DEFAULT 0,
+  state text NOT NULL,
+  reserved_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  charged_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE reservation ADD CONSTRAINT reservation_amount_check CHECK ((amount >= (0)::numeric));
+ALTER TABLE reservation ADD CONSTRAINT reservation_check CHECK (((captured >= (0)::numeric) AND (captured <= amount)));
+ALTER TABLE reservation ADD CONSTRAINT reservation_pkey PRIMARY KEY (workspace_id, operation_id);
+ALTER TABLE reservation ADD CONSTRAINT reservation_state_check CHECK ((state = ANY (ARRAY['held'::text, 'captured'::text, 'released'::text])));
+CREATE POLICY checker ON reservation FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON reservation FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON reservation FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON reservation TO purser_writer;
+GRANT SELECT ON reservation TO purser_checker;
+GRANT SELECT ON reservation TO purser_reader;
+GRANT SELECT ON reservation TO purser_signer;
+GRANT SELECT ON reservation TO purser_system;
+ALTER TABLE reservation ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE signer_ledger (
+  purpose text NOT NULL,
+  subject text NOT NULL,
+  epoch smallint NOT NULL,
+  digest text,
+  workspace_id uuid NOT NULL,
+  reason text,
+  sequence bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE signer_ledger ADD CONSTRAINT signer_ledger_check CHECK (((digest IS NULL) = (reason IS NOT NULL)));
+ALTER TABLE signer_ledger ADD CONSTRAINT signer_ledger_epoch_check CHECK ((epoch = 0));
+ALTER TABLE signer_ledger ADD CONSTRAINT signer_ledger_pkey PRIMARY KEY (purpose, subject, epoch);
+ALTER TABLE signer_ledger ADD CONSTRAINT signer_ledger_purpose_check CHECK ((purpose = ANY (ARRAY['authorize'::text, 'cancel'::text, 'allowance'::text, 'broadcast'::text])));
+ALTER TABLE signer_ledger ADD CONSTRAINT signer_ledger_sequence_key UNIQUE (sequence);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.signer_ledger FOR EACH STATEMENT EXECUTE FUNCTION purser_append_only();
+CREATE POLICY checker ON signer_ledger FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON signer_ledger FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON signer_ledger FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON signer_ledger TO purser_signer;
+GRANT SELECT ON signer_ledger TO purser_checker;
+GRANT SELECT ON signer_ledger TO purser_system;
+ALTER TABLE signer_ledger ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE singleton_lease (
+  name text NOT NULL,
+  owner text,
+  epoch bigint NOT NULL DEFAULT 0,
+  until timestamp with time zone
+);
+ALTER TABLE singleton_lease ADD CONSTRAINT singleton_lease_pkey PRIMARY KEY (name);
+GRANT INSERT, SELECT, UPDATE ON singleton_lease TO purser_system;
+GRANT SELECT ON singleton_lease TO purser_checker;
+
+CREATE TABLE wallet (
+  workspace_id uuid NOT NULL,
+  wallet_id text NOT NULL,
+  agent_id uuid,
+  address text NOT NULL,
+  label text NOT NULL DEFAULT ''::text,
+  status text NOT NULL DEFAULT 'active'::text,
+  origin text NOT NULL,
+  backup_confirmed_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE wallet ADD CONSTRAINT wallet_address_check CHECK ((address ~ '^0x[0-9a-f]{40}$'::text));
+ALTER TABLE wallet ADD CONSTRAINT wallet_origin_check CHECK ((origin = ANY (ARRAY['created'::text, 'imported'::text])));
+ALTER TABLE wallet ADD CONSTRAINT wallet_pkey PRIMARY KEY (workspace_id, wallet_id);
+ALTER TABLE wallet ADD CONSTRAINT wallet_status_check CHECK ((status = ANY (ARRAY['active'::text, 'retired'::text])));
+ALTER TABLE wallet ADD CONSTRAINT wallet_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE UNIQUE INDEX wallet_by_address ON public.wallet USING btree (address);
+CREATE INDEX wallet_by_time ON public.wallet USING btree (created_at);
+CREATE POLICY checker ON wallet FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON wallet FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON wallet FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON wallet TO purser_system;
+GRANT SELECT ON wallet TO purser_checker;
+GRANT SELECT ON wallet TO purser_reader;
+GRANT SELECT ON wallet TO purser_signer;
+GRANT UPDATE (label, status, backup_confirmed_at) ON wallet TO purser_system;
+ALTER TABLE wallet ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE wallet_asset (
+  workspace_id uuid NOT NULL,
+  wallet_id text NOT NULL,
+  network text NOT NULL,
+  token text NOT NULL,
+  balance numeric(78,0) NOT NULL DEFAULT 0,
+  balance_block bigint NOT NULL DEFAULT '-1'::integer,
+  committed numeric(78,0) NOT NULL DEFAULT 0
+);
+ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_balance_check CHECK ((balance >= (0)::numeric));
+ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_committed_check CHECK ((committed >= (0)::numeric));
+ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_pkey PRIMARY KEY (workspace_id, wallet_id, network, token);
+CREATE POLICY checker ON wallet_asset FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON wallet_asset FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON wallet_asset FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON wallet_asset TO purser_system;
+GRANT SELECT ON wallet_asset TO purser_checker;
+GRANT SELECT ON wallet_asset TO purser_reader;
+GRANT SELECT ON wallet_asset TO purser_writer;
+GRANT UPDATE (balance, balance_block) ON wallet_asset TO purser_system;
+GRANT UPDATE (balance, committed) ON wallet_asset TO purser_writer;
+ALTER TABLE wallet_asset ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE workspace (
+  workspace_id uuid NOT NULL,
+  name text NOT NULL,
+  dual_control boolean NOT NULL DEFAULT false,
+  created_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE workspace ADD CONSTRAINT workspace_pkey PRIMARY KEY (workspace_id);
+CREATE POLICY checker ON workspace FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON workspace FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON workspace FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON workspace TO purser_system;
+GRANT SELECT ON workspace TO purser_checker;
+GRANT SELECT ON workspace TO purser_reader;
+GRANT UPDATE (name, dual_control) ON workspace TO purser_system;
+ALTER TABLE workspace ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE OR REPLACE FUNCTION public.purser_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.purser_apply_money(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], n_ws uuid[], n_id uuid[], n_unit text[], w_ws uuid[], w_id text[], w_network text[], w_token text[], m_cmd integer[], m_kind text[], m_amount numeric[], m_k1 integer[], m_k2 integer[], m_w integer[], m_data jsonb, INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  i integer; k1 integer; k2 integer; w integer; k integer; first integer := 0; command integer := 0;
+  amount numeric; block bigint; data jsonb; refused text; why jsonb; charged timestamp;
+  now_ timestamptz; today date; this_month date;
+  -- Budget rows.
+  n_busy boolean[]; n_limits boolean[]; n_per_payment numeric[]; n_room numeric[]; n_held numeric[]; n_count integer[]; n_limit_day numeric[]; n_limit_month numeric[];
+  n_limit_life numeric[]; n_limit_rolling numeric[]; n_day date[]; n_day_spent numeric[]; n_month date[]; n_month_spent numeric[]; n_life numeric[];
+  n_life_count bigint[]; n_rolling numeric[]; n_dirty boolean[] := array_fill(false, ARRAY[cardinality(n_id)]);
+  -- Wallet rows.
+  w_busy boolean[]; w_balance numeric[]; w_committed numeric[]; w_block bigint[]; w_dirty boolean[] := array_fill(false, ARRAY[cardinality(w_id)]);
+  -- Per command: its reservation and its authorization.
+  size constant integer[] := ARRAY[cardinality(c_op)];
+  r_state text[] := array_fill(NULL::text, size); r_unit text[] := array_fill(NULL::text, size); r_amount numeric[] := array_fill(NULL::numeric, size);
+  r_captured numeric[] := array_fill(NULL::numeric, size); r_reserved timestamptz[] := array_fill(NULL::timestamptz, size);
+  r_charged timestamptz[] := array_fill(NULL::timestamptz, size); r_dirty boolean[] := array_fill(false, size);
+  l_status text[] := array_fill(NULL::text, size); l_value numeric[] := array_fill(NULL::numeric, size); l_committed boolean[] := array_fill(NULL::boolean, size);
+  l_seen jsonb[] := array_fill(NULL::jsonb, size); l_block bigint[] := array_fill(NULL::bigint, size); l_dirty boolean[] := array_fill(false, size);
+  capture_k integer[]; capture_at timestamptz[]; capture_amount numeric[];
+  any_reservation boolean := false; any_ledger boolean := false; any_intent boolean := false;
+BEGIN
+  SELECT array_agg(coalesce(b.busy, false) ORDER BY x.k), array_agg(num_nonnulls((b.b).limit_per_payment, (b.b).limit_day, (b.b).limit_month, (b.b).limit_lifetime,
+           (b.b).limit_rolling_24h) > 0 ORDER BY x.k), array_agg((b.b).limit_per_payment ORDER BY x.k), array_agg(coalesce((b.b).held, -1) ORDER BY x.k), array_agg((b.b).held_count ORDER BY x.k),
+         array_agg((b.b).limit_day ORDER BY x.k), array_agg((b.b).limit_month ORDER BY x.k), array_agg((b.b).limit_lifetime ORDER BY x.k),
+         array_agg((b.b).limit_rolling_24h ORDER BY x.k), array_agg((b.b).day ORDER BY x.k), array_agg((b.b).day_spent ORDER BY x.k), array_agg((b.b).month ORDER BY x.k),
+         array_agg((b.b).month_spent ORDER BY x.k), array_agg((b.b).lifetime_spent ORDER BY x.k), array_agg((b.b).lifetime_count ORDER BY x.k), array_agg(0::numeric ORDER BY x.k)
+    INTO n_busy, n_limits, n_per_payment, n_held, n_count, n_limit_day, n_limit_month, n_limit_life, n_limit_rolling, n_day, n_day_spent, n_month, n_month_spent,
+         n_life, n_life_count, n_rolling
+    FROM generate_series(1, cardinality(n_id)) x(k) LEFT JOIN purser_lock_budgets(wait, n_ws, n_id, n_unit) b ON b.k = x.k;
+  IF cardinality(w_id) > 0 THEN
+    SELECT array_agg(coalesce(b.busy, false) ORDER BY x.k), array_agg(b.balance ORDER BY x.k), array_agg(b.committed ORDER BY x.k), array_agg(b.balance_block ORDER BY x.k)
+      INTO w_busy, w_balance, w_committed, w_block
+      FROM generate_series(1, cardinality(w_id)) x(k) LEFT JOIN purser_lock_wallets(wait, w_ws, w_id, w_network, w_token) b ON b.k = x.k;
+  END IF;
+
+  -- Everything below is read after the last lock.
+  now_ := clock_timestamp();
+  today := (now_ AT TIME ZONE 'UTC')::date;
+  this_month := date_trunc('month', today)::date;
+  FOR r IN
+    SELECT x.k, sum(m.spent) AS spent FROM unnest(n_ws, n_id, n_unit, n_limit_rolling) WITH ORDINALITY x(ws, id, unit, rolling, k)
+      JOIN budget_minute m ON m.workspace_id = x.ws AND m.node_id = x.id AND m.unit = x.unit AND m.layer = 'payments'
+       AND m.minute >= date_trunc('minute', now_) - interval '24 hours' WHERE x.rolling IS NOT NULL GROUP BY x.k
+  LOOP
+    n_rolling[r.k] := r.spent;
+  END LOOP;
+  FOR k IN 1 .. cardinality(n_id) LOOP
+    IF n_day[k] < today THEN n_day[k] := today; n_day_spent[k] := 0; END IF;
+    IF n_month[k] < this_month THEN n_month[k] := this_month; n_month_spent[k] := 0; END IF;
+    n_room[k] := least(n_limit_day[k] - n_day_spent[k], n_limit_month[k] - n_month_spent[k], n_limit_life[k] - n_life[k], n_limit_rolling[k] - n_rolling[k]);
+  END LOOP;
+  FOR r IN
+    SELECT x.i, v.state, v.unit, v.amount, v.captured, v.reserved_at, v.charged_at
+      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) x
+      JOIN reservation v ON v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i]
+  LOOP
+    r_state[r.i] := r.state; r_unit[r.i] := r.unit; r_amount[r.i] := r.amount; r_captured[r.i] := r.captured;
+    r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at;
+  END LOOP;
+  FOR r IN
+    SELECT x.i, l.status, l.value, l.committed, l.seen_block
+      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
+      JOIN authorization_ledger l ON l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0
+  LOOP
+    l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block;
+  END LOOP;
+  IF m_kind && ARRAY['prepare', 'adopt'] THEN
+    FOR r IN
+      SELECT x.cmd AS i FROM unnest(m_cmd, m_kind) WITH ORDINALITY x(cmd, kind, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
+        JOIN authorization_ledger l ON l.network = y.d ->> 'network' AND l.token = y.d ->> 'token' AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce'
+       WHERE x.kind IN ('prepare', 'adopt')
+    LOOP
+      IF results[r.i] = 'ok' THEN results[r.i] := 'duplicate_nonce'; END IF;
+    END LOOP;
+  END IF;
+  IF true = ANY (n_busy) OR true = ANY (w_busy) THEN
+    FOR e IN 1 .. cardinality(m_cmd) LOOP
+      IF results[m_cmd[e]] = 'ok' AND (n_busy[m_k1[e]] OR n_busy[m_k2[e]] OR w_busy[m_w[e]]) THEN results[m_cmd[e]] := 'busy'; END IF;
+    END LOOP;
+  END IF;
+
+  FOR e IN 1 .. cardinality(m_cmd) LOOP
+    i := m_cmd[e];
+    CONTINUE WHEN results[i] <> 'ok';
+    IF i <> command THEN command := i; first := e; END IF;
+    k1 := m_k1[e]; k2 := m_k2[e]; w := m_w[e]; amount := m_amount[e]; refused := NULL; why := NULL;
+    CASE m_kind[e]
+      WHEN 'reserve' THEN
+        IF r_state[i] IN ('held', 'captured') THEN RAISE EXCEPTION 'a second hold for one operation'; END IF;
+        IF n_held[k1] < 0 OR n_held[k2] < 0 OR NOT (n_limits[k1] OR n_limits[k2]) THEN
+          refused := 'no_budget';
+          why := jsonb_build_object('unit', n_unit[k1], 'needed', amount::text);
+        ELSIF amount > n_per_payment[k1] OR amount > n_per_payment[k2] OR n_held[k1] + amount > n_room[k1] OR n_held[k2] + amount > n_room[k2] THEN
+          refused := 'budget';
+        ELSE
+          n_held[k1] := n_held[k1] + amount; n_count[k1] := n_count[k1] + 1; n_dirty[k1] := true;
+          n_held[k2] := n_held[k2] + amount; n_count[k2] := n_count[k2] + 1; n_dirty[k2] := true;
+          r_state[i] := 'held'; r_unit[i] := n_unit[k1]; r_amount[i] := amount; r_captured[i] := 0; r_reserved[i] := now_; r_charged[i] := now_;
+          r_dirty[i] := true; any_reservation := true;
+        END IF;
+      WHEN 'release', 'capture' THEN
+        IF r_state[i] IS DISTINCT FROM 'held' OR amount > r_amount[i] THEN RAISE EXCEPTION '% of what is not held', m_kind[e]; END IF;
+        IF n_unit[k1] <> r_unit[i] THEN
+          -- The terms changed their unit meanwhile; what is held is in the old one.
+          SELECT max(x.k) FILTER (WHERE x.id = c_ws[i]), max(x.k) FILTER (WHERE x.id = c_agent[i]) INTO k1, k2
+            FROM unnest(n_ws, n_id, n_unit) WITH ORDINALITY x(ws, id, unit, k) WHERE x.ws = c_ws[i] AND x.unit = r_unit[i];
+          m_k1[e] := k1; m_k2[e] := k2;
+        END IF;
+        IF m_kind[e] = 'release' AND (amount <> r_amount[i] OR l_status[i] IN ('live', 'provisional', 'settled')) THEN
+          RAISE EXCEPTION 'release of a hold that covers a live authorization';
+        END IF;
+        n_held[k1] := n_held[k1] - r_amount[i]; n_count[k1] := n_count[k1] - 1; n_dirty[k1] := true;
+        n_held[k2] := n_held[k2] - r_amount[i]; n_count[k2] := n_count[k2] - 1; n_dirty[k2] := true;
+        r_state[i] := m_kind[e] || 'd'; r_dirty[i] := true; any_reservation := true;
+        IF m_kind[e] = 'capture' THEN
+          r_captured[i] := amount;
+          charged := r_charged[i] AT TIME ZONE 'UTC';
+          FOREACH k IN ARRAY ARRAY[k1, k2] LOOP
+            n_life[k] := n_life[k] + amount; n_life_count[k] := n_life_count[k] + 1; n_rolling[k] := n_rolling[k] + amount;
+            IF charged::date = n_day[k] THEN n_day_spent[k] := n_day_spent[k] + amount; END IF;
+            IF date_trunc('month', charged)::date = n_month[k] THEN n_month_spent[k] := n_month_spent[k] + amount; END IF;
+            n_room[k] := least(n_limit_day[k] - n_day_spent[k], n_limit_month[k] - n_month_spent[k], n_limit_life[k] - n_life[k], n_limit_rolling[k] - n_rolling[k]);
+            capture_k := capture_k || k; capture_at := capture_at || date_trunc('minute', r_charged[i]); capture_amount := capture_amount || amount;
+          END LOOP;
+        END IF;
+      WHEN 'prepare' THEN
+        IF r_state[i] IS DISTINCT FROM 'held' OR r_amount[i] < amount OR n_unit[k1] <> r_unit[i] THEN
+          RAISE EXCEPTION 'an authorization above the hold that covers it';
+        END IF;
+        IF r_amount[i] > n_per_payment[k1] OR r_amount[i] > n_per_payment[k2] OR n_held[k1] > n_room[k1] OR n_held[k2] > n_room[k2] THEN
+          refused := 'budget';
+        ELSIF w_balance[w] IS NULL OR w_balance[w] - w_committed[w] < amount THEN
+          refused := 'wallet';
+          why := jsonb_build_object('balance', coalesce(w_balance[w], 0)::text, 'committed', coalesce(w_committed[w], 0)::text, 'needed', amount::text);
+        ELSE
+          w_committed[w] := w_committed[w] + amount; w_dirty[w] := true;
+          r_charged[i] := now_; r_dirty[i] := true; any_reservation := true; any_intent := true;
+        END IF;
+      WHEN 'adopt' THEN
+        IF r_state[i] IS DISTINCT FROM 'held' OR r_amount[i] < amount OR n_unit[k1] <> r_unit[i] THEN
+          RAISE EXCEPTION 'an adopted payment above the hold that covers it';
+        END IF;
+        -- It was paid before: only a balance read before its block still contains the money.
+        block := (m_data -> (e - 1) ->> 'blockNumber')::bigint;
+        IF block > w_block[w] THEN w_balance[w] := greatest(w_balance[w] - amount, 0); w_dirty[w] := true; END IF;
+        r_charged[i] := now_; r_dirty[i] := true; any_reservation := true; any_intent := true;
+      ELSE
+        data := m_data -> (e - 1); block := (data ->> 'blockNumber')::bigint;
+        IF l_status[i] IS NULL OR (m_kind[e] = 'reorged') <> (l_status[i] = 'provisional') AND m_kind[e] <> 'finalized' OR l_status[i] NOT IN ('live', 'provisional') THEN
+          RAISE EXCEPTION '% after %', m_kind[e], l_status[i];
+        END IF;
+        IF m_kind[e] = 'reorged' THEN
+          w_committed[w] := w_committed[w] + l_value[i]; l_committed[i] := true;
+          IF l_block[i] > w_block[w] THEN w_balance[w] := w_balance[w] + l_value[i]; END IF;
+        ELSIF l_committed[i] THEN
+          w_committed[w] := w_committed[w] - l_value[i]; l_committed[i] := false;
+          -- A balance read before the transfer's block still contains the money.
+          IF m_kind[e] IN ('observed', 'finalized') AND block > w_block[w] THEN w_balance[w] := greatest(w_balance[w] - l_value[i], 0); END IF;
+        END IF;
+        l_status[i] := CASE m_kind[e] WHEN 'observed' THEN 'provisional' WHEN 'finalized' THEN 'settled' WHEN 'reorged' THEN 'live' ELSE m_kind[e] END;
+        l_seen[i] := CASE WHEN m_kind[e] IN ('observed', 'finalized') THEN data END;
+        w_dirty[w] := true; l_dirty[i] := true; any_ledger := true;
+    END CASE;
+    CONTINUE WHEN refused IS NULL;
+
+    IF refused = 'budget' THEN
+      FOREACH k IN ARRAY ARRAY[k1, k2] LOOP
+        why := coalesce(why, purser_explain_budget(CASE k WHEN k1 THEN 'workspace' ELSE 'agent' END, n_unit[k], amount,
+          n_held[k] - CASE m_kind[e] WHEN 'prepare' THEN r_amount[i] ELSE 0 END, n_count[k] - CASE m_kind[e] WHEN 'prepare' THEN 1 ELSE 0 END,
+          ARRAY[n_per_payment[k], n_limit_day[k], n_limit_month[k], n_limit_life[k], n_limit_rolling[k]],
+          ARRAY[0, n_day_spent[k], n_month_spent[k], n_life[k], n_rolling[k]], now_));
+      END LOOP;
+    END IF;
+    results[i] := refused; details[i] := why;
+    -- Nothing of a refused command stays: only holds and their releases can stand before a guard.
+    FOR undo IN first .. e - 1 LOOP
+      FOREACH k IN ARRAY ARRAY[m_k1[undo], m_k2[undo]] LOOP
+        n_held[k] := n_held[k] - CASE m_kind[undo] WHEN 'reserve' THEN m_amount[undo] ELSE -m_amount[undo] END;
+        n_count[k] := n_count[k] - CASE m_kind[undo] WHEN 'reserve' THEN 1 ELSE -1 END;
+      END LOOP;
+    END LOOP;
+  END LOOP;
+
+  UPDATE budget_node b
+     SET held = x.held, held_count = x.held_count, day = x.day, day_spent = x.day_spent, month = x.month, month_spent = x.month_spent, lifetime_spent = x.life,
+         lifetime_count = x.life_count
+    FROM unnest(n_ws, n_id, n_unit, n_held, n_count, n_day, n_day_spent, n_month, n_month_spent, n_life, n_life_count, n_dirty)
+         x(ws, id, unit, held, held_count, day, day_spent, month, month_spent, life, life_count, dirty)
+   WHERE x.dirty AND b.workspace_id = x.ws AND b.node_id = x.id AND b.unit = x.unit AND b.layer = 'payments';
+  IF any_reservation THEN
+    INSERT INTO reservation AS v (workspace_id, operation_id, agent_id, unit, amount, captured, state, reserved_at, charged_at)
+    SELECT x.ws, x.op, x.agent, x.unit, x.amount, x.captured, x.state, x.reserved, x.charged
+      FROM unnest(c_ws, c_op, c_agent, r_unit, r_amount, r_captured, r_state, r_reserved, r_charged, r_dirty, results)
+           x(ws, op, agent, unit, amount, captured, state, reserved, charged, dirty, result)
+     WHERE x.dirty AND x.result = 'ok'
+        ON CONFLICT (workspace_id, operation_id) DO UPDATE SET unit = excluded.unit, amount = excluded.amount, captured = excluded.captured,
+           state = excluded.state, reserved_at = excluded.reserved_at, charged_at = excluded.charged_at;
+  END IF;
+  IF capture_k IS NOT NULL THEN
+    INSERT INTO budget_minute AS m (workspace_id, node_id, unit, layer, minute, spent)
+    SELECT n_ws[x.k], n_id[x.k], n_unit[x.k], 'payments', x.minute, sum(x.amount) FROM unnest(capture_k, capture_at, capture_amount) x(k, minute, amount)
+     GROUP BY x.k, x.minute ON CONFLICT (workspace_id, node_id, unit, layer, minute) DO UPDATE SET spent = m.spent + excluded.spent;
+  END IF;
+  IF any_intent OR any_ledger THEN
+    UPDATE wallet_asset a SET balance = x.balance, committed = x.committed
+      FROM unnest(w_ws, w_id, w_network, w_token, w_balance, w_committed, w_dirty) x(ws, id, network, token, balance, committed, dirty)
+     WHERE x.dirty AND a.workspace_id = x.ws AND a.wallet_id = x.id AND a.network = x.network AND a.token = x.token;
+  END IF;
+  IF any_intent THEN
+    INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status,
+        committed, seen_block, seen_block_hash, tx_hash, log_index)
+    SELECT c_ws[x.cmd], c_op[x.cmd], c_agent[x.cmd], y.d ->> 'walletId', y.d ->> 'network', y.d ->> 'token', y.d ->> 'from', y.d ->> 'to', x.amount,
+           (y.d ->> 'validAfterSec')::bigint, (y.d ->> 'validBeforeSec')::bigint, y.d ->> 'nonce', y.d ->> 'digest', CASE x.kind WHEN 'prepare' THEN 'live' ELSE 'provisional' END,
+           x.kind = 'prepare', (y.d ->> 'blockNumber')::bigint, y.d ->> 'blockHash', y.d ->> 'txHash', (y.d ->> 'logIndex')::integer
+      FROM unnest(m_cmd, m_kind, m_amount) WITH ORDINALITY x(cmd, kind, amount, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
+     WHERE x.kind IN ('prepare', 'adopt') AND results[x.cmd] = 'ok';
+  END IF;
+  IF any_ledger THEN
+    UPDATE authorization_ledger l
+       SET status = x.status, committed = x.committed, seen_block = (x.seen ->> 'blockNumber')::bigint, seen_block_hash = x.seen ->> 'blockHash',
+           tx_hash = x.seen ->> 'txHash', log_index = (x.seen ->> 'logIndex')::integer
+      FROM unnest(c_ws, c_op, l_status, l_committed, l_seen, l_dirty, results) x(ws, op, status, committed, seen, dirty, result)
+     WHERE x.dirty AND x.result = 'ok' AND l.workspace_id = x.ws AND l.operation_id = x.op AND l.epoch = 0;
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_apply_money TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_check_approvals(wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  locked text[];
+  fine boolean;
+BEGIN
+  IF wait THEN
+    SELECT array_agg(x.approval_id) INTO locked FROM (
+      SELECT p.approval_id FROM approval p
+       WHERE (p.workspace_id, p.operation_id) IN (SELECT c_ws[x.cmd], c_op[x.cmd] FROM unnest(a_cmd) x(cmd)) AND p.status IN ('pending', 'approved')
+       ORDER BY p.workspace_id, p.approval_id FOR UPDATE) x;
+  ELSE
+    SELECT array_agg(x.approval_id) INTO locked FROM (
+      SELECT p.approval_id FROM approval p
+       WHERE (p.workspace_id, p.operation_id) IN (SELECT c_ws[x.cmd], c_op[x.cmd] FROM unnest(a_cmd) x(cmd)) AND p.status IN ('pending', 'approved')
+       ORDER BY p.workspace_id, p.approval_id FOR UPDATE SKIP LOCKED) x;
+  END IF;
+  FOR r IN
+    SELECT x.cmd AS i, x.kind, p.approval_id, p.status, p.decide_by, p.use_by, p.approval_id = ANY (coalesce(locked, '{}')) AS locked
+      FROM unnest(a_cmd, a_kind) x(cmd, kind)
+      LEFT JOIN approval p ON p.workspace_id = c_ws[x.cmd] AND p.operation_id = c_op[x.cmd] AND p.status IN ('pending', 'approved')
+  LOOP
+    CONTINUE WHEN results[r.i] <> 'ok' OR r.kind = 'request';
+    IF r.approval_id IS NOT NULL AND NOT r.locked THEN
+      results[r.i] := 'busy';
+      CONTINUE;
+    END IF;
+    CONTINUE WHEN r.kind = 'drop';
+    IF r.approval_id IS NULL THEN
+      RAISE EXCEPTION 'no open approval for %', r.kind;
+    END IF;
+    fine := CASE
+      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND clock_timestamp() < r.decide_by
+      WHEN r.kind = 'use' THEN r.status = 'approved' AND clock_timestamp() < r.use_by
+      ELSE clock_timestamp() >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
+    IF NOT fine THEN
+      results[r.i] := 'deadline';
+      details[r.i] := jsonb_build_object('status', r.status, 'decide_by_ms', purser_ms(r.decide_by), 'use_by_ms', purser_ms(r.use_by));
+    END IF;
+  END LOOP;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_check_approvals TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_check_stops(wait boolean, c_ws uuid[], c_agent uuid[], s_cmd integer[], INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  paused jsonb;
+  wanted text[];
+  stopped text;
+BEGIN
+  SELECT array_agg(DISTINCT c_ws[x.cmd]::text) || 'global'::text INTO wanted FROM unnest(s_cmd) x(cmd);
+  IF wait THEN
+    SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
+      FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE) x;
+  ELSE
+    SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
+      FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE SKIP LOCKED) x;
+  END IF;
+  FOR r IN
+    SELECT DISTINCT x.cmd AS i, paused -> 'global' AS everything, paused -> c_ws[x.cmd]::text AS workspace, a.status, s.agent_id AS stopped_agent,
+           k.quarantined_until > clock_timestamp() AS quarantined,
+           (SELECT count(*) FROM control c WHERE NOT wait AND c.scope IN ('global', c_ws[x.cmd]::text)) AS existing
+      FROM unnest(s_cmd) x(cmd) CROSS JOIN cluster k
+      LEFT JOIN agent a ON a.workspace_id = c_ws[x.cmd] AND a.agent_id = c_agent[x.cmd]
+      LEFT JOIN agent_stop s ON s.workspace_id = c_ws[x.cmd] AND s.agent_id = c_agent[x.cmd]
+  LOOP
+    CONTINUE WHEN results[r.i] <> 'ok';
+    IF (r.everything IS NULL OR r.workspace IS NULL) AND r.existing = 2 THEN
+      results[r.i] := 'busy';
+      CONTINUE;
+    END IF;
+    stopped := CASE WHEN coalesce(r.everything, 'true') = 'true' THEN 'global' WHEN coalesce(r.workspace, 'true') = 'true' THEN 'workspace'
+                    WHEN r.stopped_agent IS NOT NULL OR r.status IS DISTINCT FROM 'active' THEN 'agent'
+                    WHEN r.quarantined THEN 'quarantine' END;
+    IF stopped IS NOT NULL THEN
+      results[r.i] := 'stopped';
+      details[r.i] := jsonb_build_object('scope', stopped);
+    END IF;
+  END LOOP;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_check_stops TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_claim_keys(c_ws uuid[], c_op uuid[], c_agent uuid[], c_kind text[], c_key text[], c_fingerprint text[], c_opened bigint[], INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  claimed uuid[];
+  wanted integer;
+BEGIN
+  -- A known key is answered also while everything is stopped.
+  FOR r IN
+    SELECT t.i, k.operation_id, k.fingerprint
+      FROM unnest(c_ws, c_agent, c_kind, c_key) WITH ORDINALITY t(ws, agent, kind, key, i)
+      JOIN idempotency k ON k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key
+     WHERE t.kind IS NOT NULL
+  LOOP
+    results[r.i] := 'existing';
+    details[r.i] := jsonb_build_object('operation_id', r.operation_id, 'fingerprint', r.fingerprint);
+  END LOOP;
+
+  FOR r IN
+    SELECT * FROM (
+      SELECT t.i, CASE WHEN g.paused THEN 'global' WHEN coalesce(w.paused, true) THEN 'workspace'
+                       WHEN a.status IS DISTINCT FROM 'active' THEN 'agent_disabled' WHEN s.agent_id IS NOT NULL THEN 'agent' END AS scope
+        FROM unnest(c_ws, c_agent, c_kind, results) WITH ORDINALITY t(ws, agent, kind, result, i)
+        LEFT JOIN control g ON g.scope = 'global'
+        LEFT JOIN control w ON w.scope = t.ws::text
+        LEFT JOIN agent a ON a.workspace_id = t.ws AND a.agent_id = t.agent
+        LEFT JOIN agent_stop s ON s.workspace_id = t.ws AND s.agent_id = t.agent
+       WHERE t.kind IS NOT NULL AND t.result = 'ok'
+    ) stops WHERE stops.scope IS NOT NULL
+  LOOP
+    results[r.i] := 'stopped';
+    details[r.i] := jsonb_build_object('scope', r.scope);
+  END LOOP;
+
+  WITH taken AS (
+    INSERT INTO idempotency (workspace_id, agent_id, key_hash, operation_id, fingerprint, opened_at_ms)
+    SELECT t.ws, t.agent, t.key, t.op, t.fingerprint, t.opened
+      FROM unnest(c_ws, c_agent, c_key, c_op, c_fingerprint, c_opened, c_kind, results) t(ws, agent, key, op, fingerprint, opened, kind, result)
+     WHERE t.kind IS NOT NULL AND t.result = 'ok'
+     ORDER BY t.ws, t.agent, t.key
+        ON CONFLICT DO NOTHING
+    RETURNING operation_id
+  )
+  SELECT array_agg(operation_id) INTO claimed FROM taken;
+
+  SELECT count(*) INTO wanted FROM unnest(c_kind, results) t(kind, result) WHERE t.kind IS NOT NULL AND t.result = 'ok';
+  IF wanted > coalesce(cardinality(claimed), 0) THEN
+    -- Another process was first; its commit is over, because the insert waited for it.
+    FOR r IN
+      SELECT t.i, k.operation_id, k.fingerprint
+        FROM unnest(c_ws, c_agent, c_kind, c_key, c_op, results) WITH ORDINALITY t(ws, agent, kind, key, op, result, i)
+        JOIN idempotency k ON k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key
+       WHERE t.kind IS NOT NULL AND t.result = 'ok' AND NOT t.op = ANY (coalesce(claimed, '{}'))
+    LOOP
+      results[r.i] := 'existing';
+      details[r.i] := jsonb_build_object('operation_id', r.operation_id, 'fingerprint', r.fingerprint);
+    END LOOP;
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_claim_keys TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_commit(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], c_expected integer[], c_prev bytea[], c_fence bigint[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, s_cmd integer[], a_cmd integer[], a_kind text[], a_data jsonb, n_ws uuid[], n_id uuid[], n_unit text[], w_ws uuid[], w_id text[], w_network text[], w_token text[], m_cmd integer[], m_kind text[], m_amount numeric[], m_k1 integer[], m_k2 integer[], m_w integer[], m_data jsonb, b_cmd integer[], b_kind text[], b_sealed bytea[], b_meta jsonb, b_ttl bigint[], OUT outcome text, OUT reasons jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  results text[] := array_fill('ok'::text, ARRAY[cardinality(c_op)]);
+  details jsonb[] := array_fill(NULL::jsonb, ARRAY[cardinality(c_op)]);
+  answered boolean[] := array_fill(false, ARRAY[cardinality(c_op)]);
+BEGIN
+  IF num_nonnulls(VARIADIC c_kind) > 0 THEN
+    SELECT x.results, x.details INTO results, details FROM purser_claim_keys(c_ws, c_op, c_agent, c_kind, c_key, c_fingerprint, c_opened, results, details) x;
+  END IF;
+  IF cardinality(s_cmd) > 0 THEN
+    SELECT x.results, x.details INTO results, details FROM purser_check_stops(wait, c_ws, c_agent, s_cmd, results, details) x;
+  END IF;
+  IF num_nulls(VARIADIC c_kind) > 0 THEN
+    SELECT x.results, x.answered INTO results, answered FROM purser_lock_operations(wait, c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) x;
+  END IF;
+  IF cardinality(a_cmd) > 0 THEN
+    SELECT x.results, x.details INTO results, details FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
+  END IF;
+  IF cardinality(m_cmd) > 0 THEN
+    SELECT x.results, x.details INTO results, details
+      FROM purser_apply_money(wait, c_ws, c_op, c_agent, n_ws, n_id, n_unit, w_ws, w_id, w_network, w_token,
+                              m_cmd, m_kind, m_amount, m_k1, m_k2, m_w, m_data, results, details) x;
+  END IF;
+  IF 'ok' = ANY (results) THEN
+    IF cardinality(a_cmd) > 0 THEN
+      PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results);
+    END IF;
+    PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_opened, c_now, c_actor,
+                                 c_kind, c_key, c_fingerprint, e_cmd, e_version, e_type, e_schema, e_prev, e_hash, e_data, results);
+    IF cardinality(b_cmd) > 0 THEN
+      PERFORM purser_write_blobs(c_ws, c_op, b_cmd, b_kind, b_sealed, b_meta, b_ttl, results);
+    END IF;
+    IF true = ANY (c_answerable) THEN
+      PERFORM purser_notify_answers(c_op, c_answerable, answered, results);
+    END IF;
+  END IF;
+  outcome := array_to_string(results, ',');
+  SELECT jsonb_object_agg(x.i, x.detail) INTO reasons FROM unnest(details) WITH ORDINALITY x(detail, i) WHERE x.detail IS NOT NULL;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_commit TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_explain_budget(node text, unit text, needed numeric, held numeric, held_count integer, limits numeric[], spent numeric[], at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+DECLARE
+  windows constant text[] := '{per_payment,day,month,lifetime,rolling_24h}';
+  day constant timestamp := date_trunc('day', at AT TIME ZONE 'UTC');
+BEGIN
+  FOR w IN 1 .. 5 LOOP
+    IF needed + (CASE w WHEN 1 THEN 0 ELSE held + spent[w] END) > limits[w] THEN
+      RETURN jsonb_build_object('node', node, 'unit', unit, 'window', windows[w], 'limit', limits[w]::text, 'held', held::text, 'held_count', held_count,
+        'spent', spent[w]::text, 'needed', needed::text, 'resets_at_ms',
+        CASE windows[w] WHEN 'day' THEN purser_ms((day + interval '1 day') AT TIME ZONE 'UTC')
+                        WHEN 'month' THEN purser_ms((date_trunc('month', day) + interval '1 month') AT TIME ZONE 'UTC') END);
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_explain_budget TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_load(workspace uuid, wanted uuid[])
+ RETURNS TABLE(operation_id uuid, agent_id uuid, version integer, last_hash text, opened_at_ms bigint, key_hash text, fingerprint text, attempts integer, updated_at_ms bigint, history jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  PERFORM set_config('purser.workspace_id', workspace::text, true);
+  RETURN QUERY
+    SELECT o.operation_id, o.agent_id, o.version, encode(o.last_hash, 'hex'), o.opened_at_ms, o.idempotency_key_hash, o.fingerprint, o.attempts,
+           purser_ms(o.updated_at),
+           (SELECT jsonb_agg(jsonb_build_object('type', e.type, 'schema', e.schema, 'data', e.data) ORDER BY e.version) FROM events e
+             WHERE e.workspace_id = o.workspace_id AND e.opened_month = purser_month(o.opened_at_ms) AND e.operation_id = o.operation_id)
+      FROM operations o WHERE o.workspace_id = workspace AND o.operation_id = ANY (wanted);
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_load TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_load TO purser_system;
+
+CREATE OR REPLACE FUNCTION public.purser_load_blob(workspace uuid, operation uuid, wanted text)
+ RETURNS TABLE(sealed bytea, meta jsonb)
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM set_config('purser.workspace_id', workspace::text, true);
+  RETURN QUERY SELECT b.sealed, b.meta FROM blob b
+    WHERE b.workspace_id = workspace AND b.operation_id = operation AND b.kind = wanted AND (b.expires_at IS NULL OR b.expires_at > clock_timestamp());
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_load_blob TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_load_blob TO purser_system;
+
+CREATE OR REPLACE FUNCTION public.purser_lock_budgets(wait boolean, n_ws uuid[], n_id uuid[], n_unit text[])
+ RETURNS TABLE(k integer, busy boolean, b budget_node)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  seen integer[];
+BEGIN
+  IF wait THEN
+    RETURN QUERY SELECT x.k::integer, false, t FROM unnest(n_ws, n_id, n_unit) WITH ORDINALITY x(ws, id, unit, k)
+      JOIN budget_node t ON t.workspace_id = x.ws AND t.node_id = x.id AND t.unit = x.unit AND t.layer = 'payments'
+     ORDER BY t.workspace_id, t.unit, t.layer, t.depth, t.node_id FOR UPDATE OF t;
+    RETURN;
+  END IF;
+  FOR r IN
+    SELECT x.k::integer AS k, t AS node FROM unnest(n_ws, n_id, n_unit) WITH ORDINALITY x(ws, id, unit, k)
+      JOIN budget_node t ON t.workspace_id = x.ws AND t.node_id = x.id AND t.unit = x.unit AND t.layer = 'payments'
+     ORDER BY t.workspace_id, t.unit, t.layer, t.depth, t.node_id FOR UPDATE OF t SKIP LOCKED
+  LOOP
+    k := r.k; busy := false; b := r.node;
+    seen := seen || k;
+    RETURN NEXT;
+  END LOOP;
+  IF coalesce(cardinality(seen), 0) < cardinality(n_id) THEN
+    RETURN QUERY SELECT x.k::integer, true, t FROM unnest(n_ws, n_id, n_unit) WITH ORDINALITY x(ws, id, unit, k)
+      JOIN budget_node t ON t.workspace_id = x.ws AND t.node_id = x.id AND t.unit = x.unit AND t.layer = 'payments'
+     WHERE NOT x.k = ANY (coalesce(seen, '{}'));
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_lock_budgets TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_lock_operations(wait boolean, c_ws uuid[], c_op uuid[], c_kind text[], c_expected integer[], c_prev bytea[], c_fence bigint[], INOUT results text[], OUT answered boolean[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  numbers integer[];
+  verdicts text[];
+  flags boolean[];
+  found_one boolean[] := array_fill(false, ARRAY[cardinality(c_op)]);
+  missing boolean := false;
+BEGIN
+  answered := array_fill(false, ARRAY[cardinality(c_op)]);
+  IF wait THEN
+    SELECT array_agg(x.i), array_agg(x.verdict), array_agg(x.answerable) INTO numbers, verdicts, flags FROM (
+      SELECT t.i, o.answerable, CASE WHEN t.fence <> o.lease_epoch THEN 'lease_lost'
+                                     WHEN o.version <> t.expected OR o.last_hash <> t.prev THEN 'conflict' ELSE 'ok' END AS verdict
+        FROM unnest(c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) WITH ORDINALITY t(ws, op, kind, expected, prev, fence, result, i)
+        JOIN operations o ON o.workspace_id = t.ws AND o.operation_id = t.op
+       WHERE t.kind IS NULL AND t.result = 'ok'
+       ORDER BY o.workspace_id, o.operation_id FOR UPDATE OF o) x;
+  ELSE
+    SELECT array_agg(x.i), array_agg(x.verdict), array_agg(x.answerable) INTO numbers, verdicts, flags FROM (
+      SELECT t.i, o.answerable, CASE WHEN t.fence <> o.lease_epoch THEN 'lease_lost'
+                                     WHEN o.version <> t.expected OR o.last_hash <> t.prev THEN 'conflict' ELSE 'ok' END AS verdict
+        FROM unnest(c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) WITH ORDINALITY t(ws, op, kind, expected, prev, fence, result, i)
+        JOIN operations o ON o.workspace_id = t.ws AND o.operation_id = t.op
+       WHERE t.kind IS NULL AND t.result = 'ok'
+       ORDER BY o.workspace_id, o.operation_id FOR UPDATE OF o SKIP LOCKED) x;
+  END IF;
+  FOR n IN 1 .. coalesce(cardinality(numbers), 0) LOOP
+    found_one[numbers[n]] := true;
+    answered[numbers[n]] := flags[n];
+    results[numbers[n]] := verdicts[n];
+  END LOOP;
+  FOR n IN 1 .. cardinality(c_op) LOOP
+    IF c_kind[n] IS NULL AND results[n] = 'ok' AND NOT found_one[n] THEN
+      results[n] := 'conflict';
+      missing := true;
+    END IF;
+  END LOOP;
+  IF missing AND NOT wait THEN
+    FOR r IN
+      SELECT t.i FROM unnest(c_ws, c_op, c_kind, results, found_one) WITH ORDINALITY t(ws, op, kind, result, seen, i)
+        JOIN operations o ON o.workspace_id = t.ws AND o.operation_id = t.op
+       WHERE t.kind IS NULL AND t.result = 'conflict' AND NOT t.seen
+    LOOP
+      results[r.i] := 'busy';
+    END LOOP;
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_lock_operations TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_lock_wallets(wait boolean, w_ws uuid[], w_id text[], w_network text[], w_token text[])
+ RETURNS TABLE(k integer, busy boolean, balance numeric, committed numeric, balance_block bigint)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  seen integer[];
+BEGIN
+  IF wait THEN
+    RETURN QUERY SELECT x.k::integer, false, t.balance, t.committed, t.balance_block
+      FROM unnest(w_ws, w_id, w_network, w_token) WITH ORDINALITY x(ws, id, network, token, k)
+      JOIN wallet_asset t ON t.workspace_id = x.ws AND t.wallet_id = x.id AND t.network = x.network AND t.token = x.token
+     ORDER BY t.workspace_id, t.wallet_id, t.network, t.token FOR UPDATE OF t;
+    RETURN;
+  END IF;
+  FOR k, balance, committed, balance_block IN
+    SELECT x.k::integer, t.balance, t.committed, t.balance_block
+      FROM unnest(w_ws, w_id, w_network, w_token) WITH ORDINALITY x(ws, id, network, token, k)
+      JOIN wallet_asset t ON t.workspace_id = x.ws AND t.wallet_id = x.id AND t.network = x.network AND t.token = x.token
+     ORDER BY t.workspace_id, t.wallet_id, t.network, t.token FOR UPDATE OF t SKIP LOCKED
+  LOOP
+    busy := false;
+    seen := seen || k;
+    RETURN NEXT;
+  END LOOP;
+  IF coalesce(cardinality(seen), 0) < cardinality(w_id) THEN
+    RETURN QUERY SELECT x.k::integer, true, t.balance, t.committed, t.balance_block
+      FROM unnest(w_ws, w_id, w_network, w_token) WITH ORDINALITY x(ws, id, network, token, k)
+      JOIN wallet_asset t ON t.workspace_id = x.ws AND t.wallet_id = x.id AND t.network = x.network AND t.token = x.token
+     WHERE NOT x.k = ANY (coalesce(seen, '{}'));
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_lock_wallets TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_month(opened_at_ms bigint)
+ RETURNS date
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT date_trunc('month', to_timestamp(opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
+$function$;
+GRANT EXECUTE ON FUNCTION purser_month TO purser_checker;
+GRANT EXECUTE ON FUNCTION purser_month TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_month TO purser_signer;
+GRANT EXECUTE ON FUNCTION purser_month TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_month TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_ms(at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$ SELECT floor(extract(epoch FROM at) * 1000)::bigint $function$;
+GRANT EXECUTE ON FUNCTION purser_ms TO purser_checker;
+GRANT EXECUTE ON FUNCTION purser_ms TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_ms TO purser_signer;
+GRANT EXECUTE ON FUNCTION purser_ms TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_ms TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_notify_answers(c_op uuid[], c_answerable boolean[], answered boolean[], results text[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  SELECT pg_notify('purser_answers', y.ids)
+    FROM (SELECT string_agg(x.op::text, ',') AS ids
+            FROM (SELECT t.op, row_number() OVER () / 200 AS chunk FROM unnest(c_op, c_answerable, answered, results) t(op, answerable, answered, result)
+                   WHERE t.result = 'ok' AND t.answerable AND NOT t.answered) x
+           GROUP BY x.chunk) y
+$function$;
+GRANT EXECUTE ON FUNCTION purser_notify_answers TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_secure_projection(projection regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', projection);
+  EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', projection);
+  EXECUTE format('CREATE POLICY own_workspace ON %s FOR SELECT TO purser_reader
+    USING (workspace_id = nullif(current_setting(''purser.workspace_id'', true), '''')::uuid)', projection);
+  EXECUTE format('CREATE POLICY system ON %s TO purser_system USING (true) WITH CHECK (true)', projection);
+  EXECUTE format('REVOKE ALL ON %s FROM purser_checker', projection); -- It judges by events, not by what was made of them.
+  EXECUTE format('GRANT SELECT ON %s TO purser_reader', projection);
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %s TO purser_system', projection);
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.purser_write_approvals(c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE approval p
+     SET status = CASE x.kind WHEN 'grant' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'expire' THEN 'expired' ELSE 'cancelled' END,
+         use_by = coalesce(to_timestamp((x.data ->> 'use_by_ms')::bigint / 1000.0), p.use_by),
+         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = clock_timestamp()
+    FROM (SELECT c_ws[t.cmd] AS ws, c_op[t.cmd] AS op, t.kind, a_data -> (t.i - 1)::integer AS data
+            FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind NOT IN ('request', 'use')) x
+   WHERE p.workspace_id = x.ws AND p.operation_id = x.op AND p.status IN ('pending', 'approved');
+
+  INSERT INTO approval (workspace_id, approval_id, operation_id, agent_id, digest, status, decide_by)
+  SELECT c_ws[t.cmd], d.data ->> 'id', c_op[t.cmd], c_agent[t.cmd], d.data ->> 'digest', 'pending', to_timestamp((d.data ->> 'decide_by_ms')::bigint / 1000.0)
+    FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i), LATERAL (SELECT a_data -> (t.i - 1)::integer AS data) d
+   WHERE results[t.cmd] = 'ok' AND t.kind = 'request';
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_write_approvals TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_write_blobs(c_ws uuid[], c_op uuid[], b_cmd integer[], b_kind text[], b_sealed bytea[], b_meta jsonb, b_ttl bigint[], results text[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  INSERT INTO blob (workspace_id, operation_id, kind, sealed, meta, expires_at)
+  SELECT c_ws[x.cmd], c_op[x.cmd], x.kind, x.sealed, b_meta -> (x.i - 1)::integer, clock_timestamp() + make_interval(secs => x.ttl / 1000.0)
+    FROM unnest(b_cmd, b_kind, b_sealed, b_ttl) WITH ORDINALITY x(cmd, kind, sealed, ttl, i)
+   WHERE results[x.cmd] = 'ok'
+      ON CONFLICT (workspace_id, operation_id, kind) DO UPDATE SET sealed = excluded.sealed, meta = excluded.meta, expires_at = excluded.expires_at
+$function$;
+GRANT EXECUTE ON FUNCTION purser_write_blobs TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_write_history(c_ws uuid[], c_op uuid[], c_agent uuid[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, results text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  this_life integer;
+BEGIN
+  SELECT epoch INTO this_life FROM cluster;
+  INSERT INTO events (workspace_id, opened_month, operation_id, version, type, schema, data, actor, occurred_at_ms, prev_hash, hash, cluster_epoch)
+  SELECT c_ws[x.cmd], c_month[x.cmd], c_op[x.cmd], x.version, x.type, x.schema, e_data -> (x.i - 1)::integer, c_actor -> (x.cmd - 1), c_now[x.cmd], x.prev, x.hash, this_life
+    FROM unnest(e_cmd, e_version, e_type, e_schema, e_prev, e_hash) WITH ORDINALITY x(cmd, version, type, schema, prev, hash, i)
+   WHERE results[x.cmd] = 'ok';
+
+  IF num_nonnulls(VARIADIC c_kind) > 0 THEN
+    INSERT INTO operations (workspace_id, operation_id, agent_id, kind, status, answerable, version, last_hash, opened_at_ms, idempotency_key_hash, fingerprint, next_attempt_at)
+    SELECT x.ws, x.op, x.agent, x.kind, x.status, x.answerable, x.version, x.hash, x.opened, x.key, x.fingerprint, to_timestamp(x.next / 1000.0)
+      FROM unnest(c_ws, c_op, c_agent, c_kind, c_status, c_answerable, c_version, c_hash, c_opened, c_key, c_fingerprint, c_next, results)
+           x(ws, op, agent, kind, status, answerable, version, hash, opened, key, fingerprint, next, result)
+     WHERE x.kind IS NOT NULL AND x.result = 'ok';
+  END IF;
+  IF num_nulls(VARIADIC c_kind) > 0 THEN
+    -- While somebody holds the lease, its end is when somebody else must look.
+    UPDATE operations o
+       SET status = x.status, answerable = x.answerable, version = x.version, last_hash = x.hash, attempts = 0, updated_at = clock_timestamp(),
+           next_attempt_at = coalesce(to_timestamp(x.next / 1000.0), CASE WHEN NOT x.release THEN o.lease_until END),
+           lease_owner = CASE WHEN NOT x.release THEN o.lease_owner END, lease_until = CASE WHEN NOT x.release THEN o.lease_until END
+      FROM unnest(c_ws, c_op, c_kind, c_status, c_answerable, c_version, c_hash, c_next, c_release, results)
+           x(ws, op, kind, status, answerable, version, hash, next, release, result)
+     WHERE x.kind IS NULL AND x.result = 'ok' AND o.workspace_id = x.ws AND o.operation_id = x.op;
+  END IF;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_write_history TO purser_writer;
