@@ -57,6 +57,7 @@ export async function startHostileSeller(options: HostileOptions): Promise<Hosti
   const payTo = options.payTo ?? '0x00000000000000000000000000000000005e11e4';
   const presented = new Map<string, Set<string>>();
   const settlements = new Map<string, Promise<Hex | null>>();
+  let sends: Promise<unknown> = Promise.resolve();
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
@@ -92,9 +93,11 @@ export async function startHostileSeller(options: HostileOptions): Promise<Hosti
     ] as const;
     const data = encodeFunctionData({ abi: ABI, functionName: 'transferWithAuthorization', args });
     const [account] = await rpc<Hex[]>(rpcUrl(), 'eth_accounts', []);
-    const hash = await rpc<Hex>(rpcUrl(), 'eth_sendTransaction', [
-      { from: account, to: token, data, gas: '0x30d40' },
-    ]);
+    // One after another: the node picks the account nonce, and two at once may get the same.
+    const transaction = { from: account, to: token, data, gas: '0x30d40' };
+    const sending = sends.then(() => rpc<Hex>(rpcUrl(), 'eth_sendTransaction', [transaction]));
+    sends = sending.catch(() => undefined);
+    const hash = await sending;
     for (let looks = 0; looks < 600; looks += 1) {
       const receipt = await rpc<{ status: Hex } | null>(rpcUrl(), 'eth_getTransactionReceipt', [hash]);
       if (receipt) {
