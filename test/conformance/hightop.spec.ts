@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '#domain';
 import { MemoryApi, type Reply } from '../support/memory-api.js';
+import { faultsOf, type Description } from '../support/openapi-check.js';
 
 interface Exchange {
   readonly request: {
@@ -44,6 +45,8 @@ describe('Hightop v1', () => {
         const response = shown(await api.call(request));
         if (process.env['RECORD'] === '1') exchange.response = response;
         else expect(response).toEqual(exchange.response);
+        const description = (await api.call({ path: '/openapi.json' })).body as Description;
+        expect(faultsOf(description, request, response)).toEqual([]);
       }
       if (process.env['RECORD'] === '1') writeFileSync(path, `${JSON.stringify(golden, null, 2)}\n`);
     });

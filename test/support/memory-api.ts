@@ -44,6 +44,7 @@ export interface Call {
 
 export class MemoryApi {
   nowMs = NOON;
+  readonly workspaceId = WORKSPACE;
   readonly database = new MemoryDatabase(() => this.nowMs);
   readonly chain = new MemoryChain(() => this.nowMs, 2);
   readonly shop = new MemoryShop(this.chain);

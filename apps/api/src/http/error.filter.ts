@@ -37,6 +37,8 @@ export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof Error)) return refuse('internal');
   if (error.name === 'RpcError') return refuse('chain_unavailable');
   if (error.name === 'SignerUnavailableError') return refuse('signer_unavailable');
+  if (error.name === 'WalletRefusedError' && 'reason' in error)
+    return refuse('validation_failed', { field: 'private_key', reason: String(error.reason) });
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return (
     FASTIFY[code] ??

@@ -66,7 +66,13 @@ const HIGHTOP = {
     'reason?': { type: 'object' },
   }),
   HightopPurchase: object({ ...writeFields, ...paymentFields, response: maybeRef('UpstreamResponse') }),
-  HightopPending: object({ ...writeFields, ...paymentFields, 'approval_id?': text, 'expires_at?': time }),
+  HightopPending: object({
+    ...writeFields,
+    ...paymentFields,
+    'approval_id?': text,
+    'expires_at?': time,
+    'human_message?': text,
+  }),
   HightopSignature: object({
     ...writeFields,
     payment_header: text,
@@ -197,6 +203,7 @@ const NATIVE = {
     answerable: flag,
     agent_id: text,
   }),
+  PendingOperation: { anyOf: [ref('AcceptedOperation'), ref('Operation')] },
   Operations: page('Operation'),
   OperationEvents: object({
     items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),

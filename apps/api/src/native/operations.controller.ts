@@ -38,7 +38,7 @@ export class OperationsController {
   @ApiOperation({ summary: 'Buy or sign; the same key and request is the same payment, for ever' })
   @Answer(201, 'Operation')
   @Answer(200, 'Operation')
-  @Answer(202, 'AcceptedOperation')
+  @Answer(202, 'PendingOperation')
   @Errors('Error', 400, 401, 403, 409, 413, 422, 502, 503)
   async submit(
     @Caller() caller: Principal,

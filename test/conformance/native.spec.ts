@@ -1,0 +1,308 @@
+// The native API on the real engine: each way an operation can go, and administration. Every answer is compared with the description.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_POLICY, evolve, type OperationEvent } from '#domain';
+import { append } from '#engine';
+import { MemoryApi, type Call, type Reply } from '../support/memory-api.js';
+import { faultsOf, type Description } from '../support/openapi-check.js';
+
+const BASE = '/purser/v1';
+const AGENT_PATH = `${BASE}/agents/00000002-0000-4000-8000-000000000001`;
+const SELLER = '0x000000000000000000000000000000000000005e';
+let api: MemoryApi;
+let description: Description;
+beforeEach(async () => {
+  api = await MemoryApi.start();
+  description = (await api.call({ path: '/openapi.json' })).body as Description;
+});
+afterEach(() => api.close());
+
+async function call(request: Call): Promise<Reply> {
+  const reply = await api.call(request);
+  expect(faultsOf(description, request, reply)).toEqual([]);
+  return reply;
+}
+
+const purchase = (over: object = {}): Call => ({
+  method: 'POST',
+  path: `${BASE}/operations`,
+  key: 'k1',
+  body: { kind: 'purchase', url: 'https://shop.example/item', max_amount: '20000', wait_ms: 5_000, ...over },
+});
+
+describe('operations', () => {
+  it('a fresh purchase is 201, the same again 200 with the same operation and one charge', async () => {
+    const first = await call(purchase());
+    expect(first.status).toBe(201);
+    expect(first.body).toMatchObject({ paid: true, settled: true, finality: 'provisional', amount: '10000' });
+    expect(first.body.response).toMatchObject({ status: 200, body: '{"report":"42"}' });
+    const again = await call(purchase());
+    expect([again.status, again.headers['x-idempotency-replayed']]).toEqual([200, 'true']);
+    expect(again.body.operation_id).toBe(first.body.operation_id);
+    expect(api.shop.charged).toHaveLength(1);
+  });
+
+  it('fifty at once with one key are one operation and one charge', async () => {
+    const replies = await Promise.all(Array.from({ length: 50 }, () => call(purchase())));
+    expect(new Set(replies.map((reply) => reply.body.operation_id as string)).size).toBe(1);
+    expect(replies.filter((reply) => reply.status === 201)).toHaveLength(1);
+    expect(api.shop.charged).toHaveLength(1);
+  });
+
+  it('without waiting it is 202 with the operation to poll', async () => {
+    api.workersOff = true;
+    const accepted = await call(purchase({ wait_ms: 0 }));
+    expect([accepted.status, accepted.body.status]).toEqual([202, 'opened']);
+    api.workersOff = false;
+    await api.runWorkers();
+    const polled = await call({ path: `${BASE}/operations/${accepted.body.operation_id as string}` });
+    expect(polled.body).toMatchObject({ status: 'provisional', seller_accepted: true });
+  });
+
+  it('a refusal carries its code, the operation and what to retry with', async () => {
+    const { status, body } = await call(purchase({ max_amount: '1' }));
+    expect(status).toBe(422);
+    expect(body.error).toMatchObject({ code: 'price_above_maximum', details: { retry_with: 'new_key' } });
+    expect(body.operation).toMatchObject({ status: 'refused', retry_with: 'new_key' });
+  });
+
+  it('an unknown outcome is 502 with the operation', async () => {
+    const request = purchase({ url: 'https://shop.example/silent', method: 'POST', body: 'x' });
+    const { status, body } = await call(request);
+    expect([status, body.error.code, body.operation.status]).toEqual([502, 'seller_timeout', 'authorized']);
+  });
+
+  it('authorize hands out the header, to its agent only', async () => {
+    const expectation = { pay_to: SELLER, amount: '10000' };
+    const { status, body } = await call(purchase({ kind: 'authorize', expect: expectation }));
+    expect(status).toBe(201);
+    expect(body.payment.header_name).toBe('payment-signature');
+    const path = `${BASE}/operations/${body.operation_id as string}`;
+    const own = await call({ path });
+    expect(own.body.payment).toEqual(body.payment);
+    expect((await call({ path, as: 'admin' })).body).not.toHaveProperty('payment');
+    api.nowMs += 3_600_000;
+    expect((await call({ path })).body.payment).toBeNull();
+  });
+
+  it('cancel works until the intent and is too late afterwards', async () => {
+    api.workersOff = true;
+    const waiting = await call(purchase({ wait_ms: 0 }));
+    const cancel = {
+      method: 'POST',
+      path: `${BASE}/operations/${waiting.body.operation_id as string}/cancel`,
+      body: { reason: 'changed my mind' },
+    } as const;
+    expect((await call(cancel)).body.status).toBe('cancelled');
+    api.workersOff = false;
+    const paid = await call({ ...purchase(), key: 'k2' });
+    const late = await call({
+      ...cancel,
+      path: `${BASE}/operations/${paid.body.operation_id as string}/cancel`,
+    });
+    expect([late.status, late.body.error.code]).toEqual([409, 'too_late']);
+  });
+
+  it('the audit trail shows every fact in order, linked by hashes', async () => {
+    const { body } = await call(purchase());
+    const trail = await call({
+      path: `${BASE}/operations/${body.operation_id as string}/events`,
+      as: 'auditor',
+    });
+    const types = (trail.body.items as { type: string }[]).map((event) => event.type);
+    expect(types.slice(0, 4)).toEqual([
+      'OperationOpened',
+      'TermsAccepted',
+      'BudgetReserved',
+      'AuthorizationPrepared',
+    ]);
+    expect(JSON.stringify(trail.body)).not.toContain('"k1"');
+  });
+
+  it('lists go page by page', async () => {
+    for (const key of ['a', 'b', 'c']) await call({ ...purchase(), key });
+    const first = await call({ path: `${BASE}/operations?limit=2`, as: 'auditor' });
+    expect(first.body).toMatchObject({ has_more: true });
+    const cursor = first.body.next_cursor as string;
+    const second = await call({ path: `${BASE}/operations?limit=2&cursor=${cursor}`, as: 'auditor' });
+    expect([first.body.items.length, second.body.items.length, second.body.has_more]).toEqual([2, 1, false]);
+  });
+
+  it('Hightop says executed only when the payment is final', async () => {
+    const { body } = await call(purchase());
+    const path = `/v1/agent/operations/${body.operation_id as string}?include=onchain`;
+    const before = await call({ path });
+    expect(before.body.operation).toMatchObject({
+      status: 'submitted',
+      finality: 'provisional',
+      executed_at: null,
+    });
+    const loaded = await api.operations.load({
+      workspaceId: api.workspaceId,
+      operationId: body.operation_id,
+    });
+    if (loaded?.state.status !== 'provisional') throw new Error('not provisional');
+    const { settlement, authorization } = loaded.state;
+    const events: OperationEvent[] = [
+      { type: 'SettlementFinalized', data: { settlement } },
+      { type: 'BudgetCaptured', data: { amount: authorization.value } },
+    ];
+    expect(events.reduce(evolve, loaded.state).status).toBe('settled');
+    await append(api.ports, loaded, { type: 'system', id: 'test' }, events);
+    const after = await call({ path });
+    expect(after.body.operation).toMatchObject({ status: 'executed', finality: 'final' });
+    expect(after.body.operation.onchain).toMatchObject({ chain_id: 84532, tx_hash: settlement.txHash });
+    expect(after.body.operation.submitted_at).not.toBeNull();
+  });
+});
+
+describe('approvals', () => {
+  const NOTE = 'pay\u202e me \u200bnow';
+
+  async function waiting() {
+    api.setPolicy({ ...DEFAULT_POLICY, version: 1, approvalThreshold: 10_000n });
+    const asked = await call(purchase({ note: NOTE }));
+    expect(asked.status).toBe(202);
+    return `${BASE}/approvals/${asked.body.approval.approval_id as string}`;
+  }
+
+  it('the approver sees server facts, and the words of the agent marked and made harmless', async () => {
+    const path = await waiting();
+    const { body } = await call({ path, as: 'approver' });
+    expect(body).toMatchObject({
+      status: 'pending',
+      payee: SELLER,
+      host: 'shop.example',
+      amount: '10000',
+      amount_decimal: '0.010000',
+      asset_symbol: 'USDC',
+      network: 'eip155:84532',
+      requester: 'agent@example.com',
+      reasons: ['above_threshold'],
+    });
+    expect(body.note).toEqual({ untrusted: true, text: 'pay\\u{202e} me \\u{200b}now', truncated: false });
+    const list = await call({ path: `${BASE}/approvals?status=pending`, as: 'approver' });
+    expect(list.body.items).toHaveLength(1);
+  });
+
+  it('approving needs the digest of exactly these terms; then the payment happens once', async () => {
+    const path = await waiting();
+    const { digest } = (await call({ path, as: 'approver' })).body as { digest: string };
+    const wrong = {
+      method: 'POST',
+      path: `${path}/approve`,
+      as: 'approver',
+      body: { digest: '0'.repeat(64) },
+    } as const;
+    expect((await call(wrong)).body.error.code).toBe('approval_digest_mismatch');
+    const right = { ...wrong, body: { digest } };
+    expect((await call(right)).body).toMatchObject({
+      status: 'approved',
+      decided_by: 'approver@example.com',
+    });
+    await api.runWorkers();
+    expect((await call(purchase({ note: NOTE }))).body).toMatchObject({ settled: true });
+    expect(api.shop.charged).toHaveLength(1);
+  });
+
+  it('a rejection keeps its reason and cannot be turned into an approval', async () => {
+    const path = await waiting();
+    const { digest } = (await call({ path, as: 'approver' })).body as { digest: string };
+    const reject = {
+      method: 'POST',
+      path: `${path}/reject`,
+      as: 'approver',
+      body: { reason: 'no' },
+    } as const;
+    expect((await call(reject)).body).toMatchObject({ status: 'rejected', reason: 'no' });
+    const late = await call({ ...reject, path: `${path}/approve`, body: { digest } });
+    expect([late.status, late.body.error.code]).toEqual([409, 'already_decided']);
+    const asked = await call(purchase({ note: NOTE }));
+    expect([asked.status, asked.body.error.code]).toEqual([422, 'approval_rejected']);
+  });
+});
+
+describe('administration', () => {
+  it('an agent is made, gets a key, and is disabled for ever', async () => {
+    const made = await call({ method: 'POST', path: `${BASE}/agents`, as: 'admin', body: { name: 'buyer' } });
+    const id = made.body.agent_id as string;
+    const input = { role: 'agent', agent_id: id, person: 'ann' };
+    const key = await call({ method: 'POST', path: `${BASE}/keys`, as: 'admin', body: input });
+    api.secrets['buyer'] = key.body.secret as string;
+    expect((await call({ path: `${BASE}/operations`, as: 'buyer' })).status).toBe(200);
+    const disable = { method: 'POST', path: `${BASE}/agents/${id}/disable`, as: 'admin' } as const;
+    expect((await call(disable)).body.status).toBe('disabled');
+    expect((await call({ path: `${BASE}/operations`, as: 'buyer' })).body.error.code).toBe('agent_disabled');
+    expect((await call({ path: `${BASE}/agents`, as: 'auditor' })).body.items).toHaveLength(2);
+  });
+
+  it('a key is shown once, rotated with overlap and listed without its secret', async () => {
+    const input = { role: 'auditor', person: 'bob', label: 'books' };
+    const { body } = await call({ method: 'POST', path: `${BASE}/keys`, as: 'admin', body: input });
+    const rotate = `${BASE}/keys/${body.key.key_id as string}/rotate`;
+    const rotated = await call({ method: 'POST', path: rotate, as: 'admin', body: { overlap_sec: 60 } });
+    expect(rotated.status).toBe(201);
+    const list = await call({ path: `${BASE}/keys`, as: 'admin' });
+    expect(JSON.stringify(list.body)).not.toContain(body.secret as string);
+  });
+
+  it('a wallet gives no deposit address before its backup is confirmed', async () => {
+    const made = await call({
+      method: 'POST',
+      path: `${BASE}/wallets`,
+      as: 'admin',
+      body: { label: 'main' },
+    });
+    const path = `${BASE}/wallets/${made.body.wallet_id as string}`;
+    const early = await call({ path: `${path}/deposit-address`, as: 'admin' });
+    expect([early.status, early.body.error.details.reason]).toEqual([400, 'backup_not_confirmed']);
+    await call({ method: 'POST', path: `${path}/confirm-backup`, as: 'admin' });
+    expect((await call({ path: `${path}/deposit-address`, as: 'admin' })).body.address).toBe(
+      made.body.address,
+    );
+    expect((await call({ method: 'POST', path: `${path}/retire`, as: 'admin' })).body.status).toBe('retired');
+    const imported = { private_key: `0x${'11'.repeat(32)}` };
+    const other = await call({ method: 'POST', path: `${BASE}/wallets/import`, as: 'admin', body: imported });
+    expect(JSON.stringify(other.body)).not.toContain('1111');
+    expect((await call({ path: `${BASE}/wallets`, as: 'auditor' })).body.items).toHaveLength(2);
+  });
+
+  it('changing a limit never changes usage', async () => {
+    await call(purchase());
+    const put = { method: 'PUT', path: `${AGENT_PATH}/budgets`, as: 'admin' } as const;
+    const before = await call({ path: `${AGENT_PATH}/budgets`, as: 'auditor' });
+    const after = await call({ ...put, body: { limits: { day: '20000', lifetime: null } } });
+    expect(after.body.held).toBe(before.body.items[0].held);
+    const refused = await call({ ...purchase(), key: 'k2' });
+    expect(refused.status).toBe(201);
+    const third = await call({ ...purchase(), key: 'k3' });
+    expect([third.status, third.body.error.code]).toEqual([422, 'budget_exhausted']);
+  });
+
+  it('a policy is replaced whole, and its version rises', async () => {
+    expect((await call({ path: `${BASE}/workspace/policy`, as: 'auditor' })).body.version).toBe(0);
+    const body = { approval_threshold: '5000', allowed_hosts: ['*.example'], denied_payees: [SELLER] };
+    const put = await call({ method: 'PUT', path: `${BASE}/workspace/policy`, as: 'admin', body });
+    expect(put.body).toMatchObject({ version: 1, approval_threshold: '5000', allowed_hosts: ['*.example'] });
+    const refused = await call(purchase());
+    expect(refused.body.error).toMatchObject({ code: 'policy_refused', details: { rule: 'payee_denied' } });
+    const agents = await call({ method: 'PUT', path: `${AGENT_PATH}/policy`, as: 'admin', body: {} });
+    expect(agents.body.approval_threshold).toBeNull();
+  });
+
+  it('the operator makes a workspace with its first admin key', async () => {
+    const body = { name: 'second', admin_person: 'carol' };
+    const made = await call({ method: 'POST', path: `${BASE}/workspaces`, as: 'admin', body });
+    api.secrets['carol'] = made.body.secret as string;
+    expect((await call({ path: `${BASE}/workspace`, as: 'carol' })).body.name).toBe('second');
+  });
+});
+
+describe('without credentials', () => {
+  it('health, metrics, description and page answer, and the page loads nothing from elsewhere', async () => {
+    for (const path of ['/health/live', '/health/ready', '/metrics', '/docs', '/docs/swagger-ui.css'])
+      expect((await api.call({ path, as: 'nobody' })).status, path).toBe(200);
+    const page = String((await api.call({ path: '/docs', as: 'nobody' })).body);
+    expect(page).not.toMatch(/https?:\/\//);
+    expect((await api.call({ path: '/docs/package.json', as: 'nobody' })).status).toBe(404);
+  });
+});
