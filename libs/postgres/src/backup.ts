@@ -2,15 +2,24 @@
 // more than insert rows: it opens a new cluster epoch, so that the log keeps its order, and starts in quarantine until the chain was compared (ruling 9).
 import pg from 'pg';
 
+export interface NextLife {
+  /** Nothing is signed for so long; at least the longest validity of what may have been signed since the copy was made. 600 if not given. */
+  readonly quarantineSec?: number;
+  /** The cluster epoch that the signer knows of: restoring one copy twice must not give two lives the same number. */
+  readonly epochAbove?: number;
+}
+
 /** First line of a dump. */
 interface Header {
   readonly format: 'purser-database-1';
   readonly tables: readonly string[];
+  /** The rows fit the schema that these made, no other. */
+  readonly migrations: readonly string[];
 }
 
 const FETCH = 1_000;
-/** Long enough for every authorization that may be live to die (600 s); the watcher shortens it only after adoption and finality. */
-const QUARANTINE_SEC = 600;
+/** No authorization that was signed before the restore lives longer (ruling 13). */
+export const LONGEST_VALIDITY_SEC = 600;
 
 /** Streams every table, all of one snapshot. Connect as the owner: row-level security binds everybody else. */
 export async function dumpDatabase(ownerUrl: string, write: (line: string) => Promise<void>): Promise<void> {
@@ -20,7 +29,8 @@ export async function dumpDatabase(ownerUrl: string, write: (line: string) => Pr
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await client.query('SET LOCAL row_security = off');
     const tables = await tablesOf(client);
-    await write(JSON.stringify({ format: 'purser-database-1', tables } satisfies Header));
+    const migrations = await migrationsOf(client);
+    await write(JSON.stringify({ format: 'purser-database-1', tables, migrations } satisfies Header));
     for (const table of tables) {
       await client.query(
         `DECLARE rows NO SCROLL CURSOR FOR SELECT row_to_json(t)::text AS line FROM ${pg.escapeIdentifier(table)} t`,
@@ -39,18 +49,18 @@ export async function dumpDatabase(ownerUrl: string, write: (line: string) => Pr
 }
 
 /**
- * Fills a migrated, otherwise empty database from a dump, in one transaction.
- * @throws when the database already holds operations, or the dump is not one or names unknown tables.
+ * Fills a migrated, otherwise empty database from a dump, in one transaction, and begins its next life in quarantine.
+ * @throws when the database is in use already, or the dump is not one or names unknown tables.
  */
-export async function restoreDatabase(ownerUrl: string, lines: AsyncIterable<string>): Promise<void> {
-  const client = new pg.Client({ connectionString: ownerUrl });
-  await client.connect();
-  try {
-    await client.query('BEGIN');
+export async function restoreDatabase(
+  ownerUrl: string,
+  lines: AsyncIterable<string>,
+  next: NextLife = {},
+): Promise<void> {
+  await inTransaction(ownerUrl, async (client) => {
     await client.query('SET LOCAL row_security = off');
     const known = new Set(await tablesOf(client));
-    const { rows } = await client.query<{ used: boolean }>('SELECT EXISTS (SELECT FROM operations) AS used');
-    if (rows[0]?.used !== false) throw new Error('the database is not empty: restore into a fresh one');
+    if (await isUsed(client)) throw new Error('the database is not empty: restore into a fresh one');
     let header: Header | undefined;
     for await (const line of lines) {
       if (line === '') continue;
@@ -58,15 +68,48 @@ export async function restoreDatabase(ownerUrl: string, lines: AsyncIterable<str
       else await insertRows(client, line, known);
     }
     if (header === undefined) throw new Error('the dump is empty');
-    await client.query(
-      `UPDATE cluster SET epoch = epoch + 1, quarantined_until = clock_timestamp() + make_interval(secs => ${QUARANTINE_SEC})`,
-    );
-    // Nobody who held a lease before the restore may still act under it.
-    await client.query(
-      `UPDATE operations SET lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1000`,
-    );
-    await client.query(`UPDATE singleton_lease SET owner = NULL, until = NULL, epoch = epoch + 1000`);
     await alignSequences(client);
+    await beginNextLife(client, next);
+  });
+}
+
+/**
+ * For a database that was brought back by other means (a file system snapshot, point-in-time recovery): what `restoreDatabase` does besides
+ * filling it. Every process must be stopped.
+ */
+export async function declareRestored(ownerUrl: string, next: NextLife = {}): Promise<void> {
+  await inTransaction(ownerUrl, async (client) => {
+    await client.query('SET LOCAL row_security = off');
+    await beginNextLife(client, next);
+  });
+}
+
+async function beginNextLife(client: pg.Client, next: NextLife): Promise<void> {
+  const { quarantineSec = LONGEST_VALIDITY_SEC, epochAbove = 0 } = next;
+  await client.query(
+    `UPDATE cluster SET epoch = greatest(epoch, $2) + 1, quarantined_until = clock_timestamp() + make_interval(secs => $1)`,
+    [quarantineSec, epochAbove],
+  );
+  // Nobody who held a lease before the restore may still act under it.
+  await client.query(
+    `UPDATE operations SET lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1000`,
+  );
+  await client.query(`UPDATE singleton_lease SET owner = NULL, until = NULL, epoch = epoch + 1000`);
+}
+
+async function isUsed(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ used: boolean }>(
+    'SELECT EXISTS (SELECT FROM operations) OR EXISTS (SELECT FROM workspace) AS used',
+  );
+  return rows[0]?.used !== false;
+}
+
+async function inTransaction(ownerUrl: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await work(client);
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
@@ -82,6 +125,8 @@ async function begin(client: pg.Client, line: string, known: ReadonlySet<string>
   const unknown = header.tables.filter((table) => !known.has(table));
   if (unknown.length > 0)
     throw new Error(`the dump holds tables this version does not have: ${unknown.join(', ')}`);
+  if (header.migrations.join() !== (await migrationsOf(client)).join())
+    throw new Error('the dump was made by another version of Purser: restore it with that one, then upgrade');
   // The rows a migration plants; the dump brings its own.
   await client.query('DELETE FROM cluster');
   await client.query('DELETE FROM control');
@@ -98,12 +143,21 @@ async function insertRows(client: pg.Client, line: string, known: ReadonlySet<st
   );
 }
 
-/** Ordinary and partitioned tables; partitions are reached through their parents, and applied migrations belong to the target. */
+/**
+ * Ordinary and partitioned tables, those that others refer to first. Partitions are reached through their parents, applied migrations belong
+ * to the target, and what a rebuild of a projection is just making (`__next`) is nobody's yet.
+ */
 async function tablesOf(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-        AND relname NOT LIKE '%migration%' ORDER BY relname`,
+    `SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname NOT LIKE '%migration%' AND c.relname NOT LIKE '%\\_\\_next'
+      ORDER BY EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = c.oid), c.relname`,
   );
+  return rows.map((row) => row.name);
+}
+
+async function migrationsOf(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM applied_migration ORDER BY name');
   return rows.map((row) => row.name);
 }
 

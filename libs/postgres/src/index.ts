@@ -16,7 +16,13 @@ export {
   type AnswersOptions,
   type ListeningAnswers,
 } from './answers.js';
-export { declareRestored, dumpDatabase, LONGEST_VALIDITY_SEC, restoreDatabase } from './backup.js';
+export {
+  declareRestored,
+  dumpDatabase,
+  LONGEST_VALIDITY_SEC,
+  restoreDatabase,
+  type NextLife,
+} from './backup.js';
 export { eventHash, GENESIS_PREV_HASH, type HashedEvent } from './event-hash.js';
 export { type GroupCommitOptions } from './group-commit.js';
 export { migrate, type MigrateOptions } from './migrate.js';
