@@ -1,5 +1,6 @@
 // Compares the database with the mark. Behind the mark means: restored from an older copy. Then nothing is signed until the chain watcher has
-// adopted what the database forgot and set `cluster.quarantined_until`, and the longest life of an authorization has passed (ruling 9).
+// seen what the database forgot and the longest life of an authorization has passed (ruling 9). A restore raises the cluster epoch and sets
+// `cluster.quarantined_until`, both in one transaction; a database that was brought back in another way must be declared so first.
 import { hashOfRow, type LedgerFacts, type LedgerRow, type SignerDatabase } from './database.js';
 import type { LedgerMark, Mark } from './ledger-mark.js';
 
@@ -90,9 +91,11 @@ export class HighWater {
     if (quarantine === undefined) return true;
     const facts = await this.db.facts(0);
     const until = facts.quarantinedUntilMs;
-    // A time that was set for an earlier quarantine is too early for this one.
-    const adopted = until !== null && until >= quarantine.sinceMs + LONGEST_LIFE_MS;
-    if (!adopted || facts.nowMs < until) return false;
+    // The time came with the very restore that we noticed; otherwise one that was set for an earlier quarantine is too early for this one.
+    const known = this.ledger.mark;
+    const ofThisRestore = known !== undefined && facts.clusterEpoch > known.clusterEpoch;
+    const longEnough = until !== null && (ofThisRestore || until >= quarantine.sinceMs + LONGEST_LIFE_MS);
+    if (!longEnough || facts.nowMs < until) return false;
     await this.ledger.leaveQuarantine(markOf(facts));
     this.#compared = true;
     this.log.warn({ reason: quarantine.reason, sinceMs: quarantine.sinceMs }, 'quarantine is over');

@@ -257,6 +257,18 @@ describe('high-water mark', () => {
     expect((await stage.client.status()).quarantine).toMatchObject({ reason: 'cluster_epoch_changed' });
   });
 
+  it('signs again once the quarantine that came with a restore is over, also when it noticed the restore late', async () => {
+    await signatureOf(stage, await stage.operation());
+    await stage.sql.query(
+      `UPDATE cluster SET epoch = epoch + 1, quarantined_until = clock_timestamp() + interval '1 hour'`,
+    );
+    const operation = await stage.operation();
+    expect(await stage.client.sign(operation)).toEqual({ kind: 'unavailable', reason: 'quarantined' });
+    await stage.sql.query('UPDATE cluster SET quarantined_until = clock_timestamp()');
+    await signatureOf(stage, operation);
+    expect((await stage.client.status()).quarantine).toBeNull();
+  });
+
   it('notices a ledger that runs behind the mark while it runs, before a signature leaves', async () => {
     await signatureOf(stage, await stage.operation());
     await stage.sql.query('ALTER TABLE signer_ledger ALTER COLUMN sequence RESTART WITH 1');
