@@ -25,7 +25,8 @@ export async function releaseAndFinalize(deps: WatcherDeps, facts: Facts, genesi
   }
   await finalizeSeen(deps, facts, block);
   await releaseExpired(deps, facts, block);
-  await store.advance(source.network, genesisHash, [], {
+  // Its time tells how far the chain has been compared (adoption after a restore), also where finality lags behind the blocks remembered.
+  await store.advance(source.network, genesisHash, [block], {
     scannedTo: cursor.scannedTo,
     finalizedTo: block.number,
   });

@@ -125,7 +125,7 @@ export interface WatchStore {
   >;
   /** The newest stored blocks, newest first. */
   recentBlocks(network: Caip2, limit: number): Promise<readonly WatchedBlock[]>;
-  /** Stores the blocks and moves the cursor in one transaction; drops blocks above the last one and all but the newest `keep`. */
+  /** Stores the blocks and moves the cursor in one transaction; drops blocks above the last one and all but the newest `keep` and the one at `finalizedTo`. */
   advance(
     network: Caip2,
     genesisHash: Hex32,

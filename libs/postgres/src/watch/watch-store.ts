@@ -120,7 +120,8 @@ const ADVANCE = `WITH moved AS (
     ON CONFLICT (network, number) DO UPDATE
       SET hash = excluded.hash, parent_hash = excluded.parent_hash, timestamp_sec = excluded.timestamp_sec
   )
-  DELETE FROM chain_block WHERE network = $1 AND NOT (number = ANY($5::bigint[])) AND (number > $9 OR number <= $9 - $10)`;
+  DELETE FROM chain_block WHERE network = $1 AND NOT (number = ANY($5::bigint[])) AND number <> $4
+    AND (number > $9 OR number <= $9 - $10)`;
 
 async function advance(pool: pg.Pool, step: Advance): Promise<void> {
   const last = Math.max(step.scannedTo, ...step.blocks.map((block) => block.number));
