@@ -1,5 +1,5 @@
 // `npm start`: api, worker and signer against the PostgreSQL, Redis and chain that the environment names, for one machine without
-// containers. Brings the schema up to date first; `migrate` as the only argument does that and ends.
+// containers. Brings the schema and the roles' passwords up to date first; `migrate` as the only argument does that and ends.
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -113,7 +113,8 @@ async function main(argument: string | undefined): Promise<number> {
   }
   const file = join(projectRoot, '.env');
   if (existsSync(file)) process.loadEnvFile(file);
-  await migrate(ownerUrl(loadConfig('migrate')));
+  const config = loadConfig('migrate');
+  await migrate(ownerUrl(config), { appPasswords: config.rolePasswords });
   if (argument === 'migrate') return 0;
   const supervisor = new Supervisor({
     changed: () => undefined,

@@ -97,6 +97,16 @@ async function beginNextLife(client: pg.Client, next: NextLife): Promise<void> {
   await client.query(`UPDATE singleton_lease SET owner = NULL, until = NULL, epoch = epoch + 1000`);
 }
 
+/** Is anything in it that a restore would have to overwrite? Connect as the owner, after migrating. */
+export async function isDatabaseUsed(ownerUrl: string): Promise<boolean> {
+  let used = true;
+  await inTransaction(ownerUrl, async (client) => {
+    await client.query('SET LOCAL row_security = off');
+    used = await isUsed(client);
+  });
+  return used;
+}
+
 async function isUsed(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ used: boolean }>(
     'SELECT EXISTS (SELECT FROM operations) OR EXISTS (SELECT FROM workspace) AS used',

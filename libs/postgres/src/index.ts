@@ -19,6 +19,7 @@ export {
 export {
   declareRestored,
   dumpDatabase,
+  isDatabaseUsed,
   LONGEST_VALIDITY_SEC,
   restoreDatabase,
   type NextLife,

@@ -39,6 +39,20 @@ describe('configuration', () => {
     expect(new URL(signer.database.signer ?? '').host).toBe('db.example:5433');
   });
 
+  it('gives the passwords of all roles but the owner to whoever migrates, and to nobody else', () => {
+    const migrate = loadConfig('migrate', base);
+    expect(Object.keys(migrate.rolePasswords)).toEqual([
+      'purser_writer',
+      'purser_system',
+      'purser_reader',
+      'purser_signer',
+    ]);
+    expect(migrate.rolePasswords['purser_signer']).toBe(rolePassword(base.PURSER_DB_PASSWORD, 'signer'));
+    expect(loadConfig('api', base).rolePasswords).toEqual({});
+    const { PURSER_DB_PASSWORD: _password, ...rest } = base;
+    expect(loadConfig('migrate', rest).rolePasswords).toEqual({});
+  });
+
   it('prefers an own role URL over a derived one, and then needs no shared secret', () => {
     const { DATABASE_URL: _url, PURSER_DB_PASSWORD: _password, ...rest } = base;
     const config = loadConfig('signer', { ...rest, PURSER_DB_SIGNER_URL: 'postgres://s:p@db/purser' });

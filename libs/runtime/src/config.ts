@@ -25,6 +25,8 @@ export interface Config {
   readonly process: ProcessName;
   /** URL per database role; null where this process has no business with the role. */
   readonly database: Readonly<Record<DatabaseRole, string | null>>;
+  /** What `migrate` gives the roles to log in with, by role name; empty without PURSER_DB_PASSWORD and in every other process. */
+  readonly rolePasswords: Readonly<Record<string, string>>;
   readonly redis: { readonly url: string | null };
   readonly networks: readonly NetworkConfig[];
   readonly http: { readonly host: string; readonly port: number };
@@ -114,6 +116,7 @@ function build(
   return {
     process,
     database,
+    rolePasswords: process === 'migrate' ? rolePasswords(settings.PURSER_DB_PASSWORD) : {},
     redis: { url: process === 'signer' ? null : (settings.REDIS_URL ?? null) },
     networks,
     http: { host: settings.HOST ?? '127.0.0.1', port: settings.PORT ?? 3000 },
@@ -178,9 +181,16 @@ export function roleUrl(databaseUrl: string, role: DatabaseRole, password: strin
   return url.href;
 }
 
-/** Each role's own password, so that a leaked one opens one role. `npm run bootstrap` sets the same on the roles. */
+/** Each role's own password, so that a leaked one opens one role. Every migration sets the same on the roles. */
 export function rolePassword(password: string, role: DatabaseRole): string {
   return createHmac('sha256', password).update(`purser/database-role/${role}`).digest('base64url');
+}
+
+/** By role name, for all roles but the owner, who exists before us. */
+export function rolePasswords(password: string | undefined): Record<string, string> {
+  if (password === undefined) return {};
+  const roles = DATABASE_ROLES.filter((role) => role !== 'owner');
+  return Object.fromEntries(roles.map((role) => [`purser_${role}`, rolePassword(password, role)]));
 }
 
 /** Only these processes talk to chains; the signer needs to know which chains there are, no more. */

@@ -6,6 +6,7 @@ export {
   loadConfig,
   PROCESSES,
   rolePassword,
+  rolePasswords,
   roleUrl,
   type Config,
   type DatabaseRole,

@@ -1,11 +1,8 @@
-import { Pool } from 'pg';
-import type { WorkspaceId } from '#domain';
-import type { Actor } from '#engine';
-import { createAdministration } from '#postgres';
 import type { Address } from 'viem';
 import { mintUsdc, usdcBalance } from '../chain.js';
 import { APPROVAL_THRESHOLD_ATOMIC, hireAgent } from '../demo/agent.js';
 import { adminCaller, must } from '../demo/client.js';
+import { makeFirstAdmin } from '../first-admin.js';
 import type { Credentials } from './stack-file.js';
 import type { Place } from './services.js';
 
@@ -28,7 +25,15 @@ export async function setUpWorkspace(
     return known;
   }
   const apiUrl = `http://127.0.0.1:${ports.api[0] ?? 0}`;
-  const { workspaceId, adminKey } = await makeAdmin(systemUrl);
+  const made = await makeFirstAdmin(systemUrl, {
+    workspace: 'demo',
+    person: 'admin@example.test',
+    keyEnvironment: 'test',
+    by: 'local-stack',
+    another: true,
+  });
+  if (made === null) throw new Error('no admin was made');
+  const { workspaceId, adminKey } = made;
   const admin = adminCaller(apiUrl, adminKey);
   const base = '/purser/v1';
   await must(
@@ -59,26 +64,6 @@ export async function setUpWorkspace(
   await topUp(rpcUrl, walletAddress);
   folder.write(file, credentials);
   return credentials;
-}
-
-async function makeAdmin(systemUrl: string): Promise<{ workspaceId: WorkspaceId; adminKey: string }> {
-  const pool = new Pool({ connectionString: systemUrl, max: 1 });
-  try {
-    const administration = createAdministration(pool, { keyEnvironment: 'test' });
-    const by: Actor = { type: 'system', id: 'local-stack' };
-    const { workspaceId } = await administration.workspaces.create({ name: 'demo', dualControl: false }, by);
-    const input = {
-      role: 'admin',
-      agentId: null,
-      person: 'admin@example.test',
-      label: 'first admin',
-      expiresInSec: null,
-    } as const;
-    const { secret } = await administration.keys.create(workspaceId, input, by);
-    return { workspaceId, adminKey: secret };
-  } finally {
-    await pool.end();
-  }
 }
 
 async function topUp(rpcUrl: string, wallet: Address): Promise<void> {
