@@ -39,11 +39,7 @@ const PLANTED: readonly (readonly [file: string, source: string, rule: string | 
     "import { x } from '../../worker/src/planted.js'; export const y = x;",
     'apps-signer-imports-only-its-libraries',
   ],
-  [
-    'apps/worker/src/planted.ts',
-    "import { y } from './planted-cycle.js'; export const x: number = y;",
-    null,
-  ],
+  ['apps/worker/src/planted.ts', "import { y } from './planted-cycle.js'; export const x: number = y;", null],
   [
     'apps/worker/src/planted-cycle.ts',
     "import { x } from './planted.js'; export const y: number = x;",

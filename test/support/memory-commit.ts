@@ -71,6 +71,7 @@ export class CommitRows {
       case 'ResourceDelivered':
       case 'DeliveryFailed':
       case 'AttentionRequired':
+      case 'AttentionResolved':
         return null;
     }
   }

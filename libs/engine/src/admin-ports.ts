@@ -3,24 +3,19 @@
 // Every change leaves an administrative event with its actor, in the same transaction.
 import type {
   AgentId,
-  ApprovalId,
   BudgetUnit,
   BudgetView,
   Caip2,
   EvmAddress,
-  Hex32,
   Json,
   KeyId,
   Limits,
   OperationId,
-  OperationKind,
-  OperationStatus,
   Policy,
   WalletId,
   WorkspaceId,
 } from '#domain';
 import type { Actor } from './ports.js';
-import type { OperationView } from './view.js';
 
 export interface PageRequest {
   /** As given out with the previous page; null for the first. Anything else is refused with `invalid_cursor`. */
@@ -257,158 +252,4 @@ export interface Administration {
   readonly stops: StopStore;
   /** Newest first. */
   history(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>>;
-}
-
-// ---- Reads. All run under the reader role, bound to one workspace by row-level security.
-
-export interface OperationFilter {
-  readonly agentId?: AgentId;
-  readonly status?: OperationStatus;
-  readonly kind?: OperationKind;
-}
-
-export interface OperationEventView {
-  readonly version: number;
-  readonly type: string;
-  readonly data: Json;
-  readonly actor: Json;
-  readonly occurredAtMs: number;
-  /** Link of the operation's hash chain, hex. */
-  readonly hash: string;
-}
-
-export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
-
-/** What one more payment does to one limit: what is left without and with this operation. */
-export interface BudgetEffect {
-  readonly node: 'workspace' | 'agent';
-  readonly window: keyof Limits;
-  readonly limit: bigint;
-  readonly remainingBefore: bigint;
-  readonly remainingAfter: bigint;
-}
-
-/** Server facts for the approver; the one text that comes from the agent is named so. */
-export interface ApprovalView {
-  readonly approvalId: ApprovalId;
-  readonly operationId: OperationId;
-  readonly status: ApprovalStatus;
-  /** To be sent back with the decision; covers payee, amount, asset, chain, resource and policy version. */
-  readonly digest: string;
-  readonly agentId: AgentId;
-  readonly agentName: string;
-  readonly requester: string;
-  readonly payee: EvmAddress;
-  readonly host: string;
-  readonly resourceUrl: string;
-  readonly method: string;
-  readonly network: Caip2;
-  readonly token: EvmAddress;
-  readonly unit: BudgetUnit;
-  readonly amount: bigint;
-  /** Decimal text in the unit, every digit. */
-  readonly amountDecimal: string;
-  /** Why a person is asked: `above_threshold`, `contract_payee`. */
-  readonly reasons: readonly string[];
-  readonly policyVersion: number;
-  readonly budget: readonly BudgetEffect[];
-  readonly requestedAtMs: number;
-  readonly decideByMs: number;
-  readonly decidedAtMs: number | null;
-  readonly decidedBy: string | null;
-  readonly reason: string | null;
-  /** Written by the agent: show it as untrusted text, never as a fact (T46). */
-  readonly untrustedNote: string | null;
-}
-
-export interface WalletBalanceView {
-  readonly walletId: WalletId;
-  readonly agentId: AgentId | null;
-  readonly address: EvmAddress;
-  readonly network: Caip2;
-  readonly token: EvmAddress;
-  /** At `block`, read at latest; -1: never read yet. */
-  readonly onChain: bigint;
-  readonly block: number;
-  /** Live authorizations not yet seen on chain. */
-  readonly committed: bigint;
-  /** onChain - committed, never below zero (ruling 17). */
-  readonly available: bigint;
-}
-
-export interface FundsView {
-  readonly agentId: AgentId;
-  readonly unit: BudgetUnit;
-  readonly held: bigint;
-  readonly captured: bigint;
-}
-
-export interface BalancesView {
-  readonly wallets: readonly WalletBalanceView[];
-  /** What each agent holds and has spent, from the rows that guard it. */
-  readonly funds: readonly FundsView[];
-}
-
-export interface SpendRow {
-  /** UTC date of the intent, `2026-11-21`. */
-  readonly day: string;
-  readonly agentId: AgentId;
-  readonly host: string;
-  readonly unit: BudgetUnit;
-  readonly amount: bigint;
-  readonly count: number;
-}
-
-export interface SelfUsage {
-  readonly budgets: readonly BudgetView[];
-  readonly payments: number;
-  readonly spent: bigint;
-}
-
-export interface ReadStore {
-  /** Newest first, folded from events: never behind the write model. */
-  operations(
-    workspaceId: WorkspaceId,
-    filter: OperationFilter,
-    page: PageRequest,
-  ): Promise<Page<OperationView>>;
-  /** Refuses with `not_found`, also for another workspace's id, and for another agent's when `agentId` is given. */
-  operation(workspaceId: WorkspaceId, operationId: OperationId, agentId?: AgentId): Promise<OperationView>;
-  events(
-    workspaceId: WorkspaceId,
-    operationId: OperationId,
-    agentId?: AgentId,
-  ): Promise<readonly OperationEventView[]>;
-  approvals(
-    workspaceId: WorkspaceId,
-    filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId },
-    page: PageRequest,
-  ): Promise<Page<ApprovalView>>;
-  approval(workspaceId: WorkspaceId, approvalId: ApprovalId): Promise<ApprovalView>;
-  /** `agentId`: that agent's wallets, those it shares, and its funds. */
-  balances(workspaceId: WorkspaceId, agentId?: AgentId): Promise<BalancesView>;
-  /** Workspace and agent node in every unit. */
-  budgets(workspaceId: WorkspaceId, agentId?: AgentId): Promise<readonly BudgetView[]>;
-  /** What an agent may know of its own limits: its node and the workspace's, and how much it has paid so far in the unit. */
-  selfUsage(workspaceId: WorkspaceId, agentId: AgentId, unit: BudgetUnit): Promise<SelfUsage>;
-  /** From a projection; may lag by a second or two. Dates inclusive. */
-  spend(
-    workspaceId: WorkspaceId,
-    range: { readonly fromDay: string; readonly toDay: string; readonly agentId?: AgentId },
-  ): Promise<readonly SpendRow[]>;
-  /** The workspace's audit trail in commit order, newest first; from a projection. */
-  audit(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AuditRow>>;
-}
-
-export interface AuditRow {
-  readonly operationId: OperationId;
-  readonly version: number;
-  readonly type: string;
-  readonly actor: Json;
-  readonly agentId: AgentId;
-  readonly amount: bigint | null;
-  readonly unit: BudgetUnit | null;
-  readonly host: string | null;
-  readonly txHash: Hex32 | null;
-  readonly occurredAtMs: number;
 }

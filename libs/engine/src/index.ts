@@ -1,9 +1,17 @@
 export type * from './admin-ports.js';
+export type * from './read-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
 export type * from './ports.js';
 export { LeaseKeeper, sweep } from './sweep.js';
-export { append, approve, cancel, reject, type ApproverPrincipal } from './use-cases/decide-approval.js';
+export {
+  append,
+  approve,
+  cancel,
+  reject,
+  resume,
+  type ApproverPrincipal,
+} from './use-cases/decide-approval.js';
 export { quote, type Quote } from './use-cases/quote.js';
 export {
   awaitAnswer,

@@ -1,5 +1,5 @@
 // What a restored database has forgotten (ruling 9, safety.md d.5.10): nonces of managed wallets that the watcher saw used and no authorization explains.
-import { parseHex32, parseEvmAddress, parseCaip2, parseWalletId, type Json } from '#domain';
+import { parseHex32, parseEvmAddress, parseCaip2, parseWalletId } from '#domain';
 import type { Adoption, ForgottenUse } from '#engine';
 import type pg from 'pg';
 
@@ -16,7 +16,16 @@ const COMPARED = `SELECT coalesce(bool_and(k.quarantined_until <= clock_timestam
 interface Found {
   readonly network: string;
   readonly tx_hash: string;
-  readonly transfer: { readonly [field: string]: Json } | null;
+  readonly transfer: {
+    readonly token: string;
+    readonly from: string;
+    readonly to: string;
+    readonly value: string;
+    readonly txHash: string;
+    readonly blockNumber: number;
+    readonly blockHash: string;
+    readonly logIndex: number;
+  } | null;
   readonly wallet_id: string | null;
 }
 
@@ -50,16 +59,16 @@ function toUse({ network, tx_hash: txHash, transfer, wallet_id: walletId }: Foun
     walletId: parseWalletId(walletId),
     payment: {
       network: parseCaip2(network),
-      token: parseEvmAddress(transfer['token']),
-      from: parseEvmAddress(transfer['from']),
-      to: parseEvmAddress(transfer['to']),
-      value: BigInt(String(transfer['value'])),
+      token: parseEvmAddress(transfer.token),
+      from: parseEvmAddress(transfer.from),
+      to: parseEvmAddress(transfer.to),
+      value: BigInt(transfer.value),
     },
     settlement: {
-      txHash: parseHex32(transfer['txHash']),
-      blockNumber: Number(transfer['blockNumber']),
-      blockHash: parseHex32(transfer['blockHash']),
-      logIndex: Number(transfer['logIndex']),
+      txHash: parseHex32(transfer.txHash),
+      blockNumber: transfer.blockNumber,
+      blockHash: parseHex32(transfer.blockHash),
+      logIndex: transfer.logIndex,
     },
   };
 }

@@ -125,6 +125,7 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
     case 'BudgetCaptured':
     case 'BudgetReleased':
     case 'AttentionRequired':
+    case 'AttentionResolved':
       return null;
   }
 }
@@ -164,6 +165,7 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'ResourceDelivered':
     case 'DeliveryFailed':
     case 'AttentionRequired':
+    case 'AttentionResolved':
       return null;
   }
 }

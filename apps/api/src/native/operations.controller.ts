@@ -5,6 +5,7 @@ import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
   awaitAnswer,
   cancel,
+  resume,
   submit,
   viewOperation,
   type AgentPrincipal,
@@ -114,6 +115,20 @@ export class OperationsController {
     const { workspaceId, keyId, person, agentId } = caller;
     const who = agentId === null ? { workspaceId, keyId, person } : { workspaceId, keyId, person, agentId };
     return renderOperation(await cancel(this.core.ports, who, operationId, dto.reason ?? ''));
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'Let an operation that needs attention go on from where it stood' })
+  @Answer(200, 'Operation')
+  @Errors('Error', 401, 404, 409)
+  async resume(
+    @Caller() { workspaceId, keyId, person }: Principal,
+    @Param('id') id: string,
+  ): Promise<object> {
+    const operationId = parseOperationId(id);
+    return renderOperation(await resume(this.core.ports, { workspaceId, keyId, person }, operationId));
   }
 
   private async find(caller: Principal, id: string): Promise<OperationView> {

@@ -19,12 +19,18 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
       ...forward,
       maxAmount: dto.max_amount === undefined ? null : parseAtomic(dto.max_amount, 'max_amount'),
       expect: expectOf(dto.expect ?? {}),
-      challenge: dto.challenge === undefined ? null : (dto.challenge as Json),
+      challenge: challengeOf(dto.challenge as Json | undefined),
       allowReplay: dto.allow_replay ?? false,
       timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       note: dto.note ?? null,
     },
   };
+}
+
+/** Kept as text: the canonical form that fingerprints are taken over knows no fractions, and sellers' schemas do. */
+function challengeOf(challenge: Json | undefined): string | null {
+  if (challenge === undefined) return null;
+  return typeof challenge === 'string' ? challenge : JSON.stringify(challenge);
 }
 
 function expectOf({ pay_to, amount, network, asset }: ExpectDto): OperationRequest['expect'] {

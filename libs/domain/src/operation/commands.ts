@@ -68,4 +68,6 @@ export type OperationCommand =
   | { readonly type: 'RecordExpiredUnused'; readonly proof: DeathProof }
   | { readonly type: 'RecordVoided'; readonly proof: DeathProof }
   | { readonly type: 'Cancel'; readonly by: string; readonly reason: string }
-  | { readonly type: 'RequireAttention'; readonly code: ErrorCode; readonly details: ErrorDetails };
+  | { readonly type: 'RequireAttention'; readonly code: ErrorCode; readonly details: ErrorDetails }
+  /** An operator has looked: the operation goes on from where it stood. */
+  | { readonly type: 'ResolveAttention'; readonly by: string };

@@ -20,6 +20,7 @@ type Whole = Exclude<OperationState, { status: 'needs_attention' }>;
 
 export function decide(current: OperationState, command: OperationCommand): Decision {
   if (command.type === 'RequireAttention') return requireAttention(current, command);
+  if (command.type === 'ResolveAttention') return resolveAttention(current, command);
   const state: Whole = current.status === 'needs_attention' ? current.before : current;
   switch (command.type) {
     case 'Open':
@@ -270,6 +271,13 @@ function cancel(state: Whole, command: Of<'Cancel'>): Decision {
   if (state.status === 'cancelled') return NOTHING;
   if (!isBeforeIntent(state)) return no('too_late', { status: state.status });
   return facts({ type: 'OperationCancelled', data: without(command) }, ...released(state, 'cancelled'));
+}
+
+function resolveAttention(state: OperationState, command: Of<'ResolveAttention'>): Decision {
+  if (state.status === 'absent') return no('not_found');
+  return state.status === 'needs_attention'
+    ? facts({ type: 'AttentionResolved', data: without(command) })
+    : NOTHING;
 }
 
 function requireAttention(state: OperationState, command: Of<'RequireAttention'>): Decision {

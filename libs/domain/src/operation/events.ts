@@ -78,7 +78,8 @@ export type OperationEvent =
   | {
       readonly type: 'AttentionRequired';
       readonly data: { readonly code: ErrorCode; readonly details: ErrorDetails };
-    };
+    }
+  | { readonly type: 'AttentionResolved'; readonly data: { readonly by: string } };
 
 export type EventType = OperationEvent['type'];
 
@@ -108,12 +109,26 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
   BudgetCaptured: 1,
   BudgetReleased: 1,
   AttentionRequired: 1,
+  AttentionResolved: 1,
 };
 
 /** Field names that hold base units; they are decimal text in JSON and bigint in the domain, whatever event they occur in. */
 const AMOUNT_FIELDS: ReadonlySet<string> = new Set(['amount', 'maxAmount', 'value']);
 /** Seller's and caller's own JSON: kept to the letter. */
 const OPAQUE_FIELDS: ReadonlySet<string> = new Set(['wire', 'challenge', 'details', 'headers']);
+
+/** Postgres' jsonb holds neither U+0000 nor half a surrogate pair; sellers' and agents' text may. */
+// oxlint-disable-next-line no-control-regex -- the control character is what is looked for
+const UNSTORABLE = /\u0000|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+function storable(value: Json): Json {
+  if (typeof value === 'string') return value.replace(UNSTORABLE, '\ufffd');
+  if (Array.isArray(value)) return (value as readonly Json[]).map(storable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [storable(key) as string, storable(item)]),
+  );
+}
 
 type Plain = { readonly [key: string]: unknown };
 
@@ -142,7 +157,7 @@ function fromJson(value: Json): unknown {
 
 /** The `data` of an event as plain JSON, ready for canonical text and storage. */
 export function eventDataToJson(event: OperationEvent): Json {
-  return toJson(event.data);
+  return storable(toJson(event.data));
 }
 
 /**

@@ -11,10 +11,29 @@ function as<S extends OperationStatus>(state: OperationState, ...expected: reado
   return state as In<S>;
 }
 
+/** Facts that leave open why somebody must look; the ends, and a person's own decisions, do not. */
+const KEEPS_ATTENTION: ReadonlySet<OperationEvent['type']> = new Set([
+  'AuthorizationSigned',
+  'ResourceDelivered',
+  'DeliveryFailed',
+  'SettlementObserved',
+  'SettlementReorged',
+]);
+
 /** The only fold from history to state. Attention is looked through: what happens on chain still counts. */
 export function evolve(current: OperationState, event: OperationEvent): OperationState {
-  const state =
-    current.status === 'needs_attention' && event.type !== 'AttentionRequired' ? current.before : current;
+  if (current.status !== 'needs_attention') return next(current, event);
+  if (event.type === 'AttentionRequired') return current;
+  const before = next(current.before, event);
+  const kept =
+    KEEPS_ATTENTION.has(event.type) && before.status !== 'absent' && before.status !== 'needs_attention';
+  return kept ? { ...current, before } : before;
+}
+
+function next(
+  state: Exclude<OperationState, { status: 'needs_attention' }>,
+  event: OperationEvent,
+): OperationState {
   switch (event.type) {
     case 'OperationOpened':
       as(state, 'absent');
@@ -109,16 +128,17 @@ export function evolve(current: OperationState, event: OperationEvent): Operatio
       return end(state, 'cancelled', { code: 'operation_cancelled', details: { reason: event.data.reason } });
     case 'BudgetCaptured':
     case 'BudgetReleased':
+    case 'AttentionResolved':
       return state;
     case 'AttentionRequired':
-      return current.status === 'absent' || current.status === 'needs_attention'
-        ? current
+      return state.status === 'absent'
+        ? state
         : {
             status: 'needs_attention',
-            request: current.request,
-            requester: current.requester,
+            request: state.request,
+            requester: state.requester,
             ...event.data,
-            before: current,
+            before: state,
           };
   }
 }

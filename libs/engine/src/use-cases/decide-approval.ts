@@ -68,6 +68,19 @@ export function cancel(
   });
 }
 
+/** An operator lets an operation that needed attention go on from where it stood; its attempts count anew. Any other operation stays as it is. */
+export function resume(
+  ports: Ports,
+  who: ApproverPrincipal,
+  operationId: OperationId,
+): Promise<OperationView> {
+  const ref = { workspaceId: who.workspaceId, operationId };
+  return apply(ports, ref, { type: 'admin', id: who.keyId }, () => ({
+    type: 'ResolveAttention',
+    by: who.person,
+  }));
+}
+
 function decideAs(
   ports: Ports,
   who: ApproverPrincipal,

@@ -88,6 +88,7 @@ function decisionIn({ event, before, ...at }: ProjectedEvent) {
     case 'BudgetCaptured':
     case 'BudgetReleased':
     case 'AttentionRequired':
+    case 'AttentionResolved':
       return [];
   }
 }
