@@ -747,7 +747,8 @@ BEGIN
       FROM generate_series(1, cardinality(w_id)) x(k) LEFT JOIN purser_lock_wallets(wait, w_ws, w_id, w_network, w_token) b ON b.k = x.k;
   END IF;
 
-  -- Everything below is read after the last lock.
+  -- Everything below is read after the last lock. LATERAL with a LIMIT: rows are looked up one by one by their key, also under a plan that was made while
+  -- the tables were empty and a scan of the whole looked as cheap.
   now_ := clock_timestamp();
   today := (now_ AT TIME ZONE 'UTC')::date;
   this_month := date_trunc('month', today)::date;
@@ -766,7 +767,7 @@ BEGIN
   FOR r IN
     SELECT x.i, v.state, v.unit, v.amount, v.captured, v.reserved_at, v.charged_at
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) x
-      JOIN reservation v ON v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i]
+     CROSS JOIN LATERAL (SELECT * FROM reservation v WHERE v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i] LIMIT 1) v
   LOOP
     r_state[r.i] := r.state; r_unit[r.i] := r.unit; r_amount[r.i] := r.amount; r_captured[r.i] := r.captured;
     r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at;
@@ -774,14 +775,15 @@ BEGIN
   FOR r IN
     SELECT x.i, l.status, l.value, l.committed, l.seen_block
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
-      JOIN authorization_ledger l ON l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0
+     CROSS JOIN LATERAL (SELECT * FROM authorization_ledger l WHERE l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0 LIMIT 1) l
   LOOP
     l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block;
   END LOOP;
   IF m_kind && ARRAY['prepare', 'adopt'] THEN
     FOR r IN
       SELECT x.cmd AS i FROM unnest(m_cmd, m_kind) WITH ORDINALITY x(cmd, kind, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
-        JOIN authorization_ledger l ON l.network = y.d ->> 'network' AND l.token = y.d ->> 'token' AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce'
+       CROSS JOIN LATERAL (SELECT FROM authorization_ledger l WHERE l.network = y.d ->> 'network' AND l.token = y.d ->> 'token'
+                              AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce' LIMIT 1) l
        WHERE x.kind IN ('prepare', 'adopt')
     LOOP
       IF results[r.i] = 'ok' THEN results[r.i] := 'duplicate_nonce'; END IF;
@@ -1040,7 +1042,7 @@ BEGIN
   FOR r IN
     SELECT t.i, k.operation_id, k.fingerprint
       FROM unnest(c_ws, c_agent, c_kind, c_key) WITH ORDINALITY t(ws, agent, kind, key, i)
-      JOIN idempotency k ON k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key
+     CROSS JOIN LATERAL (SELECT * FROM idempotency k WHERE k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key LIMIT 1) k
      WHERE t.kind IS NOT NULL
   LOOP
     results[r.i] := 'existing';
@@ -1123,7 +1125,7 @@ BEGIN
     IF cardinality(a_cmd) > 0 THEN
       PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results);
     END IF;
-    PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_opened, c_now, c_actor,
+    PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_fence, c_opened, c_now, c_actor,
                                  c_kind, c_key, c_fingerprint, e_cmd, e_version, e_type, e_schema, e_prev, e_hash, e_data, results);
     IF cardinality(b_cmd) > 0 THEN
       PERFORM purser_write_blobs(c_ws, c_op, b_cmd, b_kind, b_sealed, b_meta, b_ttl, results);
@@ -1389,7 +1391,7 @@ AS $function$
 $function$;
 GRANT EXECUTE ON FUNCTION purser_write_blobs TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_write_history(c_ws uuid[], c_op uuid[], c_agent uuid[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, results text[])
+CREATE OR REPLACE FUNCTION public.purser_write_history(c_ws uuid[], c_op uuid[], c_agent uuid[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_fence bigint[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, results text[])
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1410,13 +1412,15 @@ BEGIN
      WHERE x.kind IS NOT NULL AND x.result = 'ok';
   END IF;
   IF num_nulls(VARIADIC c_kind) > 0 THEN
-    -- While somebody holds the lease, its end is when somebody else must look.
+    -- While somebody holds the lease, its end is when somebody else must look. Who holds it and goes on changes nothing about that: the indexed time
+    -- stays as it is, so that the row is rewritten in its page and no index hears of it.
     UPDATE operations o
        SET status = x.status, answerable = x.answerable, version = x.version, last_hash = x.hash, attempts = 0, updated_at = clock_timestamp(),
-           next_attempt_at = coalesce(to_timestamp(x.next / 1000.0), CASE WHEN NOT x.release THEN o.lease_until END),
+           next_attempt_at = CASE WHEN x.fence IS NOT NULL AND NOT x.release THEN coalesce(o.next_attempt_at, o.lease_until)
+                                  ELSE coalesce(to_timestamp(x.next / 1000.0), CASE WHEN NOT x.release THEN o.lease_until END) END,
            lease_owner = CASE WHEN NOT x.release THEN o.lease_owner END, lease_until = CASE WHEN NOT x.release THEN o.lease_until END
-      FROM unnest(c_ws, c_op, c_kind, c_status, c_answerable, c_version, c_hash, c_next, c_release, results)
-           x(ws, op, kind, status, answerable, version, hash, next, release, result)
+      FROM unnest(c_ws, c_op, c_kind, c_status, c_answerable, c_version, c_hash, c_next, c_release, c_fence, results)
+           x(ws, op, kind, status, answerable, version, hash, next, release, fence, result)
      WHERE x.kind IS NULL AND x.result = 'ok' AND o.workspace_id = x.ws AND o.operation_id = x.op;
   END IF;
 END $function$;

@@ -22,7 +22,7 @@ BEGIN
   FOR r IN
     SELECT t.i, k.operation_id, k.fingerprint
       FROM unnest(c_ws, c_agent, c_kind, c_key) WITH ORDINALITY t(ws, agent, kind, key, i)
-      JOIN idempotency k ON k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key
+     CROSS JOIN LATERAL (SELECT * FROM idempotency k WHERE k.workspace_id = t.ws AND k.agent_id = t.agent AND k.key_hash = t.key LIMIT 1) k
      WHERE t.kind IS NOT NULL
   LOOP
     results[r.i] := 'existing';

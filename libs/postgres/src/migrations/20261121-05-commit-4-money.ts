@@ -46,7 +46,8 @@ BEGIN
       FROM generate_series(1, cardinality(w_id)) x(k) LEFT JOIN purser_lock_wallets(wait, w_ws, w_id, w_network, w_token) b ON b.k = x.k;
   END IF;
 
-  -- Everything below is read after the last lock.
+  -- Everything below is read after the last lock. LATERAL with a LIMIT: rows are looked up one by one by their key, also under a plan that was made while
+  -- the tables were empty and a scan of the whole looked as cheap.
   now_ := clock_timestamp();
   today := (now_ AT TIME ZONE 'UTC')::date;
   this_month := date_trunc('month', today)::date;
@@ -65,7 +66,7 @@ BEGIN
   FOR r IN
     SELECT x.i, v.state, v.unit, v.amount, v.captured, v.reserved_at, v.charged_at
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) x
-      JOIN reservation v ON v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i]
+     CROSS JOIN LATERAL (SELECT * FROM reservation v WHERE v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i] LIMIT 1) v
   LOOP
     r_state[r.i] := r.state; r_unit[r.i] := r.unit; r_amount[r.i] := r.amount; r_captured[r.i] := r.captured;
     r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at;
@@ -73,14 +74,15 @@ BEGIN
   FOR r IN
     SELECT x.i, l.status, l.value, l.committed, l.seen_block
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
-      JOIN authorization_ledger l ON l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0
+     CROSS JOIN LATERAL (SELECT * FROM authorization_ledger l WHERE l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0 LIMIT 1) l
   LOOP
     l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block;
   END LOOP;
   IF m_kind && ARRAY['prepare', 'adopt'] THEN
     FOR r IN
       SELECT x.cmd AS i FROM unnest(m_cmd, m_kind) WITH ORDINALITY x(cmd, kind, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
-        JOIN authorization_ledger l ON l.network = y.d ->> 'network' AND l.token = y.d ->> 'token' AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce'
+       CROSS JOIN LATERAL (SELECT FROM authorization_ledger l WHERE l.network = y.d ->> 'network' AND l.token = y.d ->> 'token'
+                              AND l.from_address = y.d ->> 'from' AND l.nonce = y.d ->> 'nonce' LIMIT 1) l
        WHERE x.kind IN ('prepare', 'adopt')
     LOOP
       IF results[r.i] = 'ok' THEN results[r.i] := 'duplicate_nonce'; END IF;

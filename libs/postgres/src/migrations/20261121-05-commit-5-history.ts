@@ -3,7 +3,7 @@ export const name = '20261121-05-commit-5-history';
 export const sql = `
 CREATE FUNCTION purser_write_history(
   c_ws uuid[], c_op uuid[], c_agent uuid[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[],
-  c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[],
+  c_release boolean[], c_fence bigint[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[],
   e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, results text[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -23,13 +23,15 @@ BEGIN
      WHERE x.kind IS NOT NULL AND x.result = 'ok';
   END IF;
   IF num_nulls(VARIADIC c_kind) > 0 THEN
-    -- While somebody holds the lease, its end is when somebody else must look.
+    -- While somebody holds the lease, its end is when somebody else must look. Who holds it and goes on changes nothing about that: the indexed time
+    -- stays as it is, so that the row is rewritten in its page and no index hears of it.
     UPDATE operations o
        SET status = x.status, answerable = x.answerable, version = x.version, last_hash = x.hash, attempts = 0, updated_at = clock_timestamp(),
-           next_attempt_at = coalesce(to_timestamp(x.next / 1000.0), CASE WHEN NOT x.release THEN o.lease_until END),
+           next_attempt_at = CASE WHEN x.fence IS NOT NULL AND NOT x.release THEN coalesce(o.next_attempt_at, o.lease_until)
+                                  ELSE coalesce(to_timestamp(x.next / 1000.0), CASE WHEN NOT x.release THEN o.lease_until END) END,
            lease_owner = CASE WHEN NOT x.release THEN o.lease_owner END, lease_until = CASE WHEN NOT x.release THEN o.lease_until END
-      FROM unnest(c_ws, c_op, c_kind, c_status, c_answerable, c_version, c_hash, c_next, c_release, results)
-           x(ws, op, kind, status, answerable, version, hash, next, release, result)
+      FROM unnest(c_ws, c_op, c_kind, c_status, c_answerable, c_version, c_hash, c_next, c_release, c_fence, results)
+           x(ws, op, kind, status, answerable, version, hash, next, release, fence, result)
      WHERE x.kind IS NULL AND x.result = 'ok' AND o.workspace_id = x.ws AND o.operation_id = x.op;
   END IF;
 END $$;
@@ -96,7 +98,7 @@ BEGIN
     IF cardinality(a_cmd) > 0 THEN
       PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results);
     END IF;
-    PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_opened, c_now, c_actor,
+    PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_fence, c_opened, c_now, c_actor,
                                  c_kind, c_key, c_fingerprint, e_cmd, e_version, e_type, e_schema, e_prev, e_hash, e_data, results);
     IF cardinality(b_cmd) > 0 THEN
       PERFORM purser_write_blobs(c_ws, c_op, b_cmd, b_kind, b_sealed, b_meta, b_ttl, results);
