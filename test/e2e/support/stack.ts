@@ -1,8 +1,9 @@
 // A whole stack in a folder of its own, run as a stranger would run it: `npm run stack` as a child process.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { runChecker, type BooksReport } from '../../checker/main.js';
 
 export const ROOT = resolve(import.meta.dirname, '../../..').replace(/\/dist$/, '');
@@ -34,6 +35,8 @@ export interface StackOptions {
   /** `host:port` of test sellers that may be bought from. */
   readonly allow?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Of a stack that was stopped with its data kept. */
+  readonly home?: string;
 }
 
 export class TestStack {
@@ -44,7 +47,7 @@ export class TestStack {
   ) {}
 
   static async start(options: StackOptions = {}): Promise<TestStack> {
-    const home = mkdtempSync(join(tmpdir(), 'purser-e2e-'));
+    const home = options.home ?? mkdtempSync(join(tmpdir(), 'purser-e2e-'));
     const args = [
       'stack',
       '--apis',
@@ -98,13 +101,18 @@ export class TestStack {
     return runChecker(this.file, historyFile);
   }
 
-  async stop(): Promise<void> {
+  /** A command of ours against this stack, as an operator types it; what it said, or thrown when it failed. */
+  command(...args: readonly string[]): Promise<string> {
+    return runCommand(this.home, args);
+  }
+
+  async stop({ keep = false } = {}): Promise<void> {
     if (this.child.exitCode === null) {
       const gone = new Promise((done) => this.child.once('exit', done));
       this.child.kill('SIGTERM');
       await gone;
     }
-    rmSync(this.home, { recursive: true, force: true });
+    if (!keep) rmSync(this.home, { recursive: true, force: true });
   }
 
   private async ready(): Promise<void> {
@@ -116,6 +124,13 @@ export class TestStack {
       throw error;
     });
   }
+}
+
+export async function runCommand(home: string, args: readonly string[]): Promise<string> {
+  const program = join(ROOT, 'dist/apps/local/src/commands/main.js');
+  const env = { ...process.env, PURSER_HOME: home };
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { cwd: ROOT, env });
+  return stdout;
 }
 
 /** Waits until the condition holds. @throws after the deadline, with what was waited for. */

@@ -17,7 +17,8 @@ export class StackFolder {
   constructor(checkout: string) {
     // A home of its own lets a second stack run from one checkout, as the end-to-end tests do.
     this.path = process.env['PURSER_HOME'] ?? join(checkout, '.purser');
-    this.postgresData = postgresDataDir(join(this.path, 'postgres'));
+    // Beside the private folder and not in it: as root, PostgreSQL runs as another user, who must be able to reach its data.
+    this.postgresData = postgresDataDir(`${this.path}-postgres`);
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
   }
 
