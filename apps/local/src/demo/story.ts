@@ -131,7 +131,7 @@ class Story {
     );
     const approved = await this.approver('POST', `${path}/approve`, { body: { digest: facts.digest } });
     line(`approved (HTTP ${approved.status}); the agent polls its operation`);
-    const told = await this.waitUntilSettled(asked.body.operation_id);
+    const told = await this.waitUntilFinal(asked.body.operation_id);
     line(`operation ${told.id}: ${told.status}`);
     detail(`transaction ${told.transaction ?? 'not seen'}`);
     this.expect(told.settled, 'the approved purchase did not settle');
@@ -181,11 +181,18 @@ class Story {
     return answer;
   }
 
-  private async waitUntilSettled(operationId: string): Promise<Told> {
+  /** How it ended; what was paid is waited for until it is final. */
+  async outcomeOf(operationId: string): Promise<Told> {
+    const told = await this.lookUp(operationId);
+    return told.settled ? this.waitUntilFinal(operationId) : told;
+  }
+
+  /** Until the payment is final on chain, a few blocks after it was seen. */
+  async waitUntilFinal(operationId: string): Promise<Told> {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const told = await this.lookUp(operationId);
-      if (told.settled || Date.now() > deadline) return told;
+      if (told.status === 'executed' || Date.now() > deadline) return told;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
@@ -212,6 +219,8 @@ export async function tellStory(stack: StackFile): Promise<Outcome> {
   });
   heading(`The chain counts ${transfers.length} payments for ${story.operationIds.length} operations`);
   story.expect(transfers.length === 2, 'two purchases must be two charges');
-  const operations = await Promise.all(story.operationIds.map((id) => story.lookUp(id)));
+  line('waiting until both are final, two blocks deep ...');
+  const operations = await Promise.all(story.operationIds.map((id) => story.outcomeOf(id)));
+  for (const { id, status } of operations) detail(`${id}  ${status}`);
   return { ok: story.ok, operations, charges: transfers.length, balances };
 }
