@@ -58,6 +58,19 @@ describe('operations', () => {
     expect(polled.body).toMatchObject({ status: 'provisional', seller_accepted: true });
   });
 
+  it('a stop does not wait for those who wait: they are told what is known and poll', async () => {
+    api.workersOff = true;
+    let entered: () => void;
+    const waits = new Promise<void>((resolve) => {
+      entered = resolve;
+    });
+    Object.assign(api.ports.answers, { changed: () => new Promise(() => entered()) });
+    const waiting = call(purchase());
+    await waits;
+    api.stopping.begin();
+    expect((await waiting).status).toBe(202);
+  });
+
   it('a refusal carries its code, the operation and what to retry with', async () => {
     const { status, body } = await call(purchase({ max_amount: '1' }));
     expect(status).toBe(422);
@@ -82,6 +95,21 @@ describe('operations', () => {
     expect((await call({ path, as: 'admin' })).body).not.toHaveProperty('payment');
     api.nowMs += 3_600_000;
     expect((await call({ path })).body.payment).toBeNull();
+  });
+
+  it('sign hands out nothing once the payment is past its time, and does not call it unpaid without proof', async () => {
+    const request = {
+      method: 'POST',
+      path: '/v1/agent/x402/sign',
+      key: 's1',
+      body: { target_url: 'https://shop.example/item', pay_to: SELLER, amount: '10000' },
+    } as const;
+    const first = await call(request);
+    expect(Object.values(first.body.payment_headers as object)).toEqual([first.body.payment_header]);
+    api.nowMs += 3_600_000;
+    const late = await call(request);
+    expect([late.status, late.body.error.code]).toEqual([502, 'execution_timeout']);
+    expect(JSON.stringify(late.body)).not.toContain('signature');
   });
 
   it('cancel works until the intent and is too late afterwards', async () => {

@@ -4,6 +4,7 @@ import type { AgentId, OperationId, Policy, WorkspaceId } from '#domain';
 import { drive, type Ports, type Role } from '#engine';
 import type { ApiCore } from '../../apps/api/src/core.js';
 import { createApp } from '../../apps/api/src/create-app.js';
+import { Stopping } from '../../apps/api/src/http/stopping.js';
 import { address, AGENT, NOON, TOKEN, uuid, walletId, WORKSPACE } from './builders.js';
 import { MemoryAdmin, memoryWalletKeys } from './memory-admin.js';
 import { MemoryAdoption } from './memory-adoption.js';
@@ -45,6 +46,7 @@ export interface Call {
 export class MemoryApi {
   nowMs = NOON;
   readonly workspaceId = WORKSPACE;
+  readonly stopping = new Stopping();
   readonly database = new MemoryDatabase(() => this.nowMs);
   readonly chain = new MemoryChain(() => this.nowMs, 2);
   readonly shop = new MemoryShop(this.chain);
@@ -63,7 +65,7 @@ export class MemoryApi {
   static async start(override: (core: ApiCore) => ApiCore = (core) => core): Promise<MemoryApi> {
     const api = new MemoryApi();
     await api.seed();
-    api.app = await createApp(override(api.core()));
+    api.app = await createApp(override(api.core()), api.stopping);
     return api;
   }
 

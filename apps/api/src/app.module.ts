@@ -5,6 +5,7 @@ import { HightopSimulateController } from './dialects/hightop/simulate.controlle
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
 import { DocsController } from './http/docs.controller.js';
 import { HealthController } from './http/health.controller.js';
+import type { Stopping } from './http/stopping.js';
 import { AgentsController } from './native/agents.controller.js';
 import { ApprovalsController } from './native/approvals.controller.js';
 import { KeysController } from './native/keys.controller.js';
@@ -13,7 +14,7 @@ import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
 import { WalletsController } from './native/wallets.controller.js';
 import { WorkspacesController } from './native/workspaces.controller.js';
-import { CORE, DOCUMENT } from './tokens.js';
+import { CORE, DOCUMENT, STOPPING } from './tokens.js';
 
 export const CONTROLLERS = [
   HightopX402Controller,
@@ -34,12 +35,13 @@ export const CONTROLLERS = [
 /** Nest only holds the core; everything else is composed in the runtime. */
 @Module({})
 export class AppModule {
-  static with(core: ApiCore): DynamicModule {
+  static with(core: ApiCore, stopping: Stopping): DynamicModule {
     return {
       module: AppModule,
       controllers: [...CONTROLLERS],
       providers: [
         { provide: CORE, useValue: core },
+        { provide: STOPPING, useValue: stopping },
         { provide: DOCUMENT, useValue: { current: null } },
       ],
     };

@@ -1,22 +1,25 @@
 // The HTTP process. It starts when database, keys and configuration are in order; Redis and the signer may come later.
 import { createCore, loadConfig } from '#runtime';
 import { createApp } from './create-app.js';
+import { Stopping } from './http/stopping.js';
 
 const config = loadConfig('api');
 const core = await createCore(config);
-const app = await createApp(core);
+const stopping = new Stopping();
+const app = await createApp(core, stopping);
 await app.listen(config.http.port, config.http.host);
 core.logger.info({ url: await app.getUrl() }, 'api listens');
 
 const GRACE_MS = 25_000;
-let stopping = false;
+let stopped = false;
 
 /** Requests under way get their answer; then connections are given back. */
 async function stop(signal: string): Promise<void> {
-  if (stopping) return;
-  stopping = true;
+  if (stopped) return;
+  stopped = true;
   core.logger.info({ signal }, 'api stops');
   setTimeout(() => process.exit(1), GRACE_MS).unref();
+  stopping.begin();
   await app.close();
   await core.close();
   process.exit(0);

@@ -1,2 +1,3 @@
 export const CORE = Symbol('core');
+export const STOPPING = Symbol('stopping');
 export const DOCUMENT = Symbol('openapi document');

@@ -21,7 +21,7 @@ export class AuthGuard implements CanActivate {
   }
 
   private async check(access: Exclude<Access, 'public'>, request: AuthenticatedRequest): Promise<boolean> {
-    const credentials = dialectOf(request.url).credentials(request.headers);
+    const credentials = dialectOf(request.routeOptions.url ?? request.url).credentials(request.headers);
     if (credentials === null) throw refuse('authentication_failed');
     const { key, agentId } = credentials;
     const known = await this.core.authenticator.authenticate(key, agentId);

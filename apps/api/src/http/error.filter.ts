@@ -26,8 +26,12 @@ export function answerError(
   if (reply.sent) return;
   const { code, details } = refusalOf(error);
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
-    logger.error({ error, route: request.routeOptions?.url }, 'request failed');
-  const rendered = dialectOf(request.url).renderError({ code, details, correlationId: request.id });
+    logger.error({ correlation_id: request.id, route: request.routeOptions?.url, error }, 'request failed');
+  const rendered = dialectOf(request.routeOptions?.url ?? request.url).renderError({
+    code,
+    details,
+    correlationId: request.id,
+  });
   if (rendered.status === 503) reply.header('retry-after', '1');
   send(reply, rendered);
 }

@@ -75,8 +75,8 @@ const HIGHTOP = {
   }),
   HightopSignature: object({
     ...writeFields,
-    payment_header: text,
-    payment_header_name: text,
+    payment_header: maybeText,
+    payment_header_name: maybeText,
     payment_headers: { type: 'object', additionalProperties: text },
     amount: maybeAtomic,
     pay_to: text,

@@ -3,7 +3,6 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
-  awaitAnswer,
   cancel,
   resume,
   submit,
@@ -20,9 +19,10 @@ import { pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { livePayment } from '../http/payment.js';
 import { send } from '../http/send.js';
+import { Stopping } from '../http/stopping.js';
 import { agentOf } from '../http/agent.js';
 import { responseOf } from '../http/upstream.js';
-import { CORE } from '../tokens.js';
+import { CORE, STOPPING } from '../tokens.js';
 import { renderFailed } from './errors.js';
 import { CancelDto, OperationsQuery, SubmitDto } from './operations.dto.js';
 import { renderEvent, renderOperation } from './render-operation.js';
@@ -31,7 +31,10 @@ import { toCommand } from './to-command.js';
 @ApiTags('Operations')
 @Controller('purser/v1/operations')
 export class OperationsController {
-  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+  constructor(
+    @Inject(CORE) private readonly core: ApiCore,
+    @Inject(STOPPING) private readonly stopping: Stopping,
+  ) {}
 
   @Post()
   @Roles('agent')
@@ -57,7 +60,7 @@ export class OperationsController {
     });
     // Nothing can have happened to an operation opened this moment: no need to read it.
     if (waitMs === 0 && !submitted.replayed) return send(reply, accepted(agent, submitted, dto.kind));
-    const view = await awaitAnswer(ports, submitted, deadlineMs);
+    const view = await this.stopping.awaitAnswer(ports, submitted, deadlineMs);
     send(reply, await this.answer(view, submitted, request.id));
   }
 

@@ -62,13 +62,14 @@ export function renderSign(view: OperationView, extras: Extras): Rendered {
   if (view.status === 'awaiting_approval' || !view.answerable) return pending(view, extras.replayed);
   if (view.authorization === null || view.status === 'failed')
     return failed(view, view.error?.code ?? 'internal', extras.replayed);
-  if (extras.payment === null) return failed(view, 'payment_expired', extras.replayed);
-  const { name, value } = extras.payment;
+  // Past its time and not yet proven unused: what became of it is for the chain to say.
+  if (extras.payment === null && !view.settled) return failed(view, 'outcome_unknown', extras.replayed);
+  const { name, value } = extras.payment ?? { name: null, value: null };
   return ok(200, extras.replayed, {
     ...writeFields(view),
     payment_header: value,
     payment_header_name: name,
-    payment_headers: { [name]: value },
+    payment_headers: name === null ? {} : { [name]: value },
     amount: view.terms?.amount.toString() ?? null,
     pay_to: view.authorization.to,
     valid_before: String(view.authorization.validBeforeSec),

@@ -2,7 +2,7 @@ import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseIdempotencyKey } from '#domain';
-import { awaitAnswer, quote, submit, type OperationView, type Principal } from '#engine';
+import { quote, submit, type OperationView, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
@@ -10,8 +10,9 @@ import type { Rendered } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { livePayment } from '../../http/payment.js';
 import { send } from '../../http/send.js';
+import { Stopping } from '../../http/stopping.js';
 import { responseOf } from '../../http/upstream.js';
-import { CORE } from '../../tokens.js';
+import { CORE, STOPPING } from '../../tokens.js';
 import { PurchaseDto, QuoteDto, SignDto } from './hightop.dto.js';
 import { renderPurchase, renderSign, type Extras } from './render.js';
 import { renderQuote } from './render-quote.js';
@@ -26,7 +27,10 @@ const KEY = ApiHeader({
 @ApiTags('Hightop v1')
 @Controller('v1/agent/x402')
 export class HightopX402Controller {
-  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+  constructor(
+    @Inject(CORE) private readonly core: ApiCore,
+    @Inject(STOPPING) private readonly stopping: Stopping,
+  ) {}
 
   @Post('quote')
   @HttpCode(200)
@@ -83,7 +87,10 @@ export class HightopX402Controller {
     const { ports } = this.core;
     const deadlineMs = ports.clock.nowMs() + waitMs;
     const submitted = await submit(ports, agentOf(caller), { key: parseIdempotencyKey(key), request, body });
-    return { view: await awaitAnswer(ports, submitted, deadlineMs), replayed: submitted.replayed };
+    return {
+      view: await this.stopping.awaitAnswer(ports, submitted, deadlineMs),
+      replayed: submitted.replayed,
+    };
   }
 
   private async rendered(

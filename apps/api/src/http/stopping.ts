@@ -1,0 +1,32 @@
+import { awaitAnswer, viewOperation, type OperationRef, type OperationView, type Ports } from '#engine';
+
+/** Requests that wait for an operation must not hold up a stop: they are answered with what is known, and the caller polls. */
+export class Stopping {
+  private readonly waiting = new Set<() => void>();
+  private begun = false;
+
+  begin(): void {
+    this.begun = true;
+    for (const leave of this.waiting) leave();
+  }
+
+  /** `awaitAnswer`, unless the process stops first. */
+  async awaitAnswer(ports: Ports, ref: OperationRef, deadlineMs: number): Promise<OperationView> {
+    if (this.begun || ports.clock.nowMs() >= deadlineMs) return viewOperation(ports, ref);
+    let leave: (() => void) | undefined;
+    const stopped = new Promise<null>((resolve) => {
+      leave = () => resolve(null);
+      this.waiting.add(leave);
+    });
+    const answer = awaitAnswer(ports, ref, deadlineMs);
+    try {
+      const first = await Promise.race([answer, stopped]);
+      if (first !== null) return first;
+      // Left behind; whatever becomes of it, nobody asks any more.
+      answer.catch(() => undefined);
+      return await viewOperation(ports, ref);
+    } finally {
+      if (leave) this.waiting.delete(leave);
+    }
+  }
+}
