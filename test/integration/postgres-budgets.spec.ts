@@ -7,9 +7,11 @@ import {
   acceptTerms,
   addAgent,
   aPlace,
+  approve,
   budgetOf,
   opened,
   prepare,
+  requestApproval,
   RESERVE,
   storeBench,
   Walker,
@@ -205,11 +207,39 @@ describe('a refused command', () => {
     expect(rows).toEqual([{ n: 0 }]);
   });
 
-  it('gives a hold back when terms change, and holds the new amount', async () => {
+  it('leaves the old hold when changed terms find no room, and replaces it when they do, across units', async () => {
     const place = await aPlace(bench.owner, { workspace: { lifetime: 100n } });
-    const { walker } = await reserve(place, 90n);
-    await walker.must({ type: 'Cancel', by: 'alice', reason: 'x' });
-    expect((await reserve(place, 100n)).outcome).toMatchObject({ ok: true });
+    const walker = await opened(bench.store, place);
+    await walker.must(acceptTerms(90n, {}, true), RESERVE, requestApproval(Date.now() + 60_000));
+    await walker.must(approve());
+    const { terms, verdict } = acceptTerms(70n, { unit: 'EUR6' });
+    const changed = { type: 'ConfirmTerms', terms, verdict, termsDigest: 't2' } as const;
+    expect(await walker.do(changed, RESERVE)).toMatchObject({
+      guard: 'no_budget',
+      details: { unit: 'EUR6' },
+    });
+    expect(await budgetOf(bench.owner, place, place.workspaceId)).toMatchObject({ held: 90n, heldCount: 1 });
+    const pay = await reserve(place, 11n);
+    expect(pay.outcome).toMatchObject({ guard: 'budget' });
+    await bench.owner.query(
+      `UPDATE budget_node SET limit_day = 70 WHERE workspace_id = $1 AND node_id = $1 AND unit = 'EUR6'`,
+      [place.workspaceId],
+    );
+    await walker.must(changed, RESERVE);
+    expect(await budgetOf(bench.owner, place, place.workspaceId)).toMatchObject({ held: 0n, heldCount: 0 });
+    const { rows } = await bench.owner.query(
+      `SELECT node_id, held::text FROM budget_node WHERE workspace_id = $1 AND unit = 'EUR6' ORDER BY depth`,
+      [place.workspaceId],
+    );
+    expect(rows).toEqual([
+      { node_id: place.workspaceId, held: '70' },
+      { node_id: place.agentId, held: '70' },
+    ]);
+    const { rows: approvals } = await bench.owner.query(
+      'SELECT status FROM approval WHERE operation_id = $1',
+      [walker.operationId],
+    );
+    expect(approvals).toEqual([{ status: 'cancelled' }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fold, parseAgentId, parseOperationId, upcast } from '#domain';
-import { eventHash, GENESIS_PREV_HASH, type HashedEvent } from '#postgres';
+import { createOperationStore, eventHash, GENESIS_PREV_HASH, type HashedEvent } from '#postgres';
 import { aDelivery, aProof, aSettlement, NETWORK, TOKEN, WALLET } from '../support/builders.js';
 import {
   acceptTerms,
@@ -53,6 +53,8 @@ const statusOf = async (walker: Walker): Promise<unknown> => {
   ]);
   return rows.map((row: { status: string }) => row.status);
 };
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 describe('an operation through the store', () => {
   it('keeps state, version, hash chain and budget in step, from opening to capture', async () => {
@@ -370,6 +372,51 @@ describe('a batch', () => {
     await blocker.query('COMMIT');
     blocker.release();
     expect(await waiting).toMatchObject({ ok: true });
+  });
+
+  it('of unknown outcome is told apart: the same key finds out', async () => {
+    const store = bench.otherStore();
+    const walkers = Array.from({ length: 200 }, () => new Walker(store, place));
+    const outcomes: Promise<PromiseSettledResult<unknown>[]> = Promise.allSettled(
+      walkers.map(async (walker, at) => {
+        for (let turn = 0; turn < at; turn += 1) await Promise.resolve();
+        return walker.open();
+      }),
+    );
+    const killing = (async () => {
+      let killed = 0;
+      while (killed < 3) {
+        const { rows } = await bench.owner.query<{ n: number }>(
+          `WITH victims AS MATERIALIZED (
+             SELECT pid FROM pg_stat_activity WHERE usename = 'purser_writer' AND datname = current_database())
+           SELECT count(pg_terminate_backend(pid))::int AS n FROM victims`,
+        );
+        killed += rows[0]?.n ?? 0;
+      }
+    })();
+    await killing;
+    for (const [at, outcome] of (await outcomes).entries()) {
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({ code: 'database_unavailable' });
+      const walker = new Walker(store, place, walkers[at]?.operationId);
+      const again = await walker.open().catch(() => walker.open());
+      expect(again).toMatchObject({ ok: true });
+    }
+    const { rows } = await bench.owner.query(
+      'SELECT count(*)::int AS n FROM events WHERE operation_id = ANY ($1)',
+      [walkers.map((walker) => walker.operationId)],
+    );
+    expect(rows).toEqual([{ n: 200 }]);
+  });
+
+  it('beyond the capacity is refused at once', async () => {
+    const writer = bench.poolOf('purser_writer');
+    const store = createOperationStore({ writer, reads: writer, groupCommit: { capacity: 10 } });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, () => new Walker(store, place).open().catch(codeOf)),
+    );
+    const refused = outcomes.filter((it) => it.status === 'fulfilled' && it.value === 'database_unavailable');
+    expect(refused).toHaveLength(2);
   });
 
   it('notifies which operations became answerable', async () => {
