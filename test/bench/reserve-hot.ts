@@ -166,6 +166,8 @@ function next(before: Commit, expectedVersion: number, command: OperationCommand
 
 async function baselinePool(url: string, max: number): Promise<pg.Pool> {
   const pool = new pg.Pool({ connectionString: url, max });
+  // The server may go while the last connections are still saying goodbye.
+  pool.on('error', () => undefined);
   await runBaseline(pool, 256);
   return pool;
 }
