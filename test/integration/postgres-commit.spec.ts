@@ -258,6 +258,38 @@ describe('versions and fences', () => {
     expect(await bench.store.claim(walker.operationId, 'two')).toMatchObject({ attempts: 2 });
   });
 
+  it('leave an operation with an unreadable history alone, and spare those that are claimed or read beside it', async () => {
+    const [bad, good] = [await opened(bench.store, place), await opened(bench.store, place)];
+    const { operationId: id } = bad;
+    await bench.owner.query(
+      `WITH row AS (UPDATE operations SET version = 2 WHERE operation_id = $1 RETURNING *)
+       INSERT INTO events (workspace_id, opened_month, operation_id, version, type, schema, data, actor, occurred_at_ms, prev_hash, hash, cluster_epoch)
+       SELECT e.workspace_id, e.opened_month, e.operation_id, 2, 'OfTomorrow', 1, '{}', e.actor, e.occurred_at_ms, e.hash, e.hash, e.cluster_epoch
+         FROM events e JOIN row USING (operation_id)`,
+      [id],
+    );
+    for (let attempt = 1; attempt <= 8; attempt += 1) {
+      const [claimed, read, beside, readBeside] = await Promise.allSettled([
+        bench.store.claim(id, 'one'),
+        bench.store.load(bad.loaded),
+        bench.store.claim(good.operationId, 'one'),
+        bench.store.load(good.loaded),
+      ]);
+      expect(claimed).toMatchObject({
+        status: 'rejected',
+        reason: { message: 'unknown event OfTomorrow v1' },
+      });
+      expect(read.status).toBe('rejected');
+      expect(beside.status).toBe('fulfilled');
+      expect(readBeside).toMatchObject({ status: 'fulfilled', value: { operationId: good.operationId } });
+    }
+    const { rows } = await bench.owner.query(
+      'SELECT attempts, lease_owner, next_attempt_at FROM operations WHERE operation_id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ attempts: 8, lease_owner: null, next_attempt_at: null }]);
+  });
+
   it('claim each operation for one of many workers', async () => {
     const walkers = await Promise.all(Array.from({ length: 30 }, () => opened(bench.store, place)));
     const stores = [bench.store, bench.otherStore(), bench.otherStore()];

@@ -1,11 +1,12 @@
 // Leases on operations, in database time: who may drive an operation now. Many requests become one statement.
-import type { OperationId } from '#domain';
+import { parseOperationId, type OperationId } from '#domain';
 import type { Claimed } from '#engine';
 import type pg from 'pg';
 import { coalesce } from './admin/coalesce.js';
-import { LOADED_COLUMNS, loadedOf, type LoadedRow } from './loading.js';
+import { LOADED_COLUMNS, readable, tryLoadedOf, Unreadable, type LoadedRow } from './loading.js';
 
 const LEASE_SEC = 30;
+const UNREADABLE_ATTEMPTS = 8;
 
 /**
  * Nobody waits here for somebody else's row: what is locked is asked for again, alone. An operation that is due keeps its time, since the lease
@@ -52,6 +53,13 @@ const DUE = `
 SELECT operation_id FROM operations WHERE next_attempt_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until <= clock_timestamp())
  ORDER BY next_attempt_at LIMIT $1`;
 
+/** What cannot be read cannot be driven either: after as many attempts as any other operation gets, it is left to a person (L5). */
+const PARK = `
+UPDATE operations o SET lease_owner = NULL, lease_until = NULL,
+       next_attempt_at = CASE WHEN o.attempts >= ${UNREADABLE_ATTEMPTS} THEN NULL ELSE clock_timestamp() + interval '${LEASE_SEC} seconds' END
+  FROM unnest($1::uuid[], $2::bigint[]) t(operation_id, lease_epoch)
+ WHERE o.operation_id = t.operation_id AND o.lease_epoch = t.lease_epoch`;
+
 interface Claim {
   readonly operationId: OperationId;
   readonly owner: string;
@@ -63,12 +71,13 @@ interface Yield {
   readonly failed: boolean;
 }
 
+type Taken = Claimed | Unreadable;
 type ClaimedRow = LoadedRow & { readonly workspace_id: string; readonly lease_epoch: string };
 
 export class Leases {
   readonly giveBack: (back: Yield) => Promise<void>;
 
-  private readonly claimSoon: (claim: Claim) => Promise<Claimed | 'missed' | undefined>;
+  private readonly claimSoon: (claim: Claim) => Promise<Taken | 'missed' | undefined>;
 
   constructor(
     private readonly pool: pg.Pool,
@@ -85,9 +94,9 @@ export class Leases {
   }
 
   async claim(claim: Claim): Promise<Claimed | undefined> {
-    const claimed = await this.claimSoon(claim);
-    if (claimed !== 'missed') return claimed;
-    return (await this.take([claim], '')).get(claim.operationId);
+    const soon = await this.claimSoon(claim);
+    const taken = soon === 'missed' ? (await this.take([claim], '')).get(claim.operationId) : soon;
+    return readable(taken);
   }
 
   async renew(
@@ -111,7 +120,7 @@ export class Leases {
   }
 
   /** 'missed': free, but somebody held the row just then; whoever asked waits for it alone. */
-  private async claimAll(claims: readonly Claim[]): Promise<(Claimed | 'missed' | undefined)[]> {
+  private async claimAll(claims: readonly Claim[]): Promise<(Taken | 'missed' | undefined)[]> {
     const first = new Map<OperationId, Claim>();
     for (const claim of claims) if (!first.has(claim.operationId)) first.set(claim.operationId, claim);
     const taken = await this.take([...first.values()], 'SKIP LOCKED');
@@ -128,21 +137,35 @@ export class Leases {
     });
   }
 
-  private async take(claims: readonly Claim[], lock: 'SKIP LOCKED' | ''): Promise<Map<OperationId, Claimed>> {
+  private async take(claims: readonly Claim[], lock: 'SKIP LOCKED' | ''): Promise<Map<OperationId, Taken>> {
     const { rows } = await this.pool.query<ClaimedRow>({
       name: lock === '' ? 'purser_claim_waiting' : 'purser_claim',
       text: CLAIM(lock),
       values: [claims.map((it) => it.operationId), claims.map((it) => it.owner)],
     });
-    const claimed = await Promise.all(
-      rows.map(async (row) => {
-        const { loaded, whole } = loadedOf(row.workspace_id, row);
-        const it: Claimed = { ...loaded, leaseEpoch: Number(row.lease_epoch) };
+    const unreadable: ClaimedRow[] = [];
+    const taken = await Promise.all(
+      rows.map(async (row): Promise<readonly [OperationId, Taken]> => {
+        const operationId = parseOperationId(row.operation_id);
+        const read = tryLoadedOf(row.workspace_id, row);
+        if (read instanceof Unreadable) {
+          unreadable.push(row);
+          return [operationId, read];
+        }
+        const it: Claimed = { ...read.loaded, leaseEpoch: Number(row.lease_epoch) };
         // The row was locked after the statement began: its events may be newer than what this statement sees.
-        return whole ? it : this.reload(it);
+        return [operationId, read.whole ? it : await this.reload(it).catch((error) => new Unreadable(error))];
       }),
     );
-    return new Map(claimed.map((it) => [it.operationId, it]));
+    if (unreadable.length > 0) await this.park(unreadable);
+    return new Map(taken);
+  }
+
+  private async park(unreadable: readonly ClaimedRow[]): Promise<void> {
+    await this.pool.query(PARK, [
+      unreadable.map((row) => row.operation_id),
+      unreadable.map((row) => row.lease_epoch),
+    ]);
   }
 
   private async yieldAll(backs: readonly Yield[]): Promise<void[]> {

@@ -57,3 +57,23 @@ export function loadedOf(
   };
   return { loaded, whole: events.length === row.version };
 }
+
+/** A history that does not make sense: an event of a newer version, a changed row. It concerns its own operation and no other. */
+export class Unreadable {
+  constructor(readonly error: unknown) {}
+}
+
+/** Like `loadedOf`, for one row of many. */
+export function tryLoadedOf(workspaceId: string, row: LoadedRow): ReturnType<typeof loadedOf> | Unreadable {
+  try {
+    return loadedOf(workspaceId, row);
+  } catch (error) {
+    return new Unreadable(error);
+  }
+}
+
+/** @throws what made the history unreadable. */
+export function readable<T>(it: T | Unreadable): T {
+  if (it instanceof Unreadable) throw it.error;
+  return it;
+}

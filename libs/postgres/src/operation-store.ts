@@ -17,7 +17,7 @@ import { coalesce } from './admin/coalesce.js';
 import { prepareCommit } from './commit-batch.js';
 import { GroupCommit, type CommitResult, type GroupCommitOptions } from './group-commit.js';
 import { Leases } from './leases.js';
-import { loadedOf, type LoadedRow } from './loading.js';
+import { readable, tryLoadedOf, Unreadable, type LoadedRow } from './loading.js';
 import { faultOf } from './pool.js';
 
 export interface OperationStoreOptions {
@@ -41,7 +41,10 @@ export function createOperationStore(options: OperationStoreOptions): PostgresOp
 export class PostgresOperationStore implements OperationStore {
   private readonly commits: GroupCommit;
   private readonly leases: Leases | null;
-  private readonly loaders = new Map<WorkspaceId, (id: OperationId) => Promise<Loaded | undefined>>();
+  private readonly loaders = new Map<
+    WorkspaceId,
+    (id: OperationId) => Promise<Loaded | Unreadable | undefined>
+  >();
 
   constructor(private readonly options: OperationStoreOptions) {
     this.commits = new GroupCommit(options.writer, options.groupCommit);
@@ -84,7 +87,7 @@ export class PostgresOperationStore implements OperationStore {
       loader = coalesce((ids: readonly OperationId[]) => this.loadAll(workspaceId, ids), { maxBatch: 256 });
       this.loaders.set(workspaceId, loader);
     }
-    return guarded(loader(operationId));
+    return guarded(loader(operationId).then(readable));
   }
 
   claim(operationId: OperationId, owner: string): Promise<Claimed | undefined> {
@@ -125,13 +128,18 @@ export class PostgresOperationStore implements OperationStore {
   private async loadAll(
     workspaceId: WorkspaceId,
     ids: readonly OperationId[],
-  ): Promise<(Loaded | undefined)[]> {
+  ): Promise<(Loaded | Unreadable | undefined)[]> {
     const { rows } = await this.options.reads.query<LoadedRow>({
       name: 'purser_load',
       text: LOAD,
       values: [workspaceId, [...new Set(ids)]],
     });
-    const byId = new Map(rows.map((row) => [row.operation_id, loadedOf(workspaceId, row).loaded]));
+    const byId = new Map(
+      rows.map((row) => {
+        const it = tryLoadedOf(workspaceId, row);
+        return [row.operation_id, it instanceof Unreadable ? it : it.loaded];
+      }),
+    );
     return ids.map((id) => byId.get(id));
   }
 
