@@ -46,7 +46,7 @@ export function createSeller({ http, assets, maxBodyBytes = 1024 * 1024 }: Selle
         ...toGuarded(request),
         maxBodyBytes: (status) => (status === 402 ? MAX_BODY_BYTES : maxBodyBytes),
       });
-      if (answer.kind === 'failure') return refused(UNPAID_FAILURES[answer.code], { cause: answer.code });
+      if (answer.kind === 'failure') return unpaidFailure(answer.code);
       const { response } = answer;
       if (response.status !== 402) return unpriced(response);
       // The paid request would be redirected as well, and is never followed: the caller must name the resource itself.
@@ -124,6 +124,13 @@ const UNPAID_FAILURES: Readonly<Record<FailureCode, ErrorCode>> = {
   malformed_response: 'seller_unreachable',
   redirected: 'redirected',
 };
+
+/** Where the URL itself is at fault, also that of a redirect it led to, the caller's field is named. */
+function unpaidFailure(cause: FailureCode): PriceAnswer {
+  const code = UNPAID_FAILURES[cause];
+  const field = code === 'invalid_url' || code === 'forbidden_address' ? { field: 'url' } : {};
+  return refused(code, { cause, ...field });
+}
 
 const PAID_FAILURES: Readonly<Record<FailureCode, DeliveryOutcome>> = {
   invalid_url: 'unreachable',
