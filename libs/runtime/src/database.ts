@@ -26,7 +26,9 @@ import {
   Projector,
   purgeExpiredBlobs,
   readFigures,
+  runStartupChecks,
 } from '#postgres';
+import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import type { StoredFigures } from './metrics.js';
 
@@ -64,6 +66,8 @@ export async function connectDatabase(
   const writerPool = createPool(writer, { name: `purser-${config.process}-writer`, max: 6 });
   const systemPool = createPool(system, { name: `purser-${config.process}-system`, max: 10 });
   const readerPool = createReaderPool({ connectionString: reader });
+  const clock = { nowMs: () => systemClock.nowMs() };
+  await Promise.all([writerPool, systemPool, readerPool].map((pool) => runStartupChecks(pool, clock)));
   await bindInstallation(systemPool, keyFingerprints);
   const answers = createAnswers({
     connectionString: system,
@@ -78,7 +82,11 @@ export async function connectDatabase(
   });
   const projector = new Projector({ pool: systemPool, owner, logger });
   return {
-    operations: createOperationStore({ writer: writerPool, reads: systemPool, leases: systemPool }),
+    operations: createOperationStore({
+      writer: writerPool, // Behind HTTP row-level security binds every read to the caller's workspace (ruling 21).
+      reads: config.process === 'api' ? readerPool : systemPool,
+      leases: systemPool,
+    }),
     policies: createPolicyStore(systemPool),
     answers,
     adoption: createAdoption(systemPool),
