@@ -126,8 +126,11 @@ function movementsOf(books: Books, node: BudgetRow): Movement[] {
   return movements.sort((a, b) => compare(a.at.order, b.at.order));
 }
 
+/**
+ * Order of the budget row's own lock: events are written while it is held, so their positions follow it. Transaction ids do not:
+ * a batch may get its id first and the lock second.
+ */
 function compare(a: EventRow['order'], b: EventRow['order']): number {
   if (a[0] !== b[0]) return a[0] - b[0];
-  if (a[1] !== b[1]) return a[1] < b[1] ? -1 : 1;
   return a[2] < b[2] ? -1 : a[2] > b[2] ? 1 : 0;
 }
