@@ -33,6 +33,8 @@ function world(options: { untilMs?: (n: number) => number | null } = {}) {
       renew: () => Promise.resolve([]),
     },
     waker: { wake: (ids: readonly OperationId[]) => void woken.push(...ids) },
+    adoption: { find: () => Promise.resolve({ kind: 'none' }) },
+    derivation: { authorizationNonce: () => `0x${'00'.repeat(32)}` },
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     metrics: { stepTook: () => undefined, ended: () => undefined },
   } as unknown as Ports;
