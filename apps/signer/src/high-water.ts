@@ -32,7 +32,8 @@ export class HighWater {
       await this.#enter(reason, facts.nowMs);
       return false;
     }
-    if (this.ledger.mark === undefined) await this.ledger.replace(markOf(facts));
+    // Rows that were committed when the mark could not be moved (a crash, a full disk) are signed again on request: the mark must hold them first.
+    if (isAhead(facts, this.ledger.mark)) await this.ledger.replace(markOf(facts));
     this.#compared = true;
     return true;
   }
@@ -111,6 +112,10 @@ export function whyBehind(facts: LedgerFacts, mark: Mark | undefined): string | 
   if (mark.sequence === 0) return undefined;
   if (facts.marked === null) return 'ledger_behind_mark';
   return hashOfRow(facts.marked) === mark.hash ? undefined : 'ledger_differs_from_mark';
+}
+
+function isAhead(facts: LedgerFacts, mark: Mark | undefined): boolean {
+  return mark === undefined || facts.count > mark.count || (facts.newest?.sequence ?? 0) > mark.sequence;
 }
 
 function markOf(facts: LedgerFacts): Mark {

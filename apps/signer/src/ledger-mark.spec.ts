@@ -1,7 +1,8 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hashOfRow, type LedgerFacts } from './database.js';
 import { whyBehind } from './high-water.js';
 import { LedgerMark, type Mark, type Quarantine } from './ledger-mark.js';
@@ -49,6 +50,20 @@ describe('high-water mark', () => {
     appendFileSync(path, '{"count":6,"sequ');
     expect((await reopened()).mark).toEqual(mark);
     expect(readFileSync(path, 'utf8').trim().split('\n')).toHaveLength(1);
+  });
+
+  it('goes into a new file after a write that failed, so that half a line spoils no other', async () => {
+    const ledger = await LedgerMark.open(folder);
+    await ledger.replace({ ...mark, count: 1 });
+    const handle = await open(join(folder, 'any'), 'w');
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    vi.spyOn(prototype, 'datasync').mockRejectedValueOnce(new Error('ENOSPC'));
+    await expect(ledger.advance({ ...mark, count: 2 })).rejects.toThrow('ENOSPC');
+    appendFileSync(join(folder, 'signer', 'ledger.mark'), '{"count":2,"sequ');
+    await ledger.advance(mark);
+    await ledger.close();
+    expect((await reopened()).mark).toEqual(mark);
   });
 
   it('keeps a quarantine over restarts, and also when the note of it is damaged', async () => {

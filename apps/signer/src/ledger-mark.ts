@@ -57,10 +57,18 @@ export class LedgerMark {
 
   /** On disk when this returns; a signature over the rows it covers may leave only then. */
   async advance(mark: Mark): Promise<void> {
-    if (this.#file === undefined || this.#bytes > COMPACT_AT_BYTES) return this.replace(mark);
+    const file = this.#file;
+    if (file === undefined || this.#bytes > COMPACT_AT_BYTES) return this.replace(mark);
     const line = encode(mark);
-    await this.#file.appendFile(line);
-    await this.#file.datasync();
+    try {
+      await file.appendFile(line);
+      await file.datasync();
+    } catch (error) {
+      // Half a line may be there now, and whatever is appended to it is lost with it: the next mark gets a new file.
+      this.#file = undefined;
+      await file.close().catch(() => undefined);
+      throw error;
+    }
     this.#bytes += line.length;
     this.#mark = mark;
   }
