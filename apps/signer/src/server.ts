@@ -95,7 +95,8 @@ class Connection {
   #read(chunk: Buffer): void {
     try {
       for (const message of this.#reader.push(chunk)) {
-        const work = this.#serve(message as SignerRequest);
+        if (!isRequest(message)) throw new TypeError('The frame does not hold a request.');
+        const work = this.#serve(message);
         this.#working.add(work);
         void work.finally(() => this.#working.delete(work));
       }
@@ -105,16 +106,20 @@ class Connection {
     }
   }
 
+  /** Never rejects: whatever one peer sends, the others must still be signed for. */
   async #serve(request: SignerRequest): Promise<void> {
     const { id } = request;
-    let response: SignerResponse;
     try {
-      response = { id, reply: await this.#reply(request) };
+      const reply = await this.#reply(request);
+      this.#send({ id, reply });
     } catch (error) {
       // The request may hold a private key: only its type is logged.
       this.deps.log.error({ error, call: request.type }, 'request failed');
-      response = { id, failed: true };
+      this.#send({ id, failed: true });
     }
+  }
+
+  #send(response: SignerResponse): void {
     if (!this.socket.destroyed) this.#writer.send(response);
   }
 
@@ -137,6 +142,12 @@ class Connection {
         return wallets.backup(workspaceId, walletId);
     }
   }
+}
+
+function isRequest(message: unknown): message is SignerRequest {
+  return (
+    typeof message === 'object' && message !== null && 'id' in message && Number.isSafeInteger(message.id)
+  );
 }
 
 function listening(server: Server, path: string): Promise<void> {

@@ -1,8 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recoverAddress } from '#evm';
-import { createIds, createSignerClient, SignerRefusedError } from '#runtime';
+import { createIds, createSignerClient, FrameWriter, SignerRefusedError } from '#runtime';
 import { startSigner } from '../../../apps/signer/src/signer.js';
 import { loadConfig, createLogger } from '#runtime';
 import { asRole, SignerStage, TOKEN, type SeededOperation } from '../../support/signer.js';
@@ -52,6 +53,16 @@ describe('signer', () => {
       const signature = Buffer.from(signatures[index] ?? '', 'hex');
       expect(recoverAddress(bytesOf(operation.digest), signature)).toBe(stage.payer);
     });
+  });
+
+  it('goes on for everybody when one peer sends what is no request', async () => {
+    const socket = createConnection({ path: stage.socketPath });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined);
+    const writer = new FrameWriter(socket);
+    for (const message of [null, 7, {}]) writer.send(message);
+    await closed;
+    await signatureOf(stage, await stage.operation());
   });
 
   it('never signs another digest for an operation it has signed for, and does not call it burned', async () => {
@@ -278,6 +289,24 @@ describe('high-water mark', () => {
       kind: 'unavailable',
       reason: 'quarantined',
     });
+  });
+
+  it('holds what was committed when it could not be moved, before that is signed again', async () => {
+    const [first, second] = await stage.operations(2);
+    if (first === undefined || second === undefined) throw new Error('not seeded');
+    const file = join(stage.folder, 'keystore', 'signer', 'ledger.mark');
+    await signatureOf(stage, first);
+    const before = readFileSync(file, 'utf8');
+    await signatureOf(stage, second);
+    await stage.stop();
+    writeFileSync(file, before);
+    await stage.start();
+    await signatureOf(stage, second);
+    await stage.stop();
+    await forgetting(stage);
+    await stage.sql.query('DELETE FROM signer_ledger WHERE subject LIKE $1', [`%${second.operationId}`]);
+    await stage.start();
+    expect((await stage.client.status()).quarantine).toMatchObject({ reason: 'ledger_behind_mark' });
   });
 
   it('takes up work again when only the answer was lost: ledger written, signature never sent', async () => {
