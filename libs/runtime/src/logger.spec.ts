@@ -38,6 +38,7 @@ describe('logger', () => {
       url: 'https://user:canary-user@rpc.example/v2/canary-path?key=canary-query',
       database: 'postgres://purser:canary-db@db:5432/purser',
       note: `signed ${SIGNATURE} as ${HEADER}`,
+      mistaken: `prs_live_g0123456789ab_canary${'k'.repeat(37)}`,
       sealed: Buffer.from('canary-buffer'),
     };
     const text = logged((log) => log.error(secrets, 'failed with Bearer canary-message'));

@@ -19,7 +19,7 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
   // Long base64: payment headers, tokens.
   [/[A-Za-z0-9+/_-]{100,}={0,2}(?:\.[A-Za-z0-9_-]+)*/g, REDACTED],
   [/\b((?:private|secret)[-_ ]?key|passphrase|password|secret)(["'\s:=]+)[^\s"',}]+/gi, `$1$2${REDACTED}`],
-  [/\b(sk|pk|rk|whsec|purser)_[A-Za-z0-9_-]{20,}/g, `$1_${REDACTED}`],
+  [/\b(sk|pk|rk|whsec|prs|purser)_[A-Za-z0-9_-]{20,}/g, `$1_${REDACTED}`],
 ];
 
 export function sanitizeText(text: string): string {
