@@ -65,6 +65,12 @@ const URLS = [
   `https://shop.example/${'a'.repeat(5000)}`,
 ];
 
+function tower(levels: number): unknown[] {
+  let value: unknown[] = [];
+  for (let level = 0; level < levels; level += 1) value = [value];
+  return value;
+}
+
 const ROWS: readonly Row[] = [
   {
     bad: 'missing key',
@@ -136,6 +142,27 @@ const ROWS: readonly Row[] = [
     code: 'invalid_url',
     field: 'url',
   })),
+  ...['note\u0000', 'half \ud800 a pair'].map((note) => ({
+    bad: `text that no database holds: ${JSON.stringify(note)}`,
+    call: submit({ kind: 'purchase', ...GOOD, note }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'note',
+  })),
+  {
+    bad: 'a body too deep to walk',
+    call: submit({ kind: 'purchase', ...GOOD, method: 'POST', body: tower(100) }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'body',
+  },
+  {
+    bad: 'a challenge too deep to walk',
+    call: submit({ kind: 'authorize', ...GOOD, challenge: { a: tower(100) } }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'challenge',
+  },
   {
     bad: 'unknown field',
     call: purchase({ ...GOOD, amount: '1' }),

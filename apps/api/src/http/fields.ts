@@ -71,6 +71,7 @@ export function Text({ min = 0, max, pattern, ...common }: TextOptions): Propert
   const rules = [
     IsString(rule('not_a_string')),
     MaxLength(max, rule(`longer_than_${max}`)),
+    check(isStorable, rule('not_unicode_text')),
     ...(min > 0 ? [MinLength(min, rule(`shorter_than_${min}`))] : []),
     ...(pattern ? [Matches(pattern, rule('malformed'))] : []),
   ];
@@ -82,6 +83,10 @@ export function Text({ min = 0, max, pattern, ...common }: TextOptions): Propert
   } as ApiPropertyOptions;
   return field(common, shape, ...rules);
 }
+
+/** U+0000 and half surrogates are text to JavaScript and none to the database. Another rule says what is no text at all. */
+const isStorable = (value: unknown): boolean =>
+  typeof value !== 'string' || (!value.includes('\u0000') && !/\p{Surrogate}/u.test(value));
 
 const ATOMIC = /^(0|[1-9][0-9]{0,77})$/;
 /** Base units as decimal text: digits only, no sign, no leading zero (safety.md T7). */
@@ -150,9 +155,26 @@ export const Integer = ({ min, max, ...common }: IntegerOptions): PropertyDecora
 export const Flag = (common: Common): PropertyDecorator =>
   field(common, { type: 'boolean' }, IsBoolean(rule('not_a_boolean')));
 
+const MAX_DEPTH = 64;
+
+/** Deeper values overflow the stack of whatever walks them later. Level by level, so that this does not. */
+function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
+    level = level.flatMap((it) => (typeof it === 'object' && it !== null ? Object.values(it) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
+}
+
 /** Any JSON object, kept to the letter. */
 export const JsonObject = (common: Common): PropertyDecorator =>
-  field(common, { type: 'object', additionalProperties: true }, IsObject(rule('not_an_object')));
+  field(
+    common,
+    { type: 'object', additionalProperties: true },
+    IsObject(rule('not_an_object')),
+    check(isShallow, rule(`deeper_than_${MAX_DEPTH}`)),
+  );
 
 /** Header names and values to forward to the seller. */
 export const Headers = (common: Common): PropertyDecorator =>
@@ -192,6 +214,7 @@ export const RequestBody = (common: Common): PropertyDecorator =>
     common,
     { oneOf: [{ type: 'string' }, { type: 'object' }, { type: 'array', items: {} }] },
     check(isTextOrJson, rule('not_text_or_json')),
+    check(isShallow, rule(`deeper_than_${MAX_DEPTH}`)),
   );
 
 export const Base64 = (common: Common): PropertyDecorator => {
