@@ -106,7 +106,9 @@ describe('embedded EVM node', () => {
     const hash = await mintUsdc(first.url, account, 5_000_000n);
     const block = (await rpc(first.url, 'eth_getBlockByNumber', ['latest', false])) as { hash: string };
     const genesis = (await rpc(first.url, 'eth_getBlockByNumber', ['0x0', false])) as { hash: string };
-    await expect.poll(() => readFile(stateFile, 'utf8').catch(() => '')).toContain(block.hash);
+    await expect
+      .poll(() => readFile(stateFile, 'utf8').catch(() => ''), { timeout: 30_000 })
+      .toContain(block.hash);
     await kill(first);
 
     const second = await startAnvil(options);
