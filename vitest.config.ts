@@ -6,12 +6,16 @@ const shared = {
   ssr: { resolve: { conditions: ['source'] } },
 };
 
+/** A busy machine is slow, not wrong. */
+const patience = { expect: { poll: { timeout: 15_000 } } };
+
 export default defineConfig({
   test: {
     projects: [
       {
         ...shared,
         test: {
+          ...patience,
           name: 'unit',
           include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/check/**/*.spec.ts'],
           setupFiles: ['reflect-metadata'],
@@ -20,6 +24,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: 'conformance',
           include: ['test/conformance/**/*.spec.ts'],
           setupFiles: ['reflect-metadata'],
@@ -29,6 +34,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: 'simulation',
           include: ['test/simulation/**/*.spec.ts'],
           testTimeout: 300_000,
@@ -37,6 +43,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: 'integration',
           include: ['test/integration/**/*.spec.ts'],
           setupFiles: ['reflect-metadata'],
@@ -48,6 +55,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: 'e2e',
           include: ['test/e2e/**/*.spec.ts'],
           fileParallelism: false,
