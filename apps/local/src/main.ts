@@ -1,6 +1,7 @@
 // `npm run stack` and `npm run demo`: the whole of Purser on one machine, real servers included.
 import { tellStory } from './demo/story.js';
 import { printInvitation, printStack } from './demo/terminal.js';
+import { untilInterrupted } from './interrupted.js';
 import { parseOptions, USAGE } from './stack/options.js';
 import { startStack, type Stack } from './stack/stack.js';
 
@@ -12,9 +13,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const options = parseOptions(args);
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
-  });
+  const interrupted = untilInterrupted();
   console.log('starting PostgreSQL, Redis, an EVM node, demo sellers, signer, api and worker ...');
   const starting = startStack(options, (line) => console.error(`[stack] ${line}`));
   const started = await Promise.race([starting, interrupted]);

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { migrate } from '#postgres';
 import { loadConfig, type Config } from '#runtime';
+import { untilInterrupted } from './interrupted.js';
 import { projectRoot } from './project.js';
 import { startChild, waitUntilReady, type Service } from './services/child.js';
 import { freePort } from './services/ports.js';
@@ -120,9 +121,7 @@ async function main(argument: string | undefined): Promise<number> {
     changed: () => undefined,
     log: (line) => console.error(`[start] ${line}`),
   });
-  const interrupted = new Promise<void>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done());
-  });
+  const interrupted = untilInterrupted();
   try {
     await Promise.race([startAll(supervisor), interrupted]);
     await interrupted;
