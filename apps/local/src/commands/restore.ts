@@ -31,12 +31,16 @@ export async function restore(
     throw new Error('the database is not empty: restore into a fresh one');
   const epochAbove = await knownEpoch(into.keystore);
   const keysAdded = await addKeys(into.keystore, from, manifest);
-  const lines = createInterface({
-    input: createReadStream(join(from, DATABASE_FILE)).pipe(createGunzip()),
-    crlfDelay: Infinity,
-  });
-  await restoreDatabase(into.ownerUrl, lines, { ...options, epochAbove });
+  await restoreDatabase(into.ownerUrl, linesOf(join(from, DATABASE_FILE)), { ...options, epochAbove });
   return { keysAdded };
+}
+
+/** Opened by whoever asks for the first line: lines that come before anybody listens would be lost. */
+async function* linesOf(file: string): AsyncIterable<string> {
+  const packed = createReadStream(file);
+  const plain = createGunzip();
+  packed.once('error', (error) => plain.destroy(error));
+  yield* createInterface({ input: packed.pipe(plain), crlfDelay: Infinity });
 }
 
 /** For a database that something else has brought back: opens its next life, in quarantine. */
