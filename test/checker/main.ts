@@ -51,4 +51,10 @@ async function main(): Promise<void> {
   process.exitCode = report.ok ? 0 : 1;
 }
 
-if (process.argv[1]?.endsWith('checker/main.js')) await main();
+if (process.argv[1]?.endsWith('checker/main.js')) {
+  // 2: not known, because a source could not be read; 1: known, and not clean.
+  await main().catch((error: unknown) => {
+    console.error(`the books could not be read: ${error instanceof Error ? error.message : 'unknown fault'}`);
+    process.exitCode = 2;
+  });
+}
