@@ -28,7 +28,7 @@ export interface DriveWorker {
   close(timeoutMs: number): Promise<void>;
 }
 
-/** `handle` is called for every well-formed job and should resolve as soon as another may come; what it throws is logged and ends the job: the operation's row knows what is next. */
+/** `handle` is called for every operation of every well-formed job and should resolve as soon as another may come; what it throws is logged and ends the job: the operation's row knows what is next. */
 export function startDriveWorker(
   handle: (operationId: OperationId) => Promise<void>,
   options: DriveWorkerOptions,
@@ -39,10 +39,14 @@ export function startDriveWorker(
   const worker = new Worker<unknown, void>(
     DRIVE_QUEUE,
     async (job) => {
-      const operationId = parseDriveJob(job.data);
-      if (operationId === undefined) return options.onForged?.();
-      await handle(operationId).catch((error: unknown) =>
-        logger.error({ operationId, error }, 'drive job failed'),
+      const operationIds = parseDriveJob(job.data);
+      if (operationIds.length === 0) return options.onForged?.();
+      await Promise.all(
+        operationIds.map((operationId) =>
+          handle(operationId).catch((error: unknown) =>
+            logger.error({ operationId, error }, 'drive job failed'),
+          ),
+        ),
       );
     },
     {

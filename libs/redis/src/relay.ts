@@ -3,7 +3,7 @@
 import type { OperationId } from '#domain';
 import type { Logger, Waker } from '#engine';
 import { Queue } from 'bullmq';
-import { DRIVE_QUEUE, driveJob, type DriveJob } from './queues/drive-queue.js';
+import { DRIVE_QUEUE, driveJob, MAX_IDS_PER_JOB, type DriveJob } from './queues/drive-queue.js';
 import { connectForRelay, KEY_PREFIX, rarely, reasonOf } from './redis.js';
 
 export type DropReason = 'overflow' | 'redis_away' | 'deadline' | 'closed';
@@ -106,7 +106,7 @@ class QueueRelay implements Relay {
     )
       return this.drop(batch.length, 'redis_away');
     try {
-      const jobs = batch.map((operationId) => driveJob(operationId, this.suffix()));
+      const jobs = this.jobsOf(batch);
       const done = await within(
         this.deadlineMs,
         this.ready().then(() => this.queue.addBulk(jobs)),
@@ -126,6 +126,15 @@ class QueueRelay implements Relay {
       this.connection.once('ready', resolve);
       this.connection.once('close', () => reject(new Error('connection closed')));
     });
+  }
+
+  private jobsOf(batch: readonly OperationId[]) {
+    const jobs = [];
+    for (let start = 0; start < batch.length; start += MAX_IDS_PER_JOB) {
+      const [first, ...rest] = batch.slice(start, start + MAX_IDS_PER_JOB);
+      if (first !== undefined) jobs.push(driveJob([first, ...rest], this.suffix()));
+    }
+    return jobs;
   }
 
   private suffix(): string {
