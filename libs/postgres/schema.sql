@@ -999,9 +999,12 @@ DECLARE
 BEGIN
   SELECT array_agg(DISTINCT c_ws[x.cmd]::text) || 'global'::text INTO wanted FROM unnest(s_cmd) x(cmd);
   IF wait THEN
+    PERFORM pg_advisory_xact_lock_shared(purser_stop_gate(x.scope)) FROM unnest(wanted) x(scope);
     SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
       FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE) x;
   ELSE
+    -- Behind a stop that is under way the row is not even asked for: its commands are busy.
+    SELECT array_agg(x.scope) INTO wanted FROM unnest(wanted) x(scope) WHERE pg_try_advisory_xact_lock_shared(purser_stop_gate(x.scope));
     SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
       FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE SKIP LOCKED) x;
   END IF;
@@ -1358,6 +1361,14 @@ BEGIN
   EXECUTE format('GRANT SELECT ON %s TO purser_reader', projection);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %s TO purser_system', projection);
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.purser_stop_gate(scope text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$ SELECT hashtextextended('purser/control/' || scope, 0) $function$;
+GRANT EXECUTE ON FUNCTION purser_stop_gate TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_stop_gate TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_write_approvals(c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[])
  RETURNS void

@@ -63,6 +63,7 @@ export class PostgresStops implements StopStore {
 
 /** Waits until no intent of the workspace is under way. Refuses with `not_found` when there is no such workspace. */
 export async function raiseControlEpoch(trx: Trx, workspaceId: WorkspaceId): Promise<void> {
+  await queueUp(trx, workspaceId);
   const { numAffectedRows } =
     await sql`UPDATE control SET epoch = epoch + 1, updated_at = clock_timestamp() WHERE scope = ${workspaceId}`.execute(
       trx,
@@ -70,7 +71,13 @@ export async function raiseControlEpoch(trx: Trx, workspaceId: WorkspaceId): Pro
   if (numAffectedRows !== 1n) throw refuse('not_found', { object: 'workspace' });
 }
 
+/** Intents that ask after this wait behind it; without it a stream of them would keep the row from ever being free. */
+async function queueUp(trx: Trx, scope: string): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(purser_stop_gate(${scope}))`.execute(trx);
+}
+
 async function setPaused(trx: Trx, scope: string, paused: boolean): Promise<void> {
+  await queueUp(trx, scope);
   const { numAffectedRows } =
     await sql`UPDATE control SET paused = ${paused}, epoch = epoch + 1, updated_at = clock_timestamp() WHERE scope = ${scope}`.execute(
       trx,

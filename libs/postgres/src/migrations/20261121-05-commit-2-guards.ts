@@ -3,6 +3,10 @@ export const name = '20261121-05-commit-2-guards';
 export const sql = `
 CREATE FUNCTION purser_ms(at timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT floor(extract(epoch FROM at) * 1000)::bigint $$;
 
+-- Where intents and stops of one scope queue. A row's share lock is granted past a stop that waits for the row, so a stream of batches could keep
+-- it waiting; this lock is granted in the order it was asked for.
+CREATE FUNCTION purser_stop_gate(scope text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT hashtextextended('purser/control/' || scope, 0) $$;
+
 -- s_cmd: commands that hold an intent. Their control rows are share-locked until the commit, so a stop that has returned is before or behind it (ruling 14).
 CREATE FUNCTION purser_check_stops(
   wait boolean, c_ws uuid[], c_agent uuid[], s_cmd integer[], INOUT results text[], INOUT details jsonb[]
@@ -15,9 +19,12 @@ DECLARE
 BEGIN
   SELECT array_agg(DISTINCT c_ws[x.cmd]::text) || 'global'::text INTO wanted FROM unnest(s_cmd) x(cmd);
   IF wait THEN
+    PERFORM pg_advisory_xact_lock_shared(purser_stop_gate(x.scope)) FROM unnest(wanted) x(scope);
     SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
       FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE) x;
   ELSE
+    -- Behind a stop that is under way the row is not even asked for: its commands are busy.
+    SELECT array_agg(x.scope) INTO wanted FROM unnest(wanted) x(scope) WHERE pg_try_advisory_xact_lock_shared(purser_stop_gate(x.scope));
     SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
       FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE SKIP LOCKED) x;
   END IF;

@@ -109,6 +109,8 @@ BEGIN
   FOR callable IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'purser\\_%' LOOP
     IF callable::text ~ '^purser_(ms|month)' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ${ROLES.join(', ')}', callable);
+    ELSIF callable::text LIKE 'purser_stop_gate%' THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO purser_writer, purser_system', callable);
     ELSIF callable::text LIKE 'purser_load%' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO purser_system, purser_reader', callable);
     ELSIF callable::text NOT LIKE 'purser_append_only%' THEN
