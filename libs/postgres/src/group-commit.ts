@@ -134,9 +134,12 @@ export class GroupCommit {
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
     const operations = new Set<string>();
+    // Other processes wait for the keys that openings claim: openings never share a transaction with what may wait for a row.
+    const opening = isOpening(lane.queue[0]);
     for (const waiting of lane.queue) {
       const { operationId } = waiting.prepared.commit;
-      if (batch.length >= this.maxBatch || operations.has(operationId)) left.push(waiting);
+      if (batch.length >= this.maxBatch || operations.has(operationId) || isOpening(waiting) !== opening)
+        left.push(waiting);
       else {
         operations.add(operationId);
         batch.push(waiting);
@@ -193,6 +196,10 @@ export class GroupCommit {
     if (results.length !== batch.length) throw new Error('the database answered another batch');
     return results.map((result, at) => ({ result, reason: row?.reasons?.[at + 1] ?? null }));
   }
+}
+
+function isOpening(waiting: Waiting | undefined): boolean {
+  return waiting !== undefined && waiting.prepared.open !== null;
 }
 
 function rejectAll(batch: readonly Waiting[], error: unknown): void {
