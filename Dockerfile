@@ -18,7 +18,7 @@ COPY --from=build /purser/package.json /purser/package-lock.json ./
 COPY --from=build /purser/node_modules node_modules
 COPY --from=build /purser/dist dist
 # Holds the keystore and the signer's socket; volumes mounted here take over this ownership.
-RUN mkdir -p /purser/.purser/keystore /purser/.purser/run \
-  && chown -R node:node /purser/.purser && chmod -R 700 /purser/.purser
+RUN mkdir -p /purser/.purser/keystore /purser/.purser/run /backups \
+  && chown -R node:node /purser/.purser /backups && chmod -R 700 /purser/.purser /backups
 USER node
 CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]

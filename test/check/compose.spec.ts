@@ -9,6 +9,8 @@ const root = resolve(import.meta.dirname, '../..');
 interface ComposeService {
   readonly image: string;
   readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly profiles?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
@@ -27,7 +29,9 @@ const holders = (test: (environment: Readonly<Record<string, string>>) => boolea
   ours.filter(([, { environment }]) => test(environment ?? {})).map(([name]) => name);
 
 describe('docker-compose.yml', () => {
-  it('runs PostgreSQL 18, Redis 7 and our three processes after migrating', () => {
+  it('runs PostgreSQL 18, Redis 7 and our three processes after migrating, and the operator only when asked', () => {
+    const asked = Object.entries(compose.services).filter(([, { profiles }]) => profiles !== undefined);
+    expect(asked.map(([name]) => name)).toEqual(['operator']);
     expect(Object.keys(compose.services)).toEqual([
       'postgres',
       'redis',
@@ -35,15 +39,16 @@ describe('docker-compose.yml', () => {
       'signer',
       'api',
       'worker',
+      'operator',
     ]);
     expect(compose.services['postgres']?.image).toBe('postgres:18');
     expect(compose.services['redis']?.image).toBe('redis:7');
   });
 
   it('starts only programs that exist', () => {
-    expect(ours.map(([name]) => name)).toEqual(['migrate', 'signer', 'api', 'worker']);
-    for (const [name, { command }] of ours) {
-      const program = command?.find((part) => part.startsWith('dist/')) ?? '';
+    expect(ours.map(([name]) => name)).toEqual(['migrate', 'signer', 'api', 'worker', 'operator']);
+    for (const [name, { command, entrypoint }] of ours) {
+      const program = (command ?? entrypoint)?.find((part) => part.startsWith('dist/')) ?? '';
       const source = program.replace(/^dist\//, '').replace(/\.js$/, '.ts');
       expect(existsSync(join(root, source)), `${name}: ${source}`).toBe(true);
     }
@@ -57,9 +62,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('gives the passphrase of the wallets to the signer and the owner of the database to migrate, nobody else', () => {
+  it('gives the passphrase of the wallets to the signer and the owner of the database to migrate and operator, nobody else', () => {
     expect(holders((it) => 'PURSER_KEYSTORE_PASSPHRASE' in it)).toEqual(['signer']);
-    expect(holders((it) => (it['DATABASE_URL'] ?? '').includes('POSTGRES_PASSWORD'))).toEqual(['migrate']);
+    expect(holders((it) => (it['DATABASE_URL'] ?? '').includes('POSTGRES_PASSWORD'))).toEqual([
+      'migrate',
+      'operator',
+    ]);
   });
 
   it('opens one port, on loopback, and keeps keys and data in named volumes', () => {
