@@ -157,5 +157,6 @@ function build() {
 checkNode();
 installPackages();
 repairPostgresLinks();
-fetchRedis();
+// `npm start` and the operator's commands use the Redis that the environment or .env names, or none.
+if (!process.argv.includes('--no-redis')) fetchRedis();
 if (process.argv.includes('--build')) build();
