@@ -62,12 +62,15 @@ const FASTIFY: Readonly<Record<string, Refusal>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: refuse('validation_failed', { field: 'body', reason: 'not_json' }),
 };
 
-/** SQLSTATE classes 08 (connection), 57P (shutdown), 53 (resources), and what the driver says when nobody answers. */
+/**
+ * SQLSTATE classes 08 (connection), 57P (shutdown), 53 (resources), a lock or an answer that did not come in time (55P03, 57014), and what the
+ * driver says when nobody answers.
+ */
 function databaseIsAway(error: Error, code: string): boolean {
   return (
-    /^(08|57P|53)/.test(code) ||
+    /^(08|57P|53|55P03$|57014$)/.test(code) ||
     ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT'].includes(code) ||
-    /connection (terminated|ended)|client has encountered a connection error|timeout exceeded when trying to connect/i.test(
+    /connection (terminated|ended)|client has encountered a connection error|timeout exceeded when trying to connect|query read timeout/i.test(
       error.message,
     )
   );

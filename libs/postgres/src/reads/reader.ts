@@ -26,6 +26,10 @@ export function createReaderPool({ connectionString, max = 10 }: ReaderPoolOptio
     pipeline: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     application_name: 'purser-reader',
+    // A server that does not answer at all: give up rather than wait for ever.
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 10_000,
+    keepAlive: true,
   });
   return surviveLostConnections(pool);
 }
