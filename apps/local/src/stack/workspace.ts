@@ -1,12 +1,13 @@
 import type { Address } from 'viem';
 import { mintUsdc, usdcBalance } from '../chain.js';
 import { APPROVAL_THRESHOLD_ATOMIC, hireAgent } from '../demo/agent.js';
-import { adminCaller, must } from '../demo/client.js';
+import { adminCaller, agentCaller, must } from '../demo/client.js';
 import { makeFirstAdmin } from '../first-admin.js';
 import type { Credentials } from './stack-file.js';
 import type { Place } from './services.js';
 
 const FUNDS_ATOMIC = 1_000_000_000n;
+const SEEN_WITHIN_MS = 20_000;
 const DAY_BUDGET_ATOMIC = 100_000_000n;
 
 /**
@@ -22,9 +23,10 @@ export async function setUpWorkspace(
   const known = folder.read<Credentials>(file);
   if (known !== undefined) {
     await topUp(rpcUrl, known.walletAddress);
+    await untilFundsAreSeen(apiUrlOf(ports), known);
     return known;
   }
-  const apiUrl = `http://127.0.0.1:${ports.api[0] ?? 0}`;
+  const apiUrl = apiUrlOf(ports);
   const made = await makeFirstAdmin(systemUrl, {
     workspace: 'demo',
     person: 'admin@example.test',
@@ -63,10 +65,26 @@ export async function setUpWorkspace(
   };
   await topUp(rpcUrl, walletAddress);
   folder.write(file, credentials);
+  await untilFundsAreSeen(apiUrl, credentials);
   return credentials;
 }
 
 async function topUp(rpcUrl: string, wallet: Address): Promise<void> {
   const balance = await usdcBalance(rpcUrl, wallet);
   if (balance < FUNDS_ATOMIC) await mintUsdc(rpcUrl, wallet, FUNDS_ATOMIC - balance);
+}
+
+const apiUrlOf = (ports: Place['ports']): string => `http://127.0.0.1:${ports.api[0] ?? 0}`;
+
+/** The chain watcher reads balances block by block; whoever buys before it has looked is told that the wallet is empty. */
+async function untilFundsAreSeen(apiUrl: string, { agent }: Credentials): Promise<void> {
+  const asked = agentCaller(apiUrl, agent);
+  const deadline = Date.now() + SEEN_WITHIN_MS;
+  while (Date.now() < deadline) {
+    const { body } = await asked<{ items?: readonly { amount: string }[] }>('GET', '/v1/agent/balances');
+    const seen = (body.items ?? []).some(({ amount }) => BigInt(amount.replace('.', '')) >= FUNDS_ATOMIC);
+    if (seen) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  // It may be away for reasons of its own; a stack that is up and says so is better than none.
 }
