@@ -122,7 +122,7 @@ describe('after an older copy is restored', () => {
       await executed(agent, late.operation_id, (QUARANTINE_SEC + 60) * 1_000);
       expect(seller.settled).toBe(6);
       for (const headers of seller.presented.values()) expect(headers.size).toBe(1);
-      const report = await stack.check();
+      const report = await stack.check(history);
       expect(report.violations).toEqual([]);
       expect(report.charges).toBe(6);
     },
