@@ -9,7 +9,14 @@ import { reserveHotBench } from './reserve-hot.js';
 import { sagaBench } from './saga.js';
 import { signBench } from './sign.js';
 
-const BENCHES: readonly Bench[] = [signBench, reserveHotBench, acceptBench, sagaBench, purchaseIdleBench, memoryBench];
+const BENCHES: readonly Bench[] = [
+  signBench,
+  reserveHotBench,
+  acceptBench,
+  sagaBench,
+  purchaseIdleBench,
+  memoryBench,
+];
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
 const chosen = BENCHES.filter((bench) => values.only === undefined || bench.name === values.only);

@@ -28,7 +28,8 @@ export const sagaBench: Bench = {
     const stack = await BenchStack.start();
     try {
       await stack.startSigner();
-      await stack.startWorker();
+      // Projections are no part of a saga, here as in the baseline; the watcher keeps the wallet's balance.
+      await stack.startWorker({ PURSER_WORKER_ROLES: 'drive,sweep,watch' });
       const core = await createCore(loadConfig('api', stack.environment('api')));
       const naive = await NaiveSaga.start(stack.urls.postgresUrl, stack.urls.redisUrl);
       const client = new Client({ connectionString: stack.databases.checker });

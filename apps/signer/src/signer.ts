@@ -55,8 +55,9 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
     connectionTimeoutMillis: 5_000,
     query_timeout: 8_000,
     keepAlive: true,
-    // Plans are kept per connection: one made while a table was empty must not read all of it later.
-    options: '-c enable_seqscan=off -c jit=off',
+    // Plans are kept per connection: one made while a table was empty must not read all of it later. Every look-up is by key, so no plan
+    // depends on the values; planning anew for each batch took longer than reading it.
+    options: '-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan',
   });
   const db = new SignerDatabase(pool);
   const highWater = new HighWater(db, ledger, log);
