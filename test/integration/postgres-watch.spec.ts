@@ -199,6 +199,33 @@ describe('wallets and balances', () => {
     );
     expect(rows).toEqual([{ balance: '70', block: 7, committed: '40' }]);
   });
+
+  it('a reading from before a payment that was seen already does not bring its money back (ruling 17)', async () => {
+    const wallet = await aWallet(address(906));
+    for (const [status, height] of [
+      ['provisional', 12],
+      ['provisional', 11],
+      ['live', null],
+    ] as const) {
+      await owner.query(
+        `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value,
+           valid_after, valid_before, nonce, digest, status, seen_block)
+         VALUES ($1, gen_random_uuid(), gen_random_uuid(), $2, $3, $4, 'f', 't', 30, 0, 100, gen_random_uuid()::text, 'd', $5, $6)`,
+        [wallet.workspaceId, wallet.walletId, network, address(1), status, height],
+      );
+    }
+    const balanceOf = async () => {
+      const { rows } = await owner.query<{ balance: string }>(
+        'SELECT balance::text FROM wallet_asset WHERE wallet_id = $1',
+        [wallet.walletId],
+      );
+      return rows[0]?.balance;
+    };
+    await store.updateBalances([{ ...wallet, network, token: address(1), balance: 100n, block: 11 }]);
+    expect(await balanceOf()).toBe('70');
+    await store.updateBalances([{ ...wallet, network, token: address(1), balance: 70n, block: 12 }]);
+    expect(await balanceOf()).toBe('70');
+  });
 });
 
 const transfer = (logIndex: number): TransferSeen => ({

@@ -28,10 +28,16 @@ const PROVISIONAL = `SELECT ${TRACKED} FROM authorization_ledger a
 const SEEN_ABOVE = `SELECT ${TRACKED} FROM authorization_ledger a
   WHERE a.network = $1 AND a.seen_block > $2 AND a.status IN ('provisional', 'settled') ORDER BY a.seen_block`;
 
-// An older reading never overwrites a newer one. Sorted, so that two writers lock rows in one order.
+// An older reading never overwrites a newer one. A payment that a worker saw in a later block than the reading is not committed any more and
+// not yet gone from it, so it is taken off here (ruling 17). Sorted, so that two writers lock rows in one order.
 const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, network, token, balance, balance_block)
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[])
-    AS read(workspace_id, wallet_id, network, token, balance, block) ORDER BY 1, 2, 3, 4
+  SELECT read.workspace_id, read.wallet_id, read.network, read.token, greatest(read.balance - coalesce(later.value, 0), 0), read.block
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[])
+      AS read(workspace_id, wallet_id, network, token, balance, block)
+   CROSS JOIN LATERAL (SELECT sum(a.value) AS value FROM authorization_ledger a
+      WHERE a.network = read.network AND a.seen_block > read.block AND a.workspace_id = read.workspace_id
+        AND a.wallet_id = read.wallet_id AND a.token = read.token AND a.status IN ('provisional', 'settled')) later
+   ORDER BY 1, 2, 3, 4
   ON CONFLICT (workspace_id, wallet_id, network, token) DO UPDATE
     SET balance = excluded.balance, balance_block = excluded.balance_block
   WHERE held.balance_block <= excluded.balance_block
