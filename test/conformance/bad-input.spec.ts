@@ -330,6 +330,20 @@ const ROWS: readonly Row[] = [
     code: 'validation_failed',
     field: 'wait',
   },
+  {
+    bad: 'too long a path',
+    call: { path: `/purser/v1/operations/${'a'.repeat(300)}` },
+    status: 400,
+    code: 'validation_failed',
+    field: 'body',
+  },
+  {
+    bad: 'a path that is no URL',
+    call: { path: '/v1/agent/%zz' },
+    status: 400,
+    code: 'validation_failed',
+    field: 'body',
+  },
   { bad: 'unknown route', call: { path: '/v1/agent/nothing' }, status: 404, code: 'not_found' },
   {
     bad: 'reject without a reason',

@@ -4,12 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptCorrelationId } from '#runtime';
 import { AppModule, CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { AuthGuard } from './http/auth.guard.js';
-import { ErrorFilter } from './http/error.filter.js';
+import { answerError, ErrorFilter } from './http/error.filter.js';
 import { describe } from './http/openapi.js';
 import { assertAccessDeclared } from './http/routes.js';
 import { Stopping } from './http/stopping.js';
@@ -17,6 +17,8 @@ import { DtoPipe } from './http/validate.js';
 import { DOCUMENT } from './tokens.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** A sender that is slower holds a connection for nothing. */
+const RECEIVE_WITHIN_MS = 30_000;
 
 /** The HTTP application on the given core, ready to `listen` or `inject`. Closing it ends no part of the core. */
 export async function createApp(
@@ -29,6 +31,11 @@ export async function createApp(
     genReqId: (request: IncomingMessage) =>
       acceptCorrelationId(request.headers['x-request-id']) ?? randomUUID(),
     routerOptions: { maxParamLength: 200 },
+    // To receive a request in, not to answer it.
+    requestTimeout: RECEIVE_WITHIN_MS,
+    // What is refused before there is a route, such as a malformed path.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      answerError(core.logger, error, request, reply),
     // Requests under way at shutdown are finished; new ones on kept connections are told to go elsewhere.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
