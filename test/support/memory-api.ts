@@ -139,6 +139,7 @@ export class MemoryApi {
       walletKeys: memoryWalletKeys,
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
+      metricsFor: 'on',
       health: () => Promise.resolve({ ready: true, parts: { database: { ok: true, required: true } } }),
     };
   }

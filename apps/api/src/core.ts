@@ -21,5 +21,7 @@ export interface ApiCore {
   readonly walletKeys: WalletKeys;
   readonly logger: Logger;
   readonly metrics: HttpMetrics;
+  /** Who may read `/metrics`; its figures are sums over all workspaces (S12). */
+  readonly metricsFor: 'on' | 'loopback' | 'off';
   health(): Promise<Health>;
 }

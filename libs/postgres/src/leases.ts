@@ -100,8 +100,10 @@ export class Leases {
   }
 
   async renew(
-    leases: readonly { readonly operationId: OperationId; readonly leaseEpoch: number }[],
+    unsorted: readonly { readonly operationId: OperationId; readonly leaseEpoch: number }[],
   ): Promise<OperationId[]> {
+    // Rows are locked in one order everywhere, or two statements could wait for each other.
+    const leases = unsorted.toSorted((a, b) => (a.operationId < b.operationId ? -1 : 1));
     const { rows } = await this.pool.query<{ operation_id: OperationId }>({
       name: 'purser_renew',
       text: RENEW,
@@ -168,7 +170,8 @@ export class Leases {
     ]);
   }
 
-  private async yieldAll(backs: readonly Yield[]): Promise<void[]> {
+  private async yieldAll(unsorted: readonly Yield[]): Promise<void[]> {
+    const backs = unsorted.toSorted((a, b) => (a.claimed.operationId < b.claimed.operationId ? -1 : 1));
     await this.pool.query({
       name: 'purser_yield',
       text: YIELD,

@@ -51,6 +51,7 @@ export interface Core {
   readonly projections: Stores['projections'];
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
+  readonly metricsFor: Config['telemetry']['metrics'];
   health(): Promise<Health>;
   purgeExpiredBlobs(): Promise<number>;
   close(): Promise<void>;
@@ -112,6 +113,7 @@ export async function createCore(config: Config): Promise<Core> {
     projections: stores.projections,
     logger,
     metrics,
+    metricsFor: config.telemetry.metrics,
     health: () => health(stores, signer, relay),
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {

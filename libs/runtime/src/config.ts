@@ -54,7 +54,8 @@ export interface Config {
   readonly retention: { readonly bodyTtlSec: number; readonly keylessWindowSec: number };
   readonly telemetry: {
     readonly logLevel: LogLevel;
-    readonly metrics: boolean;
+    /** Who may read the API's /metrics: its figures are sums over all workspaces. */
+    readonly metrics: 'on' | 'loopback' | 'off';
     readonly otlpEndpoint: string | null;
   };
 }
@@ -143,7 +144,7 @@ function build(
     },
     telemetry: {
       logLevel: (settings.LOG_LEVEL ?? 'info') as LogLevel,
-      metrics: settings.METRICS !== 'off',
+      metrics: (settings.METRICS ?? 'loopback') as 'on' | 'loopback' | 'off',
       otlpEndpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     },
   };

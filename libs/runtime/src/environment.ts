@@ -107,6 +107,6 @@ export class Environment {
   @Integer(0, 3_600) PURSER_KEYLESS_WINDOW_SEC?: number;
 
   @IsOptional() @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` }) LOG_LEVEL?: string;
-  @IsOptional() @IsIn(['on', 'off'], { message: 'must be on or off' }) METRICS?: string;
+  @IsOptional() @IsIn(['on', 'loopback', 'off'], { message: 'must be on, loopback or off' }) METRICS?: string;
   @Text(HTTP_URL, 'must be an http(s) URL') OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }
