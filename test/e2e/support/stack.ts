@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { postgresDataDir } from '../../../apps/local/src/services/index.js';
 import { runChecker, type BooksReport } from '../../checker/main.js';
 
 export const ROOT = resolve(import.meta.dirname, '../../..').replace(/\/dist$/, '');
@@ -112,7 +113,9 @@ export class TestStack {
       this.child.kill('SIGTERM');
       await gone;
     }
-    if (!keep) rmSync(this.home, { recursive: true, force: true });
+    if (keep) return;
+    rmSync(this.home, { recursive: true, force: true });
+    rmSync(postgresDataDir(`${this.home}-postgres`), { recursive: true, force: true });
   }
 
   private async ready(): Promise<void> {
