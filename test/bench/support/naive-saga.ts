@@ -111,10 +111,14 @@ export class NaiveSaga {
     await this.transaction(async (client) => {
       await query(client, 'INSERT INTO naive.idempotency VALUES ($1, $2, $3)', [AGENT, id, id]);
       await query(client, "INSERT INTO naive.operation VALUES ($1, $2, 'opened', 1, 1)", [id, AGENT]);
-      await this.append(client, id, 1, 'OperationOpened', {
-        url: 'https://shop.example/report',
-        max_amount: '1',
-      });
+      await this.append(
+        client,
+        { id, version: 1, type: 'OperationOpened' },
+        {
+          url: 'https://shop.example/report',
+          max_amount: '1',
+        },
+      );
     });
     await this.next('reserve', id);
   }
@@ -123,7 +127,7 @@ export class NaiveSaga {
     await this.transaction(async (client) => {
       await query(client, 'SELECT status FROM naive.operation WHERE id = $1 FOR UPDATE', [id]);
       await query(client, "INSERT INTO naive.reservation VALUES ($1, 1, 'held')", [id]);
-      await this.append(client, id, 2, 'BudgetReserved', { amount: '1', unit: 'USD6' });
+      await this.append(client, { id, version: 2, type: 'BudgetReserved' }, { amount: '1', unit: 'USD6' });
       await this.moveOn(client, id, 'reserved', 2);
       // The contended rows last, so that they are locked for one commit and not for the whole transaction.
       for (const node of ['workspace', 'agent']) {
@@ -156,7 +160,7 @@ export class NaiveSaga {
         nonce,
         JSON.stringify(tuple),
       ]);
-      await this.append(client, id, 3, 'AuthorizationPrepared', tuple);
+      await this.append(client, { id, version: 3, type: 'AuthorizationPrepared' }, tuple);
       await this.moveOn(client, id, 'authorized', 3);
       await guarded(
         client,
@@ -179,7 +183,7 @@ export class NaiveSaga {
         id,
         signature,
       ]);
-      await this.append(client, id, 4, 'AuthorizationSigned', {});
+      await this.append(client, { id, version: 4, type: 'AuthorizationSigned' }, {});
       await this.moveOn(client, id, 'signed', 4);
     });
     this.signed.get(id)?.();
@@ -205,9 +209,7 @@ export class NaiveSaga {
 
   private async append(
     client: PoolClient,
-    id: string,
-    version: number,
-    type: string,
+    { id, version, type }: { readonly id: string; readonly version: number; readonly type: string },
     data: object,
   ): Promise<void> {
     await query(client, 'INSERT INTO naive.event VALUES ($1, $2, $3, $4)', [

@@ -75,18 +75,18 @@ export class BenchStack {
 
   startApi(): Promise<Service> {
     const url = this.apiUrl;
-    return this.startOurs('api', 'apps/api/src/main.js', url, answersOk(`${url}/health/ready`));
+    return this.startOurs('api', url, answersOk(`${url}/health/ready`));
   }
 
   startWorker(env: Readonly<Record<string, string>> = {}): Promise<Service> {
     const url = `http://127.0.0.1:${this.place.ports.workers[0]}`;
-    return this.startOurs('worker', 'apps/worker/src/main.js', url, answersOk(`${url}/health/live`), env);
+    return this.startOurs('worker', url, answersOk(`${url}/health/live`), env);
   }
 
   startSigner(): Promise<Service> {
     const socket = this.place.folder.signerSocket;
     rmSync(socket, { force: true });
-    return this.startOurs('signer', 'apps/signer/src/main.js', socket, () => accepts(socket));
+    return this.startOurs('signer', socket, () => accepts(socket));
   }
 
   /** What a process of this kind would find in its environment; for a core composed in the bench itself. */
@@ -118,14 +118,13 @@ export class BenchStack {
 
   private async startOurs(
     kind: ProcessKind,
-    entry: string,
     url: string,
     ready: () => Promise<boolean>,
     env: Readonly<Record<string, string>> = {},
   ): Promise<Service> {
     const logFile = this.place.folder.log(kind);
     const service = await startProcess({
-      entry,
+      entry: `apps/${kind}/src/main.js`,
       env: { ...this.environment(kind), ...env },
       logFile,
       url,
