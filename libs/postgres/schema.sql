@@ -941,7 +941,7 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_apply_money TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_check_approvals(wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[])
+CREATE OR REPLACE FUNCTION public.purser_check_approvals(wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[], OUT judged timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
 AS $function$
@@ -961,6 +961,8 @@ BEGIN
        WHERE (p.workspace_id, p.operation_id) IN (SELECT c_ws[x.cmd], c_op[x.cmd] FROM unnest(a_cmd) x(cmd)) AND p.status IN ('pending', 'approved')
        ORDER BY p.workspace_id, p.approval_id FOR UPDATE SKIP LOCKED) x;
   END IF;
+  -- One reading after the last lock: what is compared with the deadline is what is recorded as the time of the decision.
+  judged := clock_timestamp();
   FOR r IN
     SELECT x.cmd AS i, x.kind, p.approval_id, p.status, p.decide_by, p.use_by, p.approval_id = ANY (coalesce(locked, '{}')) AS locked
       FROM unnest(a_cmd, a_kind) x(cmd, kind)
@@ -976,9 +978,9 @@ BEGIN
       RAISE EXCEPTION 'no open approval for %', r.kind;
     END IF;
     fine := CASE
-      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND clock_timestamp() < r.decide_by
-      WHEN r.kind = 'use' THEN r.status = 'approved' AND clock_timestamp() < r.use_by
-      ELSE clock_timestamp() >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
+      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND judged < r.decide_by
+      WHEN r.kind = 'use' THEN r.status = 'approved' AND judged < r.use_by
+      ELSE judged >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
     IF NOT fine THEN
       results[r.i] := 'deadline';
       details[r.i] := jsonb_build_object('status', r.status, 'decide_by_ms', purser_ms(r.decide_by), 'use_by_ms', purser_ms(r.use_by));
@@ -1106,6 +1108,7 @@ DECLARE
   results text[] := array_fill('ok'::text, ARRAY[cardinality(c_op)]);
   details jsonb[] := array_fill(NULL::jsonb, ARRAY[cardinality(c_op)]);
   answered boolean[] := array_fill(false, ARRAY[cardinality(c_op)]);
+  judged timestamptz;
 BEGIN
   IF num_nonnulls(VARIADIC c_kind) > 0 THEN
     SELECT x.results, x.details INTO results, details FROM purser_claim_keys(c_ws, c_op, c_agent, c_kind, c_key, c_fingerprint, c_opened, results, details) x;
@@ -1117,7 +1120,7 @@ BEGIN
     SELECT x.results, x.answered INTO results, answered FROM purser_lock_operations(wait, c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) x;
   END IF;
   IF cardinality(a_cmd) > 0 THEN
-    SELECT x.results, x.details INTO results, details FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
+    SELECT x.results, x.details, x.judged INTO results, details, judged FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
   END IF;
   IF cardinality(m_cmd) > 0 THEN
     SELECT x.results, x.details INTO results, details
@@ -1126,7 +1129,7 @@ BEGIN
   END IF;
   IF 'ok' = ANY (results) THEN
     IF cardinality(a_cmd) > 0 THEN
-      PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results);
+      PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results, judged);
     END IF;
     PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_fence, c_opened, c_now, c_actor,
                                  c_kind, c_key, c_fingerprint, e_cmd, e_version, e_type, e_schema, e_prev, e_hash, e_data, results);
@@ -1370,7 +1373,7 @@ AS $function$ SELECT hashtextextended('purser/control/' || scope, 0) $function$;
 GRANT EXECUTE ON FUNCTION purser_stop_gate TO purser_system;
 GRANT EXECUTE ON FUNCTION purser_stop_gate TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_write_approvals(c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[])
+CREATE OR REPLACE FUNCTION public.purser_write_approvals(c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[], judged timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1378,7 +1381,7 @@ BEGIN
   UPDATE approval p
      SET status = CASE x.kind WHEN 'grant' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'expire' THEN 'expired' ELSE 'cancelled' END,
          use_by = coalesce(to_timestamp((x.data ->> 'use_by_ms')::bigint / 1000.0), p.use_by),
-         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = clock_timestamp()
+         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = judged
     FROM (SELECT c_ws[t.cmd] AS ws, c_op[t.cmd] AS op, t.kind, a_data -> (t.i - 1)::integer AS data
             FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind NOT IN ('request', 'use')) x
    WHERE p.workspace_id = x.ws AND p.operation_id = x.op AND p.status IN ('pending', 'approved');

@@ -53,7 +53,7 @@ END $$;
 
 -- a_kind: request, grant, reject, expire, use (an intent that needs one), drop. At most one approval of an operation is open at a time.
 CREATE FUNCTION purser_check_approvals(
-  wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[]
+  wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[], OUT judged timestamptz
 ) LANGUAGE plpgsql AS $$
 DECLARE
   r record;
@@ -71,6 +71,8 @@ BEGIN
        WHERE (p.workspace_id, p.operation_id) IN (SELECT c_ws[x.cmd], c_op[x.cmd] FROM unnest(a_cmd) x(cmd)) AND p.status IN ('pending', 'approved')
        ORDER BY p.workspace_id, p.approval_id FOR UPDATE SKIP LOCKED) x;
   END IF;
+  -- One reading after the last lock: what is compared with the deadline is what is recorded as the time of the decision.
+  judged := clock_timestamp();
   FOR r IN
     SELECT x.cmd AS i, x.kind, p.approval_id, p.status, p.decide_by, p.use_by, p.approval_id = ANY (coalesce(locked, '{}')) AS locked
       FROM unnest(a_cmd, a_kind) x(cmd, kind)
@@ -86,9 +88,9 @@ BEGIN
       RAISE EXCEPTION 'no open approval for %', r.kind;
     END IF;
     fine := CASE
-      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND clock_timestamp() < r.decide_by
-      WHEN r.kind = 'use' THEN r.status = 'approved' AND clock_timestamp() < r.use_by
-      ELSE clock_timestamp() >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
+      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND judged < r.decide_by
+      WHEN r.kind = 'use' THEN r.status = 'approved' AND judged < r.use_by
+      ELSE judged >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
     IF NOT fine THEN
       results[r.i] := 'deadline';
       details[r.i] := jsonb_build_object('status', r.status, 'decide_by_ms', purser_ms(r.decide_by), 'use_by_ms', purser_ms(r.use_by));
@@ -97,13 +99,13 @@ BEGIN
 END $$;
 
 CREATE FUNCTION purser_write_approvals(
-  c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[]
+  c_ws uuid[], c_op uuid[], c_agent uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[], judged timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE approval p
      SET status = CASE x.kind WHEN 'grant' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'expire' THEN 'expired' ELSE 'cancelled' END,
          use_by = coalesce(to_timestamp((x.data ->> 'use_by_ms')::bigint / 1000.0), p.use_by),
-         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = clock_timestamp()
+         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = judged
     FROM (SELECT c_ws[t.cmd] AS ws, c_op[t.cmd] AS op, t.kind, a_data -> (t.i - 1)::integer AS data
             FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind NOT IN ('request', 'use')) x
    WHERE p.workspace_id = x.ws AND p.operation_id = x.op AND p.status IN ('pending', 'approved');

@@ -76,6 +76,7 @@ DECLARE
   results text[] := array_fill('ok'::text, ARRAY[cardinality(c_op)]);
   details jsonb[] := array_fill(NULL::jsonb, ARRAY[cardinality(c_op)]);
   answered boolean[] := array_fill(false, ARRAY[cardinality(c_op)]);
+  judged timestamptz;
 BEGIN
   IF num_nonnulls(VARIADIC c_kind) > 0 THEN
     SELECT x.results, x.details INTO results, details FROM purser_claim_keys(c_ws, c_op, c_agent, c_kind, c_key, c_fingerprint, c_opened, results, details) x;
@@ -87,7 +88,7 @@ BEGIN
     SELECT x.results, x.answered INTO results, answered FROM purser_lock_operations(wait, c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) x;
   END IF;
   IF cardinality(a_cmd) > 0 THEN
-    SELECT x.results, x.details INTO results, details FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
+    SELECT x.results, x.details, x.judged INTO results, details, judged FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
   END IF;
   IF cardinality(m_cmd) > 0 THEN
     SELECT x.results, x.details INTO results, details
@@ -96,7 +97,7 @@ BEGIN
   END IF;
   IF 'ok' = ANY (results) THEN
     IF cardinality(a_cmd) > 0 THEN
-      PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results);
+      PERFORM purser_write_approvals(c_ws, c_op, c_agent, a_cmd, a_kind, a_data, results, judged);
     END IF;
     PERFORM purser_write_history(c_ws, c_op, c_agent, c_month, c_version, c_hash, c_status, c_answerable, c_next, c_release, c_fence, c_opened, c_now, c_actor,
                                  c_kind, c_key, c_fingerprint, e_cmd, e_version, e_type, e_schema, e_prev, e_hash, e_data, results);
