@@ -5,7 +5,8 @@ import { runWorker } from './run-worker.js';
 
 /** L9. Killing us earlier is safe as well; this only bounds how long an orchestrator waits. */
 const STOP_WITHIN_MS = 25_000;
-const SWEEP_EVERY_MS = 15_000;
+/** A lease of 30 s, a sweep and the way through the queue must stay within 45 s (L3). */
+const SWEEP_EVERY_MS = 10_000;
 const WATCH_EVERY_MS = 500;
 
 const config = loadConfig('worker');

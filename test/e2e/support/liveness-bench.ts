@@ -20,6 +20,8 @@ export interface Row {
   readonly version: number;
   readonly attempts: number;
   readonly lease_owner: string | null;
+  /** Rises with every claim, also one that is over too soon to be seen. */
+  readonly lease_epoch: number;
 }
 
 export class LivenessBench {
@@ -85,7 +87,7 @@ export class LivenessBench {
   operations(ids: readonly string[]): Promise<Row[]> {
     return rows<Row>(
       this.stack.file.databaseUrl,
-      `SELECT operation_id, status, version, attempts, lease_owner FROM operations WHERE operation_id = ANY ($1::uuid[])`,
+      `SELECT operation_id, status, version, attempts, lease_owner, lease_epoch::int FROM operations WHERE operation_id = ANY ($1::uuid[])`,
       [ids],
     );
   }
