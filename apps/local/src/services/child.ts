@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** A running service: where to reach it, its process, and how it ends. */
@@ -60,7 +60,7 @@ export function startChild(options: ChildOptions): Child {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
-      log?.write(text);
+      if (log?.writableEnded === false) log.write(text);
       options.onOutput?.(text);
     });
   }
@@ -68,7 +68,6 @@ export function startChild(options: ChildOptions): Child {
   const exited = new Promise<void>((resolve) => {
     const end = (): void => {
       alive = false;
-      log?.end();
       resolve();
     };
     child.once('error', (error) => {
@@ -77,6 +76,9 @@ export function startChild(options: ChildOptions): Child {
     });
     child.once('exit', end);
   });
+  // Not at its exit: processes it left behind may still write to the same pipe.
+  child.once('close', () => log?.end());
+  child.once('error', () => log?.end());
   const stop = async (): Promise<void> => {
     if (!alive) return;
     child.kill(options.stopSignal);
@@ -100,9 +102,10 @@ function withParentDeathSignal(options: ChildOptions): { command: string; args: 
   };
 }
 
-function openLog(path: string): NodeJS.WritableStream {
+function openLog(path: string): WriteStream {
   mkdirSync(dirname(path), { recursive: true });
-  return createWriteStream(path, { flags: 'a', mode: 0o600 });
+  // A full disk costs the log, not the supervisor.
+  return createWriteStream(path, { flags: 'a', mode: 0o600 }).on('error', () => undefined);
 }
 
 /** Asks until `probe` says yes; throws with `describe()` when the process ends or the time is over. */
