@@ -1,4 +1,4 @@
-import { eventDataToJson, type Json, type OperationEvent } from '#domain';
+import type { OperationEvent } from '#domain';
 import { sql } from 'kysely';
 import { hostOf } from './operations.js';
 import { underneath, type ProjectedEvent, type Projection } from './projection.js';
@@ -41,18 +41,11 @@ function rowOf(at: ProjectedEvent) {
   };
 }
 
-function amountIn(event: OperationEvent): string | null {
-  const amount = field(eventDataToJson(event), 'amount');
-  return typeof amount === 'string' ? amount : null;
+function amountIn({ data }: OperationEvent): string | null {
+  return 'amount' in data ? data.amount.toString() : null;
 }
 
-function txHashIn(event: OperationEvent): string | null {
-  const data = eventDataToJson(event);
-  const hash = field(field(data, 'settlement'), 'txHash') ?? field(field(data, 'proof'), 'txHash');
-  return typeof hash === 'string' ? hash : null;
-}
-
-function field(json: Json | undefined, name: string): Json | undefined {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  return (json as { readonly [key: string]: Json })[name];
+function txHashIn({ data }: OperationEvent): string | null {
+  if ('settlement' in data) return data.settlement.txHash;
+  return 'proof' in data ? (data.proof.txHash ?? null) : null;
 }

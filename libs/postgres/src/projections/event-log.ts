@@ -6,6 +6,7 @@ import {
   evolve,
   upcast,
   type Json,
+  type OperationEvent,
   type OperationId,
   type OperationState,
   type WorkspaceId,
@@ -13,16 +14,20 @@ import {
 import { sql, type Kysely } from 'kysely';
 import type { Order, ProjectedEvent } from './projection.js';
 
-interface Row {
-  readonly workspace_id: string;
+/** What a fold needs of an event. */
+interface Past {
   readonly operation_id: string;
-  readonly opened_month: string;
   readonly version: number;
   readonly type: string;
   readonly schema: number;
   readonly data: Json;
-  readonly actor: Json;
   readonly at_ms: string;
+}
+
+interface Row extends Past {
+  readonly workspace_id: string;
+  readonly opened_month: string;
+  readonly actor: Json;
   readonly hash: Buffer;
   readonly epoch_text: string;
   readonly txid_text: string;
@@ -30,8 +35,9 @@ interface Row {
 }
 
 // No output name equals a column: ORDER BY would take the text for the number, and 10 would come before 9.
-const COLUMNS = sql`e.workspace_id, e.operation_id, e.opened_month::text AS opened_month, e.version, e.type, e.schema, e.data, e.actor,
-  e.occurred_at_ms::text AS at_ms, e.hash, e.cluster_epoch::text AS epoch_text, e.txid::text AS txid_text, e.position::text AS position_text`;
+const PAST = sql`e.operation_id, e.version, e.type, e.schema, e.data, e.occurred_at_ms::text AS at_ms`;
+const COLUMNS = sql`${PAST}, e.workspace_id, e.opened_month::text AS opened_month, e.actor, e.hash, e.cluster_epoch::text AS epoch_text,
+  e.txid::text AS txid_text, e.position::text AS position_text`;
 
 /** Events of an earlier life of the database came with its restore, all of them; their transaction ids say nothing about ours. */
 const FINAL = sql`(e.cluster_epoch < (SELECT c.epoch FROM cluster c) OR e.txid < (SELECT pg_snapshot_xmin(pg_current_snapshot())))`;
@@ -66,12 +72,12 @@ function orderOf({ clusterEpoch, txid, position }: Order) {
 }
 
 /** What happened to the batch's operations before the batch. Their history is read rather than kept: an operation has a dozen events. */
-async function earlier(db: Kysely<unknown>, batch: readonly Row[]): Promise<readonly Row[]> {
+async function earlier(db: Kysely<unknown>, batch: readonly Row[]): Promise<readonly Past[]> {
   const first = new Map<string, Row>();
   for (const row of batch) if (!first.has(row.operation_id)) first.set(row.operation_id, row);
   const asked = [...first.values()].filter((row) => row.version > 1);
   if (asked.length === 0) return [];
-  const { rows } = await sql<Row>`SELECT ${COLUMNS} FROM unnest(${asked.map((it) => it.workspace_id)}::uuid[],
+  const { rows } = await sql<Past>`SELECT ${PAST} FROM unnest(${asked.map((it) => it.workspace_id)}::uuid[],
       ${asked.map((it) => it.opened_month)}::date[], ${asked.map((it) => it.operation_id)}::uuid[],
       ${asked.map((it) => it.version)}::integer[]) AS asked(workspace_id, opened_month, operation_id, version)
     JOIN events e ON e.workspace_id = asked.workspace_id AND e.opened_month = asked.opened_month
@@ -87,9 +93,15 @@ interface Known {
   readonly intentAtMs: number | null;
 }
 
-function withStates(batch: readonly Row[], history: readonly Row[]): readonly ProjectedEvent[] {
+interface Step {
+  readonly event: OperationEvent;
+  readonly before: Known;
+  readonly after: Known;
+}
+
+function withStates(batch: readonly Row[], history: readonly Past[]): readonly ProjectedEvent[] {
   const known = new Map<string, Known>();
-  const step = (row: Row): { readonly before: Known; readonly after: Known } => {
+  const step = (row: Past): Step => {
     const atMs = Number(row.at_ms);
     const before = known.get(row.operation_id) ?? {
       state: ABSENT,
@@ -100,25 +112,26 @@ function withStates(batch: readonly Row[], history: readonly Row[]): readonly Pr
     // A gap here would mean that the order of the log is broken; a projection must stop rather than go on without an event.
     if (row.version !== before.version + 1)
       throw new Error(`event ${row.version} of an operation follows ${before.version}`);
+    const event = upcast(row);
     const after: Known = {
-      state: evolve(before.state, upcast(row)),
+      state: evolve(before.state, event),
       version: row.version,
       openedAtMs: before.openedAtMs,
       intentAtMs: row.type === 'AuthorizationPrepared' ? atMs : before.intentAtMs,
     };
     known.set(row.operation_id, after);
-    return { before, after };
+    return { event, before, after };
   };
   for (const row of history) step(row);
   return batch.map((row) => {
-    const { before, after } = step(row);
+    const { event, before, after } = step(row);
     if (after.state.status === 'absent') throw new Error('an event left its operation absent');
     return {
       workspaceId: row.workspace_id as WorkspaceId,
       operationId: row.operation_id as OperationId,
       agentId: after.state.request.agentId,
       version: row.version,
-      event: upcast(row),
+      event,
       actor: row.actor,
       occurredAtMs: Number(row.at_ms),
       openedAtMs: after.openedAtMs,
