@@ -40,7 +40,7 @@ const COLUMNS = sql`${PAST}, e.workspace_id, e.opened_month::text AS opened_mont
   e.txid::text AS txid_text, e.position::text AS position_text`;
 
 /** Events of an earlier life of the database came with its restore, all of them; their transaction ids say nothing about ours. */
-const FINAL = sql`(e.cluster_epoch < (SELECT c.epoch FROM cluster c) OR e.txid < (SELECT pg_snapshot_xmin(pg_current_snapshot())))`;
+export const FINAL = sql`(e.cluster_epoch < (SELECT c.epoch FROM cluster c) OR e.txid < (SELECT pg_snapshot_xmin(pg_current_snapshot())))`;
 
 /** The next events after `from`, at most `limit`, not beyond `to` when it is given, each with its operation's state around it. */
 export async function readLog(

@@ -30,6 +30,17 @@ export interface Order {
 
 export const BEGINNING: Order = { clusterEpoch: 0, txid: '0', position: '0' };
 
+/** Below 0: `a` comes first. */
+export function compareOrder(a: Order, b: Order): number {
+  if (a.clusterEpoch !== b.clusterEpoch) return a.clusterEpoch - b.clusterEpoch;
+  return compareNumbers(a.txid, b.txid) || compareNumbers(a.position, b.position);
+}
+
+function compareNumbers(a: string, b: string): number {
+  const [one, other] = [BigInt(a), BigInt(b)];
+  return one < other ? -1 : Number(one > other);
+}
+
 export interface Target {
   readonly trx: Transaction<unknown>;
   /** Where rows of this table go: the live one, or the one being built beside it. */

@@ -1,13 +1,14 @@
-// Keeps read models up to date. A batch's rows and its checkpoint commit together under the checkpoint row's lock, so every event is applied
-// exactly once whatever dies and however many projectors run; the lease only spares the others the work.
+// Keeps read models up to date, all of them in one pass over the log. A batch's rows and its checkpoint commit together under the checkpoint
+// row's lock, so every event is applied exactly once whatever dies and however many projectors run; the lease only spares the others the work.
 import type { Logger } from '#engine';
 import type pg from 'pg';
 import { databaseOn, type Database } from '../admin/change.js';
 import { createSingletonLeases, type SingletonLeases } from '../watch/singleton-leases.js';
 import { PROJECTIONS } from './all.js';
-import { lockCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { measureLag, readLog } from './event-log.js';
-import type { Projection } from './projection.js';
+import { readPlaces, readStandings } from './checkpoint.js';
+import { measureLag } from './event-log.js';
+import { applyAlone, applyTogether } from './passes.js';
+import { BEGINNING, type Projection } from './projection.js';
 
 export interface ProjectorOptions {
   /** Logs in as the system role. */
@@ -29,6 +30,7 @@ export interface ProjectionLag {
   readonly lagMs: number;
 }
 
+const LEASE = 'projector';
 const LEASE_SEC = 15;
 const RENEW_MS = 5_000;
 const MAX_BACKOFF_MS = 10_000;
@@ -36,9 +38,12 @@ const MAX_BACKOFF_MS = 10_000;
 export class Projector {
   private readonly db: Database;
   private readonly leases: SingletonLeases;
-  private readonly loops: Promise<void>[] = [];
+  private running: Promise<void> | undefined;
+  private held = false;
+  /** Those that catch up on their own; the others do not wait for them. */
+  private readonly apart = new Map<Projection, Promise<void>>();
   private readonly sleepers = new Set<() => void>();
-  /** Those without the lease: news do not concern them. */
+  /** Those whom news do not concern. */
   private readonly idlers = new Set<() => void>();
   private stopping = false;
   /** Rises with every wake-up, so that one which comes during a batch is not lost. */
@@ -50,7 +55,7 @@ export class Projector {
   }
 
   start(): void {
-    for (const projection of this.projections) this.loops.push(this.loop(projection));
+    this.running ??= this.run();
   }
 
   /** New events may be there. Call it as often as you like. */
@@ -59,20 +64,29 @@ export class Projector {
     for (const rouse of this.sleepers) rouse();
   }
 
-  /** Finishes the batches under way and gives the leases back. */
+  /** Finishes the batches under way and gives the lease back. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.wake();
     for (const rouse of this.idlers) rouse();
-    await Promise.all(this.loops);
+    await this.running;
   }
 
   /** Applies everything that is final now, with or without the lease; for tests and commands. Returns how many events were applied. */
   async catchUp(): Promise<number> {
     let applied = 0;
+    for (let more = true; more;) {
+      const fit = (await readStandings(this.db, this.projections)).filter(
+        ({ version, projection }) => version === projection.version,
+      );
+      const pass = await applyTogether(this.db, fit, this.batchSize).catch(() => null);
+      applied += pass?.applied ?? 0;
+      more = pass !== null && pass.more && pass.left.length === 0;
+    }
+    // Whoever could not go with the others, and what is wrong with one of them.
     for (const projection of this.projections) {
       for (;;) {
-        const count = await this.batch(projection);
+        const count = await applyAlone(this.db, projection, this.batchSize);
         applied += count;
         if (count < this.batchSize) break;
       }
@@ -81,11 +95,17 @@ export class Projector {
   }
 
   async lag(): Promise<readonly ProjectionLag[]> {
+    const places = await readPlaces(this.db, this.projections);
+    // They mostly stand at the same place, which then is measured once.
+    const measured = new Map<string, ReturnType<typeof measureLag>>();
     return Promise.all(
-      this.projections.map(async (projection) => ({
-        name: projection.name,
-        ...(await measureLag(this.db, await readCheckpoint(this.db, projection))),
-      })),
+      this.projections.map(async ({ name }) => {
+        const at = places.get(name) ?? BEGINNING;
+        const place = JSON.stringify(at);
+        const lag = measured.get(place) ?? measureLag(this.db, at);
+        measured.set(place, lag);
+        return { name, ...(await lag) };
+      }),
     );
   }
 
@@ -97,8 +117,7 @@ export class Projector {
     return this.options.batchSize ?? 1_000;
   }
 
-  private async loop(projection: Projection): Promise<void> {
-    const lease = `projector:${projection.name}`;
+  private async run(): Promise<void> {
     const pollMs = this.options.pollMs ?? 500;
     let renewAt = 0;
     let failures = 0;
@@ -106,40 +125,67 @@ export class Projector {
       const { wakes } = this;
       try {
         if (performance.now() >= renewAt) {
-          const held = (await this.leases.hold(lease, this.options.owner, LEASE_SEC)) !== null;
-          if (!held) {
+          this.held = (await this.leases.hold(LEASE, this.options.owner, LEASE_SEC)) !== null;
+          if (!this.held) {
             await this.sleep(RENEW_MS, this.idlers);
             continue;
           }
           renewAt = performance.now() + RENEW_MS;
         }
-        const count = await this.batch(projection);
+        const more = await this.pass();
         failures = 0;
-        if (count < this.batchSize && wakes === this.wakes) await this.sleep(pollMs);
+        if (!more && wakes === this.wakes) await this.sleep(pollMs);
+      } catch (error) {
+        failures += 1;
+        this.options.logger.error({ error }, 'projections stand still');
+        await this.sleep(backoffMs(failures), this.idlers);
+      }
+    }
+    await Promise.all(this.apart.values());
+    await this.leases.release(LEASE, this.options.owner).catch(() => undefined);
+  }
+
+  /** True: there may be more to do at once. */
+  private async pass(): Promise<boolean> {
+    const together = this.projections.filter((projection) => !this.apart.has(projection));
+    const standings = await readStandings(this.db, together);
+    const fit = standings.filter(({ version, projection }) => version === projection.version);
+    for (const standing of standings) if (!fit.includes(standing)) this.goAlone(standing.projection);
+    if (fit.every(({ waitingMs }) => waitingMs === null)) return false;
+    try {
+      const { more, left } = await applyTogether(this.db, fit, this.batchSize);
+      for (const projection of left) this.goAlone(projection);
+      return more;
+    } catch (error) {
+      // One of them is at fault, and nothing was written. Each alone: the others lose nothing by it, and the one that fails says so.
+      this.options.logger.warn({ error }, 'projecting one by one');
+      for (const { projection } of fit) this.goAlone(projection);
+      return false;
+    }
+  }
+
+  private goAlone(projection: Projection): void {
+    if (this.apart.has(projection)) return;
+    this.apart.set(
+      projection,
+      this.follow(projection).finally(() => this.apart.delete(projection)),
+    );
+  }
+
+  /** Until it has caught up with the log, and so with the others. */
+  private async follow(projection: Projection): Promise<void> {
+    let failures = 0;
+    while (!this.stopping && this.held) {
+      try {
+        const count = await applyAlone(this.db, projection, this.batchSize);
+        if (count < this.batchSize) return;
+        failures = 0;
       } catch (error) {
         failures += 1;
         this.options.logger.error({ projection: projection.name, error }, 'a projection stands still');
-        await this.sleep(Math.min(MAX_BACKOFF_MS, 100 * 2 ** failures), this.idlers);
+        await this.sleep(backoffMs(failures), this.idlers);
       }
     }
-    await this.leases.release(lease, this.options.owner).catch(() => undefined);
-  }
-
-  private batch(projection: Projection): Promise<number> {
-    return this.db.transaction().execute(async (trx) => {
-      const { version, at } = await lockCheckpoint(trx, projection);
-      if (version !== projection.version) {
-        throw new Error(
-          `projection ${projection.name} is at version ${version}: rebuild it for version ${projection.version}`,
-        );
-      }
-      const events = await readLog(trx, at, { limit: this.batchSize });
-      const last = events.at(-1);
-      if (!last) return 0;
-      await projection.apply(events, { trx, table: (name) => name });
-      await writeCheckpoint(trx, projection, last.order);
-      return events.length;
-    });
   }
 
   private sleep(ms: number, among = this.sleepers): Promise<void> {
@@ -154,4 +200,8 @@ export class Projector {
       among.add(done);
     });
   }
+}
+
+function backoffMs(failures: number): number {
+  return Math.min(MAX_BACKOFF_MS, 100 * 2 ** failures);
 }

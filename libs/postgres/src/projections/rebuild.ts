@@ -6,7 +6,7 @@ import { databaseOn, type Database, type Trx } from '../admin/change.js';
 import { PROJECTIONS } from './all.js';
 import { readLog } from './event-log.js';
 import { BEGINNING, type Order, type Projection } from './projection.js';
-import { lockCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { lockCheckpoint, readPlaces, writeCheckpoint } from './checkpoint.js';
 
 export interface Rebuilt {
   readonly name: string;
@@ -68,7 +68,7 @@ interface Progress {
 }
 
 async function replay(db: Database, projection: Projection, from: Order): Promise<Progress> {
-  const to = await readCheckpoint(db, projection);
+  const to = (await readPlaces(db, [projection])).get(projection.name) ?? BEGINNING;
   let progress: Progress = { at: from, count: 0 };
   for (;;) {
     const { at } = progress;
