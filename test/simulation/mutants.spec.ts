@@ -3,7 +3,7 @@ import { MUTANTS } from '../mutants/list.js';
 import { simulate } from './run.js';
 
 const OPS = 200;
-const SEEDS = 12;
+const SEEDS = 40;
 const FIRST_SEED = 1;
 
 describe('a deliberately broken build is caught by the simulation', () => {

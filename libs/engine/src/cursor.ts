@@ -8,10 +8,13 @@ import {
   type OperationEvent,
   type OperationState,
 } from '#domain';
+import type { Rules } from './judge-terms.js';
 import type { Actor, Blob, Claimed, CommitOutcome, Ports } from './ports.js';
 
 interface Kept {
   readonly command: OperationCommand;
+  /** What it came to on the state before it. */
+  readonly events: readonly OperationEvent[];
   readonly blobs: readonly Blob[];
 }
 
@@ -21,6 +24,8 @@ export class Cursor {
   state: OperationState;
   /** The signature made in this drive; never stored in the clear, never logged. */
   signature: Uint8Array | null = null;
+  /** What the terms were judged by in this drive; a drive that found them judged reads its own. */
+  rules: Rules | null = null;
   private committed: OperationState;
   private version: number;
   private lastHash: string;
@@ -51,7 +56,7 @@ export class Cursor {
     const { events, state } = eventsOf(command, this.state);
     if (events.length === 0) return;
     this.state = state;
-    this.kept.push({ command, blobs });
+    this.kept.push({ command, events, blobs });
   }
 
   /** Stores what was decided, as one commit. Call it only when `dirty`. */
@@ -60,7 +65,7 @@ export class Cursor {
     readonly releaseLease: boolean;
   }): Promise<CommitOutcome> {
     const { workspaceId, operationId, agentId, openedAtMs, leaseEpoch } = this.claimed;
-    const { events, state } = this.replay();
+    const { state } = this;
     const outcome = await this.ports.operations.append({
       workspaceId,
       operationId,
@@ -69,7 +74,7 @@ export class Cursor {
       leaseEpoch,
       expectedVersion: this.version,
       lastHash: this.lastHash,
-      events,
+      events: this.kept.flatMap((it) => it.events),
       state,
       actor: SYSTEM,
       nowMs: this.ports.clock.nowMs(),
@@ -88,7 +93,7 @@ export class Cursor {
     const fresh = await this.ports.operations.load(this.claimed);
     if (!fresh) throw new Error('a claimed operation cannot vanish');
     this.settle(fresh.state, fresh.version, fresh.lastHash);
-    this.state = this.replay().state;
+    this.decideAnew();
   }
 
   /** Takes back the commands from the first of `type` on; they have no durable trace. Returns false when there is none. */
@@ -96,7 +101,7 @@ export class Cursor {
     const at = this.kept.findIndex(({ command }) => command.type === type);
     if (at < 0) return false;
     this.kept.length = at;
-    this.state = this.replay().state;
+    this.state = this.kept.flatMap((it) => it.events).reduce(evolve, this.committed);
     return true;
   }
 
@@ -108,16 +113,11 @@ export class Cursor {
   }
 
   /** Decides what was kept once more on the committed state, and forgets what has no effect there any more. */
-  private replay(): { events: readonly OperationEvent[]; state: OperationState } {
-    const events: OperationEvent[] = [];
-    let state = this.committed;
-    this.kept = this.kept.filter(({ command }) => {
-      const decided = eventsOf(command, state);
-      state = decided.state;
-      events.push(...decided.events);
-      return decided.events.length > 0;
-    });
-    return { events, state };
+  private decideAnew(): void {
+    this.state = this.committed;
+    const kept = this.kept;
+    this.kept = [];
+    for (const { command, blobs } of kept) this.record(command, blobs);
   }
 }
 

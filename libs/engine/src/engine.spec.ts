@@ -364,9 +364,8 @@ describe('callers', () => {
   it('wait for an answer until their deadline', async () => {
     const id = await open(request('clean'));
     const deadline = purser.ports.clock.nowMs() + 5_000;
-    expect(
-      await purser.finish(awaitAnswer(purser.ports, { workspaceId: WORKSPACE, operationId: id }, deadline)),
-    ).toMatchObject({
+    const submitted = { workspaceId: WORKSPACE, operationId: id, replayed: false };
+    expect(await purser.finish(awaitAnswer(purser.ports, submitted, deadline))).toMatchObject({
       status: 'opened',
     });
     expect(purser.ports.clock.nowMs()).toBeGreaterThanOrEqual(deadline);

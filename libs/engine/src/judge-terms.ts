@@ -4,9 +4,11 @@ import {
   parseEvmAddress,
   refuse,
   type AgentId,
+  type Caip2,
   type ErrorCode,
   type ErrorDetails,
   type OperationId,
+  type Policy,
   type Terms,
   type Verdict,
   type WorkspaceId,
@@ -15,30 +17,50 @@ import type { Ports } from './ports.js';
 
 const ZERO = parseEvmAddress(`0x${'0'.repeat(40)}`);
 
+/** The rules and the wallet that terms were judged by; what is prepared in the same breath goes by them too. */
+export interface Rules {
+  readonly policies: readonly Policy[];
+  readonly wallet: Awaited<ReturnType<Ports['policies']['walletFor']>>;
+}
+
 export type Judged =
-  | { readonly ok: true; readonly verdict: Verdict }
+  | { readonly ok: true; readonly verdict: Verdict; readonly rules: Rules }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
 
+/** The rules as they stand now. */
+export async function rulesFor(
+  ports: Pick<Ports, 'policies'>,
+  { workspaceId, agentId }: Who,
+  network: Caip2,
+): Promise<Rules> {
+  const [policies, wallet] = await Promise.all([
+    ports.policies.policiesFor(workspaceId, agentId),
+    ports.policies.walletFor(workspaceId, agentId, network),
+  ]);
+  return { policies, wallet };
+}
+
+interface Who {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+}
+
 /** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
-export async function judgeTerms(
-  ports: Ports,
-  who: { readonly workspaceId: WorkspaceId; readonly agentId: AgentId },
-  terms: Terms,
-): Promise<Judged> {
-  const [policies, wallet, payeeIsContract] = await Promise.all([
-    ports.policies.policiesFor(who.workspaceId, who.agentId),
-    ports.policies.walletFor(who.workspaceId, who.agentId, terms.network),
+export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+  const [{ policies, wallet }, payeeIsContract] = await Promise.all([
+    rulesFor(ports, who, terms.network),
     ports.chain.isContract(terms.network, terms.payTo).catch(() => {
       throw refuse('chain_unavailable');
     }),
   ]);
   if (!wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
   const host = new URL(terms.resourceUrl).hostname;
-  return judge(
+  const judged = judge(
     terms,
     { host, payeeIsContract, forbiddenPayees: [ZERO, terms.token, wallet.address] },
     policies,
   );
+  return judged.ok ? { ...judged, rules: { policies, wallet } } : judged;
 }
 
 /** What must not change between judgement and payment: payee, amount, asset, chain, resource (S9). */

@@ -1,4 +1,4 @@
-import { awaitAnswer, viewOperation, type OperationRef, type OperationView, type Ports } from '#engine';
+import { awaitAnswer, viewOperation, type OperationView, type Ports, type Submitted } from '#engine';
 
 /** Requests that wait for an operation must not hold up a stop: they are answered with what is known, and the caller polls. */
 export class Stopping {
@@ -11,20 +11,20 @@ export class Stopping {
   }
 
   /** `awaitAnswer`, unless the process stops first. */
-  async awaitAnswer(ports: Ports, ref: OperationRef, deadlineMs: number): Promise<OperationView> {
-    if (this.begun || ports.clock.nowMs() >= deadlineMs) return viewOperation(ports, ref);
+  async awaitAnswer(ports: Ports, submitted: Submitted, deadlineMs: number): Promise<OperationView> {
+    if (this.begun || ports.clock.nowMs() >= deadlineMs) return viewOperation(ports, submitted);
     let leave: (() => void) | undefined;
     const stopped = new Promise<null>((resolve) => {
       leave = () => resolve(null);
       this.waiting.add(leave);
     });
-    const answer = awaitAnswer(ports, ref, deadlineMs);
+    const answer = awaitAnswer(ports, submitted, deadlineMs);
     try {
       const first = await Promise.race([answer, stopped]);
       if (first !== null) return first;
       // Left behind; whatever becomes of it, nobody asks any more.
       answer.catch(() => undefined);
-      return await viewOperation(ports, ref);
+      return await viewOperation(ports, submitted);
     } finally {
       if (leave) this.waiting.delete(leave);
     }

@@ -15,6 +15,7 @@ export async function confirmTerms({ ports, cursor }: StepContext): Promise<Step
   }
   const judged = await judgeTerms(ports, cursor.claimed, price.terms);
   if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+  cursor.rules = judged.rules;
   return record({
     type: 'ConfirmTerms',
     terms: price.terms,

@@ -1,4 +1,5 @@
 import { validityOf, type Authorization } from '#domain';
+import { rulesFor } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
 /** An authorization with less life than this is not worth signing: facilitators refuse below 6 s (x402.md 4.1). */
@@ -9,11 +10,8 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
   const { state } = cursor;
   if (state.status !== 'reserved' && state.status !== 'approved') return { kind: 'again' };
   const { terms } = state;
-  const { workspaceId, agentId, operationId } = cursor.claimed;
-  const [policies, wallet] = await Promise.all([
-    ports.policies.policiesFor(workspaceId, agentId),
-    ports.policies.walletFor(workspaceId, agentId, terms.network),
-  ]);
+  const { workspaceId, operationId } = cursor.claimed;
+  const { policies, wallet } = cursor.rules ?? (await rulesFor(ports, cursor.claimed, terms.network));
   const asset = ports.assets.find(terms.network, terms.token);
   if (!wallet) return record({ type: 'Refuse', code: 'wallet_missing', details: { network: terms.network } });
   if (!asset)

@@ -6,7 +6,7 @@ import {
   type Settlement,
 } from '#domain';
 import type { Cursor } from '../cursor.js';
-import type { Ports, PresentAnswer } from '../ports.js';
+import type { OperationRef, Ports, PresentAnswer } from '../ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 import { responseBlob, sellerRequest } from './quote.js';
 
@@ -31,7 +31,7 @@ export async function present({ ports, cursor, step }: StepContext): Promise<Ste
   const resumed = cursor.signature === null && step.attempt === 1;
   const expired = ports.clock.nowMs() > state.authorization.validBeforeSec * 1000 - MARGIN_MS;
   if (!signature || (resumed && !replayable) || (expired && step.attempt === 1))
-    return interrupted(ports, step.attempt);
+    return interrupted(ports, cursor.claimed, step.attempt);
 
   const request = await sellerRequest(ports, cursor.claimed, state.request);
   const header = ports.headers.encode(
@@ -116,8 +116,8 @@ async function lookAtChain(
   }
 }
 
-function interrupted(ports: Ports, attempt: number): StepOutcome {
-  ports.logger.warn({ attempt }, 'presentation interrupted; the chain decides');
+function interrupted(ports: Ports, { operationId }: OperationRef, attempt: number): StepOutcome {
+  ports.logger.warn({ operationId, attempt }, 'presentation interrupted; the chain decides');
   const delivery: Delivery = {
     outcome: 'interrupted',
     attempt,

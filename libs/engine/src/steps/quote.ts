@@ -19,6 +19,7 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'terms': {
       const judged = await judgeTerms(ports, cursor.claimed, price.terms);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+      cursor.rules = judged.rules;
       return record({
         type: 'AcceptTerms',
         terms: price.terms,

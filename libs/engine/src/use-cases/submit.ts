@@ -128,13 +128,15 @@ function fingerprintOf(ports: Ports, request: OperationRequest): string {
 /** Waits until the operation can be answered (ruling 1), at most until the deadline; then answers with what is known. */
 export async function awaitAnswer(
   ports: Ports,
-  ref: OperationRef,
+  submitted: Submitted,
   deadlineMs: number,
 ): Promise<OperationView> {
+  // Opened this moment: there is nothing to read yet, and what comes is announced.
+  if (!submitted.replayed) await ports.answers.changed(submitted.operationId, deadlineMs);
   for (;;) {
-    const view = await viewOperation(ports, ref);
+    const view = await viewOperation(ports, submitted);
     if (view.answerable || ports.clock.nowMs() >= deadlineMs) return view;
-    await ports.answers.changed(ref.operationId, deadlineMs);
+    await ports.answers.changed(submitted.operationId, deadlineMs);
   }
 }
 
