@@ -118,28 +118,31 @@ const AMOUNT_FIELDS: ReadonlySet<string> = new Set(['amount', 'maxAmount', 'valu
 const OPAQUE_FIELDS: ReadonlySet<string> = new Set(['wire', 'challenge', 'details', 'headers']);
 
 /** Postgres' jsonb holds neither U+0000 nor half a surrogate pair; sellers' and agents' text may. */
-// oxlint-disable-next-line no-control-regex -- the control character is what is looked for
-const UNSTORABLE = /\u0000|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+function storableText(text: string): string {
+  if (text.isWellFormed() && !text.includes('\u0000')) return text;
+  return text.toWellFormed().replaceAll('\u0000', '\ufffd');
+}
 
 function storable(value: Json): Json {
-  if (typeof value === 'string') return value.replace(UNSTORABLE, '\ufffd');
+  if (typeof value === 'string') return storableText(value);
   if (Array.isArray(value)) return (value as readonly Json[]).map(storable);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [storable(key) as string, storable(item)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [storableText(key), storable(item)]));
 }
 
 type Plain = { readonly [key: string]: unknown };
 
 function toJson(value: unknown): Json {
+  if (typeof value === 'string') return storableText(value);
   if (typeof value === 'bigint') return value.toString();
   if (value === undefined) return null;
-  if (Array.isArray(value)) return value.map(toJson);
   if (typeof value !== 'object' || value === null) return value as Json;
+  if (Array.isArray(value)) return value.map(toJson);
   const out: Record<string, Json> = {};
-  for (const [key, item] of Object.entries(value as Plain)) {
-    if (item !== undefined) out[key] = OPAQUE_FIELDS.has(key) ? (item as Json) : toJson(item);
+  const plain = value as Plain;
+  for (const key of Object.keys(plain)) {
+    const item = plain[key];
+    if (item !== undefined) out[key] = OPAQUE_FIELDS.has(key) ? storable(item as Json) : toJson(item);
   }
   return out;
 }
@@ -157,7 +160,7 @@ function fromJson(value: Json): unknown {
 
 /** The `data` of an event as plain JSON, ready for canonical text and storage. */
 export function eventDataToJson(event: OperationEvent): Json {
-  return storable(toJson(event.data));
+  return toJson(event.data);
 }
 
 /**
