@@ -29,12 +29,12 @@ export function createDerivation(keys: Pick<DerivationKeys, 'operation' | 'nonce
 
 /** Every field carries its length, so that no two lists of fields hash alike. */
 function mac(key: Uint8Array, version: number, fields: readonly string[]): Buffer {
-  const parts: Buffer[] = [Buffer.from([version])];
+  const bytes = Buffer.allocUnsafe(fields.reduce((sum, field) => sum + 4 + Buffer.byteLength(field), 1));
+  let at = bytes.writeUInt8(version);
   for (const field of fields) {
-    const bytes = Buffer.from(field, 'utf8');
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    parts.push(length, bytes);
+    const length = bytes.write(field, at + 4, 'utf8');
+    bytes.writeUInt32BE(length, at);
+    at += 4 + length;
   }
-  return createHmac('sha256', key).update(Buffer.concat(parts)).digest();
+  return createHmac('sha256', key).update(bytes).digest();
 }

@@ -1,7 +1,7 @@
 // `prs_<env>_<role letter><prefix>_<secret>`. The prefix finds the row and is no secret; the 256 random bits behind it decide.
 // The whole text is stored as SHA-256 only: with that much randomness a slow hash would add cost and no safety.
 import type { Role } from '#engine';
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { base32 } from './ids.js';
 
 // The first letter in which the role's name differs from the other three.
@@ -33,5 +33,5 @@ export function matches(presented: string, storedHash: Uint8Array | null): boole
 }
 
 function hashOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

@@ -48,12 +48,23 @@ const WALLETS = `SELECT w.wallet_id, w.address
 
 /** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
 export function createPolicyStore(pool: pg.Pool): PolicyStore {
-  const policies = coalesce((scopes: readonly Scope[]) => loadPolicies(pool, scopes));
-  const wallets = coalesce((scopes: readonly Scope[]) => loadWallets(pool, scopes));
+  const policies = coalesce(perScope((scopes) => loadPolicies(pool, scopes)));
+  const wallets = coalesce(perScope((scopes) => loadWallets(pool, scopes)));
   return {
     policiesFor: (workspaceId, agentId) => policies({ workspaceId, agentId }),
     // One key signs on every EVM chain, so the network does not choose the wallet.
     walletFor: (workspaceId, agentId) => wallets({ workspaceId, agentId }),
+  };
+}
+
+/** Operations of one agent that ask together share one row of the answer. */
+function perScope<Value>(load: (scopes: readonly Scope[]) => Promise<readonly Value[]>) {
+  return async (scopes: readonly Scope[]): Promise<Value[]> => {
+    const keyOf = ({ workspaceId, agentId }: Scope): string => `${workspaceId}/${agentId}`;
+    const distinct = new Map(scopes.map((scope) => [keyOf(scope), scope]));
+    const values = await load([...distinct.values()]);
+    const byKey = new Map([...distinct.keys()].map((key, index) => [key, values[index] as Value]));
+    return scopes.map((scope) => byKey.get(keyOf(scope)) as Value);
   };
 }
 
@@ -68,7 +79,7 @@ async function loadPolicies(
     text: POLICIES,
     values: [workspaceIds, names],
   });
-  // Operations of one workspace share its document; each is hashed once per query.
+  // Agents of one workspace share its document; each is hashed once per query.
   const seen = new Map<string, Policy>();
   const read = (row: PolicyRow | undefined): Policy | undefined => {
     if (!row || row.document === null || row.document_hash === null) return undefined;
