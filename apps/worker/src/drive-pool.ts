@@ -4,7 +4,6 @@
 // only (short waits, drives in hand) may be lost at any moment: the operation's row says when it is due, and the sweeper looks there.
 import type { OperationId } from '#domain';
 import { drive, LeaseKeeper, type DriveResult, type Ports } from '#engine';
-import { withCorrelation } from '#runtime';
 
 export interface DrivePoolOptions {
   readonly ports: Ports;
@@ -101,7 +100,7 @@ export class DrivePool {
   private async run(operationId: OperationId): Promise<void> {
     this.inHand.set(operationId, { again: false });
     this.forgetWait(operationId);
-    const result = await withCorrelation(operationId, () => this.driveOnce(operationId));
+    const result = await this.driveOnce(operationId);
     const again = this.inHand.get(operationId)?.again === true;
     this.inHand.delete(operationId);
     this.keeper.drop(operationId);

@@ -38,9 +38,7 @@ export {
 } from './keystore/sealed-file.js';
 export {
   acceptCorrelationId,
-  correlationId,
   createLogger,
-  withCorrelation,
   type LoggerOptions,
   type LogLevel,
   type RuntimeLogger,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, withCorrelation } from './logger.js';
+import { createLogger } from './logger.js';
 
 const SIGNATURE = `0x${'ab'.repeat(65)}`;
 const PRIVATE_KEY = `0x${'cd'.repeat(32)}`;
@@ -12,21 +12,20 @@ function logged(write: (log: ReturnType<typeof createLogger>) => void): string {
 }
 
 describe('logger', () => {
-  it('writes one JSON line with level, name and correlation id, kept across awaits', async () => {
+  it('writes one JSON line with level and name, and the operation it is about as correlation id', () => {
     const lines: string[] = [];
     const log = createLogger({ name: 'api', destination: { write: (line) => void lines.push(line) } });
-    await withCorrelation('req-1', async () => {
-      await Promise.resolve();
-      log.info({ operationId: 'o-1', amount: 5n }, 'accepted');
-    });
+    log.info({ operationId: 'o-1', amount: 5n }, 'accepted');
+    log.error({ correlation_id: 'req-1', operationId: 'o-1' }, 'request failed');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       level: 'info',
       name: 'api',
-      correlation_id: 'req-1',
+      correlation_id: 'o-1',
       operationId: 'o-1',
       amount: '5',
       msg: 'accepted',
     });
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ correlation_id: 'req-1', operationId: 'o-1' });
   });
 
   it('never writes keys, signatures, headers, passwords or URL secrets, wherever they hide', () => {

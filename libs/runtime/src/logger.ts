@@ -1,5 +1,4 @@
-// JSON lines on standard output, each with the correlation id of the request or job that caused it. Every field passes `sanitize`.
-import { AsyncLocalStorage } from 'node:async_hooks';
+// JSON lines on standard output; what belongs to a request or an operation carries its id as correlation id. Every field passes `sanitize`.
 import { pino, type DestinationStream } from 'pino';
 import type { Logger } from '#engine';
 import { sanitize, sanitizeText } from './sanitize.js';
@@ -20,17 +19,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-const correlation = new AsyncLocalStorage<string>();
 const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** Runs the work so that each log line and span of it, also across awaits, carries the id. */
-export function withCorrelation<T>(correlationId: string, work: () => T): T {
-  return correlation.run(correlationId, work);
-}
-
-export function correlationId(): string | undefined {
-  return correlation.getStore();
-}
 
 /** A caller's own id when it is harmless to write to a log, else undefined. */
 export function acceptCorrelationId(candidate: unknown): string | undefined {
@@ -43,10 +32,6 @@ export function createLogger(options: LoggerOptions): RuntimeLogger {
     base: { name: options.name, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    mixin: () => {
-      const id = correlationId();
-      return id === undefined ? {} : { correlation_id: id };
-    },
   };
   const out = options.destination ? pino(settings, options.destination) : pino(settings);
   type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -54,7 +39,10 @@ export function createLogger(options: LoggerOptions): RuntimeLogger {
     (level: Level) =>
     (fields: Record<string, unknown>, message: string): void => {
       if (out.isLevelEnabled(level))
-        out[level](sanitize(fields) as Record<string, unknown>, sanitizeText(message));
+        out[level](
+          { ...correlationOf(fields), ...(sanitize(fields) as Record<string, unknown>) },
+          sanitizeText(message),
+        );
     };
   return {
     debug: write('debug'),
@@ -63,4 +51,12 @@ export function createLogger(options: LoggerOptions): RuntimeLogger {
     error: write('error'),
     fatal: write('fatal'),
   };
+}
+
+/**
+ * What a request failed at is logged with its id as `correlation_id`; a line about an operation is found by the operation's. Named by whoever
+ * logs: an async-local context would make every promise of the process dearer (Node 20).
+ */
+function correlationOf({ operationId }: Record<string, unknown>): { correlation_id?: string } {
+  return typeof operationId === 'string' ? { correlation_id: operationId } : {};
 }
