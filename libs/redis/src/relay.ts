@@ -109,7 +109,7 @@ class QueueRelay implements Relay {
       const jobs = this.jobsOf(batch);
       const done = await within(
         this.deadlineMs,
-        this.ready().then(() => this.queue.addBulk(jobs)),
+        this.ready().then(() => this.hand(jobs)),
       );
       if (done) this.options.onRelayed?.(batch.length);
       else this.drop(batch.length, 'deadline');
@@ -117,6 +117,13 @@ class QueueRelay implements Relay {
       this.options.logger.warn({ count: batch.length, reason: reasonOf(error) }, 'wake-ups were not relayed');
       this.drop(batch.length, 'redis_away');
     }
+  }
+
+  /** Mostly it is one job, and BullMQ builds a pipeline with all its scripts for every bulk add. */
+  private hand(jobs: readonly ReturnType<typeof driveJob>[]): Promise<unknown> {
+    const [only, ...more] = jobs;
+    if (only !== undefined && more.length === 0) return this.queue.add(only.name, only.data, only.opts);
+    return this.queue.addBulk([...jobs]);
   }
 
   /** A process that has just begun may still be connecting; its first wake-ups wait for that, within the deadline. */
