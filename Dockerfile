@@ -21,4 +21,4 @@ COPY --from=build /purser/dist dist
 RUN mkdir -p /purser/.purser/keystore /purser/.purser/run /backups \
   && chown -R node:node /purser/.purser /backups && chmod -R 700 /purser/.purser /backups
 USER node
-CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]
+CMD ["node", "--enable-source-maps", "--min-semi-space-size=16", "dist/apps/api/src/main.js"]

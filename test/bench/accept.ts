@@ -22,6 +22,7 @@ export const acceptBench: Bench = {
       const plainUrl = `http://127.0.0.1:${await freePort()}`;
       const plain = await startProcess({
         entry: 'test/bench/support/plain-api.js',
+        nodeFlags: [],
         env: {
           NODE_ENV: 'production',
           DATABASE_URL: stack.urls.postgresUrl,

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { migrate } from '#postgres';
 import { loadConfig, type Config } from '#runtime';
 import { untilInterrupted } from './interrupted.js';
-import { projectRoot } from './project.js';
+import { NODE_FLAGS, projectRoot } from './project.js';
 import { startChild, waitUntilReady, type Service } from './services/child.js';
 import { freePort } from './services/ports.js';
 import { answersOk } from './stack/process.js';
@@ -47,7 +47,7 @@ async function startProgram(
   const entry = join(projectRoot, 'dist/apps', program, 'src/main.js');
   const child = startChild({
     command: process.execPath,
-    args: ['--enable-source-maps', entry],
+    args: [...NODE_FLAGS, entry],
     cwd: projectRoot,
     env: environmentOf(program, extra),
     stopSignal: 'SIGTERM',

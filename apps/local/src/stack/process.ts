@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../project.js';
+import { NODE_FLAGS, projectRoot } from '../project.js';
 import { startChild, waitUntilReady, type Service } from '../services/child.js';
 
 export interface ProcessOptions {
@@ -12,6 +12,8 @@ export interface ProcessOptions {
   readonly url: string;
   readonly ready: () => Promise<boolean>;
   readonly stopTimeoutMs?: number;
+  /** `NODE_FLAGS` unless given. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** What a process of ours inherits from us: enough to run, nothing to be configured by accident. */
@@ -28,7 +30,7 @@ export async function startProcess(options: ProcessOptions): Promise<Service> {
   });
   const child = startChild({
     command: process.execPath,
-    args: ['--enable-source-maps', file],
+    args: [...(options.nodeFlags ?? NODE_FLAGS), file],
     cwd: projectRoot,
     env: { ...Object.fromEntries(inherited), ...options.env },
     stopSignal: 'SIGTERM',
