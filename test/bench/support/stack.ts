@@ -46,13 +46,14 @@ export class BenchStack {
     try {
       if (options.sellers === true) await startSellers(supervisor, place, urls.rpcUrl);
       const signer = await stack.startSigner();
+      // Sees the wallet's funds; whoever buys before is told that it is empty.
+      const watcher = await stack.startWorker({ PURSER_WORKER_ROLES: 'watch' });
       const api = await stack.startApi();
       stack.credentialsOrNone = await setUpWorkspace(place, {
         rpcUrl: urls.rpcUrl,
         systemUrl: stack.databases.system,
       });
-      await stack.stopProcess(api);
-      await stack.stopProcess(signer);
+      for (const process of [api, watcher, signer]) await stack.stopProcess(process);
       return stack;
     } catch (error) {
       await stack.stop();
