@@ -272,6 +272,29 @@ const ROWS: readonly Row[] = [
     field: 'content-type',
   },
   {
+    bad: 'the same field twice',
+    call: purchase('{"url":"https://shop.example/item","max_amount":"1","max_amount":"20000"}'),
+    status: 400,
+    code: 'validation_failed',
+    field: 'max_amount',
+  },
+  {
+    bad: 'native: the same field twice, written in two ways and deeper down',
+    call: submit(
+      String.raw`{"kind":"purchase","url":"https://shop.example/item","expect":{"amount":"1","amount":"2"}}`,
+    ),
+    status: 400,
+    code: 'validation_failed',
+    field: 'amount',
+  },
+  {
+    bad: 'no body where JSON is declared',
+    call: purchase(''),
+    status: 400,
+    code: 'validation_failed',
+    field: 'url',
+  },
+  {
     bad: 'over-size body',
     call: purchase({ ...GOOD, method: 'POST', body: 'x'.repeat(65_536) }),
     status: 413,

@@ -10,6 +10,7 @@ import { AppModule, CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { AuthGuard } from './http/auth.guard.js';
 import { answerError, ErrorFilter } from './http/error.filter.js';
+import { readJsonBodies } from './http/json-body.js';
 import { describe } from './http/openapi.js';
 import { assertAccessDeclared } from './http/routes.js';
 import { Stopping } from './http/stopping.js';
@@ -41,12 +42,12 @@ export async function createApp(
     return503OnClosing: true,
     logger: false,
   });
-  // Fastify's own JSON parser: nothing but JSON is read, and a `__proto__` key is refused.
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(core, stopping), adapter, {
     bodyParser: false,
     logger: false,
     abortOnError: false,
   });
+  readJsonBodies(adapter.getInstance());
   hook(adapter.getInstance(), core);
   app.useGlobalGuards(new AuthGuard(core));
   app.useGlobalPipes(new DtoPipe());

@@ -58,7 +58,6 @@ const FASTIFY: Readonly<Record<string, Refusal>> = {
     field: 'content-type',
     reason: 'not_application_json',
   }),
-  FST_ERR_CTP_EMPTY_JSON_BODY: refuse('validation_failed', { field: 'body', reason: 'empty' }),
   FST_ERR_CTP_INVALID_JSON_BODY: refuse('validation_failed', { field: 'body', reason: 'not_json' }),
 };
 
