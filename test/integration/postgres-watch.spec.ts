@@ -153,11 +153,15 @@ describe('authorizations', () => {
     const low = await anAuthorization({ status: 'provisional', nonce: hex32(15), seenBlock: 20 });
     const high = await anAuthorization({ status: 'provisional', nonce: hex32(16), seenBlock: 25 });
     const final = await anAuthorization({ status: 'settled', nonce: hex32(17), seenBlock: 23 });
-    expect(ids(await store.expiredLive(network, 100, 10))).toEqual([early, late]);
-    expect(ids(await store.expiredLive(network, 100, 1))).toEqual([early]);
-    expect(ids(await store.provisionalUpTo(network, 24, 10))).toEqual([low]);
+    const all = { limit: 10, after: null };
+    const [first] = await store.expiredLive(network, 100, { limit: 1, after: null });
+    expect(first).toMatchObject({ operationId: early, settlement: null });
+    expect(ids(await store.expiredLive(network, 100, all))).toEqual([early, late]);
+    expect(ids(await store.expiredLive(network, 100, { limit: 10, after: first ?? null }))).toEqual([late]);
+    const [seen] = await store.provisionalUpTo(network, 24, all);
+    expect(seen).toMatchObject({ operationId: low });
+    expect(await store.provisionalUpTo(network, 24, { limit: 10, after: seen ?? null })).toEqual([]);
     expect(ids(await store.seenAbove(network, 22))).toEqual([final, high]);
-    expect((await store.expiredLive(network, 100, 1))[0]?.settlement).toBeNull();
   });
 });
 

@@ -1,5 +1,7 @@
-import type { WatchStore } from '#engine';
+import type { TrackedAuthorization, WatchStore } from '#engine';
 import { nonceKey, type LedgerRow, type MemoryDatabase } from './memory-database.js';
+
+type Part = Parameters<WatchStore['expiredLive']>[2];
 
 const KEPT_BLOCKS = 256;
 
@@ -44,18 +46,14 @@ export class MemoryWatchStore implements WatchStore {
     return Promise.resolve(rows.filter((row) => row !== undefined).map(snapshot));
   }
 
-  expiredLive(_network: string, beforeSec: number, limit: number) {
-    const expired = this.rows(
-      (row) => row.status === 'live' && row.authorization.validBeforeSec < beforeSec,
-    ).sort((a, b) => a.authorization.validBeforeSec - b.authorization.validBeforeSec);
-    return Promise.resolve(expired.slice(0, limit).map(snapshot));
+  expiredLive(_network: string, beforeSec: number, part: Part) {
+    const expired = this.rows((row) => row.status === 'live' && row.authorization.validBeforeSec < beforeSec);
+    return Promise.resolve(partOf(expired, part, (row) => row.authorization.validBeforeSec));
   }
 
-  provisionalUpTo(_network: string, block: number, limit: number) {
-    const seen = this.rows(
-      (row) => row.status === 'provisional' && (row.settlement?.blockNumber ?? 0) <= block,
-    );
-    return Promise.resolve(seen.slice(0, limit).map(snapshot));
+  provisionalUpTo(_network: string, block: number, part: Part) {
+    const seen = this.rows((row) => row.status === 'provisional' && blockOf(row) <= block);
+    return Promise.resolve(partOf(seen, part, blockOf));
   }
 
   seenAbove(_network: string, block: number) {
@@ -92,3 +90,16 @@ export class MemoryWatchStore implements WatchStore {
 
 /** A copy: what was read does not change under the reader. */
 const snapshot = (row: LedgerRow): LedgerRow => ({ ...row });
+
+const blockOf = (row: TrackedAuthorization): number => row.settlement?.blockNumber ?? 0;
+
+function partOf(
+  rows: readonly LedgerRow[],
+  { limit, after }: Part,
+  at: (row: TrackedAuthorization) => number,
+): LedgerRow[] {
+  const order = (a: TrackedAuthorization, b: TrackedAuthorization): number =>
+    at(a) - at(b) || (a.operationId < b.operationId ? -1 : Number(a.operationId !== b.operationId));
+  const behind = after === null ? rows : rows.filter((row) => order(row, after) > 0);
+  return behind.toSorted(order).slice(0, limit).map(snapshot);
+}

@@ -3,7 +3,7 @@ import type { DeathProof, Hex32, OperationCommand } from '#domain';
 import type { Facts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
 import { orphaned } from './orphans.js';
-import type { TrackedAuthorization, WatchedBlock } from './ports.js';
+import type { Part, TrackedAuthorization, WatchedBlock } from './ports.js';
 
 const BATCH = 500;
 
@@ -41,35 +41,49 @@ async function finalizeSeen(
   facts: Facts,
   block: WatchedBlock,
 ): Promise<void> {
-  for (;;) {
-    const seen = await store.provisionalUpTo(source.network, block.number, BATCH);
-    const gone = await orphaned(source, seen);
-    const changed = await facts.apply(seen, async (it) => {
-      if (!it.settlement) return null;
-      if (!gone.has(it)) return { type: 'FinalizeSettlement', settlement: it.settlement };
-      const fate = await source.findUse(it.authorization, block);
-      return fate.kind === 'settled'
-        ? { type: 'FinalizeSettlement', settlement: fate.settlement }
-        : { type: 'ReorgSettlement' };
-    });
-    if (seen.length < BATCH || changed === 0) return;
-  }
+  await inParts(
+    (part) => store.provisionalUpTo(source.network, block.number, part),
+    async (seen) => {
+      const gone = await orphaned(source, seen);
+      await facts.apply(seen, async (it) => {
+        if (!it.settlement) return null;
+        if (!gone.has(it)) return { type: 'FinalizeSettlement', settlement: it.settlement };
+        const fate = await source.findUse(it.authorization, block);
+        return fate.kind === 'settled'
+          ? { type: 'FinalizeSettlement', settlement: fate.settlement }
+          : { type: 'ReorgSettlement' };
+      });
+    },
+  );
 }
 
 /** Past validBefore at a final block and unused there, by the word of every RPC: it can never move money again. */
 async function releaseExpired(deps: WatcherDeps, facts: Facts, block: WatchedBlock): Promise<void> {
   const { source, store } = deps;
+  await inParts(
+    (part) => store.expiredLive(source.network, block.timestampSec, part),
+    async (expired) => {
+      const unused = await source.unusedAt(
+        expired.map((it) => it.authorization),
+        block,
+      );
+      const witnesses = new Map(expired.map((it, index) => [it, unused[index] ?? 0]));
+      await facts.apply(expired, (it) => judgeExpired(deps, it, witnesses.get(it) ?? 0, block));
+    },
+  );
+}
+
+/** Part by part to the end: what cannot be judged stays where it is, hides nothing behind it, and is asked about again at the next final block. */
+async function inParts(
+  read: (part: Part) => Promise<readonly TrackedAuthorization[]>,
+  judge: (rows: readonly TrackedAuthorization[]) => Promise<void>,
+): Promise<void> {
+  let after: TrackedAuthorization | null = null;
   for (;;) {
-    const expired = await store.expiredLive(source.network, block.timestampSec, BATCH);
-    if (expired.length === 0) return;
-    const unused = await source.unusedAt(
-      expired.map((it) => it.authorization),
-      block,
-    );
-    const witnesses = new Map(expired.map((it, index) => [it, unused[index] ?? 0]));
-    const changed = await facts.apply(expired, (it) => judgeExpired(deps, it, witnesses.get(it) ?? 0, block));
-    // What could not be judged stays live and is asked about again at the next final block.
-    if (expired.length < BATCH || changed === 0) return;
+    const rows: readonly TrackedAuthorization[] = await read({ limit: BATCH, after });
+    if (rows.length > 0) await judge(rows);
+    if (rows.length < BATCH) return;
+    after = rows.at(-1) ?? null;
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChainWatcher, type OperationStore } from '#engine';
+import type { ChainSource } from './ports.js';
 import type { OperationId } from '#domain';
 import { aSettlement, hex32, PAYER, TOKEN } from '../../../../test/support/builders.js';
 import { MemoryChainSource } from '../../../../test/support/memory-chain-source.js';
@@ -72,6 +73,35 @@ describe('the chain watcher', () => {
       });
     for (let n = 0; n < 4; n += 1) purser.chain.mine();
     await expect(watcher.tick()).resolves.toBe(true);
+  });
+
+  it('releases what expired later than more rows than one part holds that nobody can judge', async () => {
+    const { purser, ids } = await installation();
+    const store = new MemoryWatchStore(purser.database);
+    const row = purser.database.ledger.get(ids[0]);
+    if (!row) throw new Error('no authorization');
+    for (let n = 0; n < 600; n += 1) {
+      const operationId = `row-${n}` as OperationId;
+      const validBeforeSec = row.authorization.validBeforeSec - 1;
+      const authorization = { ...row.authorization, nonce: hex32(n + 1), validBeforeSec };
+      purser.database.ledger.set(operationId, { ...row, operationId, authorization });
+    }
+    // No RPC can say anything about those, for as long as one looks.
+    const unusedAt: ChainSource['unusedAt'] = (queries) =>
+      Promise.resolve(queries.map((it) => (it.nonce === row.authorization.nonce ? 9 : 0)));
+    const source: ChainSource = Object.assign(new MemoryChainSource(purser.chain), { unusedAt });
+    const watcher = new ChainWatcher({
+      ports: purser.ports,
+      source,
+      store,
+      owner: 'watcher',
+      tokens: [TOKEN],
+    });
+    await watcher.tick();
+    purser.nowMs += 400_000;
+    for (let n = 0; n < 4; n += 1) purser.chain.mine();
+    await watcher.tick();
+    expect(purser.database.stateOf(ids[0])?.status).toBe('failed');
   });
 
   it('raises an alarm when an authorization that was proven dead is used all the same', async () => {

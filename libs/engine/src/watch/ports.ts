@@ -115,6 +115,12 @@ export interface ChainException {
   readonly blockNumber: number;
 }
 
+/** At most so many, from behind the last one of the part before; null: from the beginning. */
+export interface Part {
+  readonly limit: number;
+  readonly after: TrackedAuthorization | null;
+}
+
 export interface WatchStore {
   /** Takes or renews the singleton lease in database time; false when another process holds it (ruling 20). */
   holdLease(name: string, owner: string, seconds: number): Promise<boolean>;
@@ -139,8 +145,9 @@ export interface WatchStore {
     nonces: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
   ): Promise<readonly TrackedAuthorization[]>;
   /** Live ones whose validBefore is below the given block time, oldest first. */
-  expiredLive(network: Caip2, beforeSec: number, limit: number): Promise<readonly TrackedAuthorization[]>;
-  provisionalUpTo(network: Caip2, block: number, limit: number): Promise<readonly TrackedAuthorization[]>;
+  expiredLive(network: Caip2, beforeSec: number, part: Part): Promise<readonly TrackedAuthorization[]>;
+  /** Provisional ones seen at or below the block, lowest first. */
+  provisionalUpTo(network: Caip2, block: number, part: Part): Promise<readonly TrackedAuthorization[]>;
   /** Provisional and settled ones seen above the block; a reorganization took those blocks away. */
   seenAbove(network: Caip2, block: number): Promise<readonly TrackedAuthorization[]>;
   /** Monotonic in block: an older reading never overwrites a newer one. */

@@ -22,9 +22,11 @@ const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_addr
 const MATCH = `SELECT ${TRACKED} FROM unnest($2::text[], $3::text[], $4::text[]) AS asked(token, from_address, nonce)
   JOIN authorization_ledger a ON a.network = $1 AND a.token = asked.token AND a.from_address = asked.from_address AND a.nonce = asked.nonce`;
 const EXPIRED = `SELECT ${TRACKED} FROM authorization_ledger a
-  WHERE a.network = $1 AND a.status = 'live' AND a.valid_before < $2 ORDER BY a.valid_before LIMIT $3`;
+  WHERE a.network = $1 AND a.status = 'live' AND a.valid_before < $2 AND (a.valid_before, a.operation_id) > ($4, $5)
+  ORDER BY a.valid_before, a.operation_id LIMIT $3`;
 const PROVISIONAL = `SELECT ${TRACKED} FROM authorization_ledger a
-  WHERE a.network = $1 AND a.status = 'provisional' AND a.seen_block <= $2 ORDER BY a.seen_block LIMIT $3`;
+  WHERE a.network = $1 AND a.status = 'provisional' AND a.seen_block <= $2 AND (a.seen_block, a.operation_id) > ($4, $5)
+  ORDER BY a.seen_block, a.operation_id LIMIT $3`;
 const SEEN_ABOVE = `SELECT ${TRACKED} FROM authorization_ledger a
   WHERE a.network = $1 AND a.seen_block > $2 AND a.status IN ('provisional', 'settled') ORDER BY a.seen_block`;
 
@@ -71,8 +73,16 @@ export function createWatchStore(pool: pg.Pool): WatchStore {
         nonces.map((it) => it.from),
         nonces.map((it) => it.nonce),
       ]),
-    expiredLive: (network, beforeSec, limit) => tracked(EXPIRED, [network, beforeSec, limit]),
-    provisionalUpTo: (network, block, limit) => tracked(PROVISIONAL, [network, block, limit]),
+    expiredLive: (network, beforeSec, { limit, after }) =>
+      tracked(EXPIRED, [
+        network,
+        beforeSec,
+        limit,
+        after?.authorization.validBeforeSec ?? -1,
+        placeOf(after),
+      ]),
+    provisionalUpTo: (network, block, { limit, after }) =>
+      tracked(PROVISIONAL, [network, block, limit, after?.settlement?.blockNumber ?? -1, placeOf(after)]),
     seenAbove: (network, block) => tracked(SEEN_ABOVE, [network, block]),
     updateBalances: (balances) => updateBalances(pool, balances),
     recordExceptions: (exceptions) => recordExceptions(pool, exceptions),
@@ -229,4 +239,9 @@ function toTracked(row: Text): TrackedAuthorization {
         }
       : null,
   };
+}
+
+/** Rows of one block or second are in the order of their operations. */
+function placeOf(after: TrackedAuthorization | null): string {
+  return after?.operationId ?? '00000000-0000-0000-0000-000000000000';
 }
