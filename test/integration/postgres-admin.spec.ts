@@ -6,6 +6,7 @@ import {
   parseEvmAddress,
   parseWalletId,
   parseWorkspaceId,
+  type WalletId,
   type WorkspaceId,
 } from '#domain';
 import type { Actor, Administration, WalletKeys } from '#engine';
@@ -55,9 +56,14 @@ async function aWorkspace() {
 const newKey = (agentId: Parameters<Administration['agents']['get']>[1]) =>
   ({ role: 'agent', agentId, person: 'alice', label: 'ci', expiresInSec: null }) as const;
 
+const retiredKeys: WalletId[] = [];
 const keys: WalletKeys = {
   createKey: () => Promise.resolve(parseEvmAddress(`0x${randomBytes(20).toString('hex')}`)),
   importKey: () => Promise.resolve(parseEvmAddress(`0x${'ab'.repeat(20)}`)),
+  retireKey: (_, walletId) => {
+    retiredKeys.push(walletId);
+    return Promise.resolve();
+  },
 };
 
 const factsOf = async (workspaceId: WorkspaceId) =>
@@ -229,7 +235,8 @@ describe('wallets', () => {
     await expect(deposit()).rejects.toMatchObject({ details: { reason: 'backup_not_confirmed' } });
     await admin.wallets.confirmBackup(workspaceId, walletId, BY);
     expect(await deposit()).toBe(address);
-    await admin.wallets.retire(workspaceId, walletId, BY);
+    await admin.wallets.retire(workspaceId, walletId, keys, BY);
+    expect(retiredKeys).toContain(walletId);
     await expect(deposit()).rejects.toMatchObject({ details: { reason: 'wallet_retired' } });
   });
 
@@ -258,7 +265,7 @@ describe('wallets', () => {
     const own = await admin.wallets.create(workspaceId, { agentId, label: '' }, keys, BY);
     await admin.wallets.create(workspaceId, { agentId, label: 'next' }, keys, BY);
     expect(await pays()).toBe(own.walletId);
-    await admin.wallets.retire(workspaceId, own.walletId, BY);
+    await admin.wallets.retire(workspaceId, own.walletId, keys, BY);
     expect(await pays()).not.toBe(own.walletId);
   });
 });

@@ -171,7 +171,11 @@ export class MemoryAdmin implements Administration, Authenticator {
           page,
         ),
       ),
-    retire: (workspaceId, id) => Promise.resolve(this.changeWallet(workspaceId, id, { status: 'retired' })),
+    retire: async (workspaceId, id, keys) => {
+      const view = this.changeWallet(workspaceId, id, { status: 'retired' });
+      await keys.retireKey(workspaceId, id);
+      return view;
+    },
     confirmBackup: (workspaceId, id) =>
       Promise.resolve(this.changeWallet(workspaceId, id, { backupConfirmedAtMs: this.database.nowMs() })),
     depositAddress: (workspaceId, id) => {
@@ -298,6 +302,7 @@ export class MemoryAdmin implements Administration, Authenticator {
 export const memoryWalletKeys: WalletKeys = {
   createKey: () => Promise.resolve(parseEvmAddress(`0x${'c1'.repeat(20)}`)),
   importKey: () => Promise.resolve(parseEvmAddress(`0x${'c2'.repeat(20)}`)),
+  retireKey: () => Promise.resolve(),
 };
 
 const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;

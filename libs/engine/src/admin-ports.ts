@@ -152,6 +152,8 @@ export interface WalletKeys {
   /** The key is kept under the wallet's id; the signer compares both with what it is asked to sign for. */
   createKey(workspaceId: WorkspaceId, walletId: WalletId): Promise<EvmAddress>;
   importKey(workspaceId: WorkspaceId, walletId: WalletId, privateKey: string): Promise<EvmAddress>;
+  /** From now on the signer itself refuses, whatever the database says of the wallet. A key it does not have needs no retiring. */
+  retireKey(workspaceId: WorkspaceId, walletId: WalletId): Promise<void>;
 }
 
 export interface NewWallet {
@@ -169,8 +171,8 @@ export interface WalletStore {
   ): Promise<WalletView>;
   get(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView>;
   list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<WalletView>>;
-  /** No new operation pays from it; what is already committed goes on. */
-  retire(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView>;
+  /** No new operation pays from it; what is already signed goes on. Repeat it when the signer was away: the database knows at once. */
+  retire(workspaceId: WorkspaceId, walletId: WalletId, keys: WalletKeys, by: Actor): Promise<WalletView>;
   confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView>;
   /** Refused with `backup_not_confirmed` as reason until the key's backup is confirmed (ruling 30). */
   depositAddress(workspaceId: WorkspaceId, walletId: WalletId): Promise<EvmAddress>;

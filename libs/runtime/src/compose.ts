@@ -31,7 +31,7 @@ import { createIds } from './ids.js';
 import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
 import { createLogger } from './logger.js';
 import { createMetrics, type RuntimeMetrics } from './metrics.js';
-import { createSignerClient, type SignerClient } from './signer/signer-client.js';
+import { createSignerClient, WalletRefusedError, type SignerClient } from './signer/signer-client.js';
 import { createVault } from './vault.js';
 
 export interface Health {
@@ -156,6 +156,13 @@ function walletKeysOf(signer: SignerClient): WalletKeys {
     createKey: async (workspaceId, walletId) => (await signer.createWallet(workspaceId, walletId)).address,
     importKey: async (workspaceId, walletId, privateKey) =>
       (await signer.importWallet(workspaceId, walletId, privateKey)).address,
+    retireKey: async (workspaceId, walletId) => {
+      try {
+        await signer.retireWallet(workspaceId, walletId);
+      } catch (error) {
+        if (!(error instanceof WalletRefusedError) || error.reason !== 'unknown_wallet') throw error;
+      }
+    },
   };
 }
 

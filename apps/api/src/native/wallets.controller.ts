@@ -53,10 +53,13 @@ export class WalletsController {
   @Roles('admin')
   @ApiOperation({ summary: 'No new operation pays from it' })
   @Answer(200, 'Wallet')
-  @Errors('Error', 400, 401, 403, 404)
+  @Errors('Error', 400, 401, 403, 404, 503)
   async retire(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    const { wallets } = this.core.admin;
-    return renderWallet(await wallets.retire(caller.workspaceId, parseWalletId(id), actorOf(caller)));
+    const { admin, walletKeys } = this.core;
+    const walletId = parseWalletId(id);
+    return renderWallet(
+      await admin.wallets.retire(caller.workspaceId, walletId, walletKeys, actorOf(caller)),
+    );
   }
 
   @Post('wallets/:id/confirm-backup')

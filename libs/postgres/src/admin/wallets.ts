@@ -67,13 +67,20 @@ export class PostgresWallets implements WalletStore {
     });
   }
 
-  retire(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView> {
-    return change(this.db, { workspaceId, by }, async (trx) => {
+  async retire(
+    workspaceId: WorkspaceId,
+    walletId: WalletId,
+    keys: WalletKeys,
+    by: Actor,
+  ): Promise<WalletView> {
+    const view = await change(this.db, { workspaceId, by }, async (trx) => {
       const { numAffectedRows } = await sql`UPDATE wallet SET status = 'retired'
         WHERE workspace_id = ${workspaceId} AND wallet_id = ${walletId} AND status = 'active'`.execute(trx);
       const result = await find(trx, workspaceId, walletId);
       return { result, fact: numAffectedRows === 1n ? factOf('WalletRetired', result) : null };
     });
+    await keys.retireKey(workspaceId, walletId);
+    return view;
   }
 
   confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView> {
