@@ -175,11 +175,18 @@ describe('operations', () => {
       { type: 'BudgetCaptured', data: { amount: authorization.value } },
     ];
     expect(events.reduce(evolve, loaded.state).status).toBe('settled');
+    const submittedAt = new Date(api.nowMs).toISOString();
+    api.nowMs += 4_000;
     await append(api.ports, loaded, { type: 'system', id: 'test' }, events);
+    const executedAt = new Date(api.nowMs).toISOString();
+    api.nowMs += 4_000;
     const after = await call({ path });
     expect(after.body.operation).toMatchObject({ status: 'executed', finality: 'final' });
     expect(after.body.operation.onchain).toMatchObject({ chain_id: 84532, tx_hash: settlement.txHash });
-    expect(after.body.operation.submitted_at).not.toBeNull();
+    const times = { submitted_at: submittedAt, executed_at: executedAt, failed_at: null };
+    expect(after.body.operation).toMatchObject(times);
+    const { body: list } = await call({ path: '/v1/agent/operations' });
+    expect(list.items[0]).toMatchObject(times);
   });
 });
 

@@ -1,6 +1,6 @@
 // Reads over the in-memory rows, answering as the real ones do: another workspace's object does not exist.
-import { formatDecimal, refuse, type AgentId, type Approval, type WorkspaceId } from '#domain';
-import { viewOf, type ApprovalView, type OperationView, type ReadStore } from '#engine';
+import { formatDecimal, refuse, upcast, type AgentId, type Approval, type WorkspaceId } from '#domain';
+import { timesOf, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
 import { pageOf, type MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
 
@@ -12,7 +12,7 @@ export class MemoryReads implements ReadStore {
 
   operations: ReadStore['operations'] = (workspaceId, filter, page) => {
     const views = this.rows(workspaceId)
-      .map(({ loaded }) => viewOf(loaded))
+      .map((row) => this.recorded(row))
       .filter((view) => filter.agentId === undefined || view.agentId === filter.agentId)
       .filter((view) => filter.status === undefined || view.status === filter.status)
       .filter((view) => filter.kind === undefined || view.kind === filter.kind)
@@ -97,11 +97,18 @@ export class MemoryReads implements ReadStore {
     return [...this.database.operations.values()].filter((row) => row.loaded.workspaceId === workspaceId);
   }
 
-  private view(workspaceId: WorkspaceId, operationId: string, agentId?: AgentId): OperationView {
+  private view(workspaceId: WorkspaceId, operationId: string, agentId?: AgentId): RecordedOperation {
     const row = this.rows(workspaceId).find(({ loaded }) => loaded.operationId === operationId);
     if (!row || (agentId !== undefined && row.loaded.agentId !== agentId))
       throw refuse('not_found', { object: 'operation' });
-    return viewOf(row.loaded);
+    return this.recorded(row);
+  }
+
+  private recorded({ loaded }: OperationRow): RecordedOperation {
+    const history = this.database.events
+      .filter((event) => event.operationId === loaded.operationId)
+      .map((event) => ({ event: upcast(event), atMs: event.occurredAtMs }));
+    return { ...viewOf(loaded), ...timesOf(history) };
   }
 
   private approvalOf({ loaded }: OperationRow): ApprovalView | null {

@@ -16,7 +16,7 @@ import type {
   WorkspaceId,
 } from '#domain';
 import type { Page, PageRequest } from './admin-ports.js';
-import type { OperationView } from './view.js';
+import type { RecordedOperation } from './view.js';
 
 export interface OperationFilter {
   readonly agentId?: AgentId;
@@ -128,9 +128,13 @@ export interface ReadStore {
     workspaceId: WorkspaceId,
     filter: OperationFilter,
     page: PageRequest,
-  ): Promise<Page<OperationView>>;
+  ): Promise<Page<RecordedOperation>>;
   /** Refuses with `not_found`, also for another workspace's id, and for another agent's when `agentId` is given. */
-  operation(workspaceId: WorkspaceId, operationId: OperationId, agentId?: AgentId): Promise<OperationView>;
+  operation(
+    workspaceId: WorkspaceId,
+    operationId: OperationId,
+    agentId?: AgentId,
+  ): Promise<RecordedOperation>;
   events(
     workspaceId: WorkspaceId,
     operationId: OperationId,

@@ -1,11 +1,14 @@
 // What a caller may know of an operation, rendered from its current state (never from a stored reply; ruling 4).
 import {
+  ABSENT,
   ERRORS,
+  evolve,
   isAnswerable,
   type Authorization,
   type Delivery,
   type ErrorCode,
   type ErrorDetails,
+  type OperationEvent,
   type OperationRequest,
   type OperationState,
   type OperationStatus,
@@ -101,4 +104,31 @@ function errorOf(state: OperationState): OperationView['error'] {
     return null;
   const code = state.delivery.outcome === 'timeout' ? 'seller_timeout' : 'outcome_unknown';
   return state.status === 'authorized' ? { code, details: { outcome: state.delivery.outcome } } : null;
+}
+
+/** When an operation came to where it stands; unix ms. */
+export interface OperationTimes {
+  /** The intent: from then on the payment may be on its way. Null before it. */
+  readonly submittedAtMs: number | null;
+  /** The status has been what it is since then. */
+  readonly statusSinceMs: number;
+}
+
+/** An operation as read from its whole history. */
+export type RecordedOperation = OperationView & OperationTimes;
+
+/** The history in order, with the time each event was recorded at. */
+export function timesOf(
+  history: readonly { readonly event: OperationEvent; readonly atMs: number }[],
+): OperationTimes {
+  let state: OperationState = ABSENT;
+  let submittedAtMs: number | null = null;
+  let statusSinceMs = 0;
+  for (const { event, atMs } of history) {
+    const next = evolve(state, event);
+    if (next.status !== state.status) statusSinceMs = atMs;
+    if (event.type === 'AuthorizationPrepared') submittedAtMs = atMs;
+    state = next;
+  }
+  return { submittedAtMs, statusSinceMs };
 }

@@ -2,12 +2,13 @@
 // the write model has left.
 import { fold, refuse, upcast, type AgentId, type Json, type OperationId, type WorkspaceId } from '#domain';
 import {
+  timesOf,
   viewOf,
   type OperationEventView,
   type OperationFilter,
-  type OperationView,
   type Page,
   type PageRequest,
+  type RecordedOperation,
 } from '#engine';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from '../admin/page.js';
 import type { Read } from './reader.js';
@@ -16,6 +17,8 @@ interface StoredEvent {
   readonly type: string;
   readonly schema: number;
   readonly data: Json;
+  /** Unix ms. */
+  readonly at: number;
 }
 
 interface OperationRow {
@@ -39,7 +42,7 @@ const SELECT = `SELECT o.workspace_id, o.operation_id, o.agent_id, o.version, en
     o.opened_at_ms::text AS opened_at, o.idempotency_key_hash, o.fingerprint, o.attempts,
     (extract(epoch FROM o.updated_at) * 1000)::bigint::text AS updated_at, history.events
   FROM operations o CROSS JOIN LATERAL (
-    SELECT json_agg(json_build_object('type', e.type, 'schema', e.schema, 'data', e.data) ORDER BY e.version) AS events
+    SELECT json_agg(json_build_object('type', e.type, 'schema', e.schema, 'data', e.data, 'at', e.occurred_at_ms) ORDER BY e.version) AS events
     FROM events e WHERE e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH}
       AND e.operation_id = o.operation_id AND e.version <= o.version) history`;
 const ONE = `${SELECT} WHERE o.workspace_id = $1 AND o.operation_id = $2 AND ($3::uuid IS NULL OR o.agent_id = $3)`;
@@ -51,7 +54,7 @@ export async function readOperation(
   read: Read,
   workspaceId: WorkspaceId,
   { operationId, agentId }: { readonly operationId: OperationId; readonly agentId: AgentId | undefined },
-): Promise<OperationView> {
+): Promise<RecordedOperation> {
   const rows = await read<OperationRow>(workspaceId, {
     name: 'purser_read_operation',
     text: ONE,
@@ -65,7 +68,7 @@ export async function readOperations(
   read: Read,
   workspaceId: WorkspaceId,
   { filter, page }: { readonly filter: OperationFilter; readonly page: PageRequest },
-): Promise<Page<OperationView>> {
+): Promise<Page<RecordedOperation>> {
   const size = pageSize(page);
   const after = readCursor(page.cursor, [CURSOR_PARTS.integer, CURSOR_PARTS.uuid]);
   const values: unknown[] = [workspaceId, size + 1];
@@ -116,12 +119,13 @@ export async function readEvents(
   return rows.map(({ at, ...row }) => ({ ...row, occurredAtMs: Number(at) }));
 }
 
-function toView(row: OperationRow): OperationView {
-  return viewOf({
+function toView(row: OperationRow): RecordedOperation {
+  const history = row.events.map((stored) => ({ event: upcast(stored), atMs: stored.at }));
+  const view = viewOf({
     workspaceId: row.workspace_id as WorkspaceId,
     operationId: row.operation_id as OperationId,
     agentId: row.agent_id as AgentId,
-    state: fold(row.events.map(upcast)),
+    state: fold(history.map(({ event }) => event)),
     version: row.version,
     lastHash: row.last_hash,
     openedAtMs: Number(row.opened_at),
@@ -130,4 +134,5 @@ function toView(row: OperationRow): OperationView {
     attempts: row.attempts,
     updatedAtMs: Number(row.updated_at),
   });
+  return { ...view, ...timesOf(history) };
 }

@@ -44,18 +44,11 @@ export class HightopAgentController {
   ): Promise<object> {
     const { workspaceId, agentId } = agentOf(caller);
     const operationId = parseOperationId(id);
-    const { reads } = this.core;
-    const view = await reads.operation(workspaceId, operationId, agentId);
-    const [events, response] = await Promise.all([
-      reads.events(workspaceId, operationId, agentId),
-      responseOf(this.core.ports, view),
-    ]);
-    const intent = events.find((event) => event.type === 'AuthorizationPrepared');
+    const view = await this.core.reads.operation(workspaceId, operationId, agentId);
     const facts = {
       symbol: this.symbol(view),
       onchain: query.include === 'onchain',
-      submittedAtMs: intent?.occurredAtMs ?? null,
-      response,
+      response: await responseOf(this.core.ports, view),
     };
     return { ok: true, operation: renderOperation(view, facts) };
   }

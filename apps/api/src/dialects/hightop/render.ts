@@ -1,6 +1,6 @@
 // Pure: what the core knows of an operation, in Hightop's words. `executed` only once the payment is final (ruling 1).
 import { chainIdOf, ERRORS, formatDecimal, type ErrorCode, type OperationStatus } from '#domain';
-import type { OperationView, PaymentHeader } from '#engine';
+import type { OperationView, PaymentHeader, RecordedOperation } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
 import type { RenderedResponse } from '../../http/upstream.js';
 import { HIGHTOP_ERRORS } from './errors.js';
@@ -153,15 +153,13 @@ function errorOf(view: OperationView): object | null {
 export interface OperationFacts {
   readonly symbol: string | null;
   readonly onchain: boolean;
-  /** Unix ms of the intent, when the event trail was read. */
-  readonly submittedAtMs?: number | null;
   readonly response?: RenderedResponse | null;
 }
 
 /** An operation as read back. Exposes the hash of the idempotency key, never the key. */
-export function renderOperation(view: OperationView, facts: OperationFacts): object {
+export function renderOperation(view: RecordedOperation, facts: OperationFacts): object {
   const status = statusOf(view);
-  const endedAt = iso(view.updatedAtMs);
+  const since = iso(view.statusSinceMs);
   return {
     id: view.operationId,
     idempotency_key_hash: view.idempotencyKeyHash,
@@ -173,10 +171,9 @@ export function renderOperation(view: OperationView, facts: OperationFacts): obj
     human_message: messageOf(view),
     fee_usd: '0.00',
     created_at: iso(view.openedAtMs),
-    submitted_at:
-      facts.submittedAtMs === undefined || facts.submittedAtMs === null ? null : iso(facts.submittedAtMs),
-    executed_at: status === 'executed' ? endedAt : null,
-    failed_at: status === 'execution_failed' || status === 'policy_rejected' ? endedAt : null,
+    submitted_at: view.submittedAtMs === null ? null : iso(view.submittedAtMs),
+    executed_at: status === 'executed' ? since : null,
+    failed_at: status === 'execution_failed' || status === 'policy_rejected' ? since : null,
     error: errorOf(view),
     url: view.request.url,
     ...paymentFields(view),
