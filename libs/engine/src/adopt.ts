@@ -1,9 +1,10 @@
 // After a restore the database may have forgotten an intent whose payment the chain remembers. The nonce is derived from the operation, so
 // the payment is found again by it, before anything is asked, decided or ended: it is taken over as it happened, never made a second time.
 import { isBeforeIntent, type Authorization, type Terms, type Verdict } from '#domain';
+import type { ForgottenUse } from './chain-ports.js';
 import type { Cursor } from './cursor.js';
 import { termsDigest } from './judge-terms.js';
-import type { ForgottenUse, Ports } from './ports.js';
+import type { Ports } from './ports.js';
 
 type Paid = Extract<ForgottenUse, { kind: 'paid' }>;
 

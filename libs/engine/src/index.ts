@@ -2,7 +2,9 @@ export type * from './admin-ports.js';
 export type * from './read-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
+export type * from './chain-ports.js';
 export type * from './ports.js';
+export type * from './seller-ports.js';
 export { LeaseKeeper, sweep } from './sweep.js';
 export {
   append,

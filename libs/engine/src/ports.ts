@@ -16,11 +16,11 @@ import type {
   OperationState,
   OperationStatus,
   Policy,
-  Settlement,
-  Terms,
   WalletId,
   WorkspaceId,
 } from '#domain';
+import type { Adoption, ChainReader } from './chain-ports.js';
+import type { HeaderCodec, Seller } from './seller-ports.js';
 
 /** Wall clock in unix milliseconds. Decisions that race (approvals, expiry) are re-checked by the store against database time. */
 export interface Clock {
@@ -212,121 +212,6 @@ export type SignOutcome =
 
 export interface Signer {
   sign(ref: OperationRef): Promise<SignOutcome>;
-}
-
-export interface SellerRequest {
-  readonly workspaceId: WorkspaceId;
-  readonly url: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | null;
-  readonly timeoutMs: number;
-}
-
-export interface UpstreamAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
-
-/** What the caller or the registry pins; an offer that differs is not payable. */
-export interface OfferLimits {
-  readonly maxAmount: bigint | null;
-  readonly payTo?: EvmAddress;
-  readonly amount?: bigint;
-  readonly network?: Caip2;
-  readonly asset?: EvmAddress;
-}
-
-export type PriceAnswer =
-  | { readonly kind: 'free'; readonly answer: UpstreamAnswer }
-  | { readonly kind: 'terms'; readonly terms: Terms }
-  | { readonly kind: 'refused'; readonly code: import('#domain').ErrorCode; readonly details: ErrorDetails };
-
-export interface PresentAnswer {
-  readonly outcome: import('#domain').DeliveryOutcome;
-  readonly answer: UpstreamAnswer | null;
-  readonly claimedTxHash: Hex32 | null;
-}
-
-/** The x402 seller behind the guarded outbound client. */
-export interface Seller {
-  /** Asks for the resource without paying and chooses among the offers, deterministically. */
-  askPrice(request: SellerRequest, limits: OfferLimits): Promise<PriceAnswer>;
-  /** Chooses among the offers of a challenge that the caller brought; no request leaves. */
-  readChallenge(
-    challenge: Json,
-    resource: { readonly url: string; readonly method: string },
-    limits: OfferLimits,
-  ): PriceAnswer;
-  /** Sends the paid request once. Never follows a redirect; always answers, a fault is an outcome. */
-  present(request: SellerRequest, header: PaymentHeader): Promise<PresentAnswer>;
-}
-
-export interface PaymentHeader {
-  readonly name: string;
-  readonly value: string;
-}
-
-export interface HeaderCodec {
-  /** The same bytes for the same inputs, so that every retry presents the same payment. */
-  encode(
-    terms: Terms,
-    authorization: Authorization,
-    signature: Uint8Array,
-    operationId: OperationId,
-  ): PaymentHeader;
-  supportsPaymentIdentifier(terms: Terms): boolean;
-}
-
-export interface ChainHead {
-  readonly number: number;
-  readonly hash: Hex32;
-  readonly timestampSec: number;
-}
-
-export type AuthorizationFate =
-  | { readonly kind: 'unused' }
-  | { readonly kind: 'settled'; readonly settlement: Settlement }
-  | {
-      readonly kind: 'cancelled';
-      readonly txHash: Hex32;
-      readonly blockNumber: number;
-      readonly blockHash: Hex32;
-    }
-  /** Used, but the transfer next to it is not ours to the letter: a person must look. */
-  | { readonly kind: 'foreign'; readonly txHash: Hex32 };
-
-/** Reads of one chain by the workers; the chain watcher has its own, wider port in libs/evm. */
-export interface ChainReader {
-  latest(network: Caip2): Promise<ChainHead>;
-  /** One receipt read on a seller's hash hint (ruling 1); `unused` when the transaction is unknown or does not hold our transfer. */
-  fateInTransaction(authorization: Authorization, txHash: Hex32): Promise<AuthorizationFate>;
-  isContract(network: Caip2, address: EvmAddress): Promise<boolean>;
-}
-
-/** A nonce that was derived before a restore and that the database no longer knows of. */
-export type ForgottenUse =
-  | { readonly kind: 'none' }
-  /** After a restore: the chain has not been compared to the end yet, so "none" would be a guess. */
-  | { readonly kind: 'not_yet' }
-  | {
-      readonly kind: 'paid';
-      readonly walletId: WalletId;
-      readonly payment: Pick<Authorization, 'network' | 'token' | 'from' | 'to' | 'value'>;
-      readonly settlement: Settlement;
-    }
-  /** Used or cancelled without a transfer of its own: a person must look. */
-  | { readonly kind: 'unclear'; readonly txHash: Hex32 };
-
-/**
- * What a restored database has forgotten (safety.md d.5.10, ruling 9), found by the nonce alone: the watcher records every use of a managed
- * wallet's nonce that no authorization explains (`unknown_nonce`). In the first cluster epoch nothing can have been forgotten: always `none`,
- * without asking anybody. Afterwards `paid` as soon as the use is known, and `not_yet` rather than `none` until the quarantine is over and
- * a final block later than its end has been scanned on every network. The wallet must be one of the workspace's, retired ones included.
- */
-export interface Adoption {
-  find(workspaceId: WorkspaceId, nonce: Hex32): Promise<ForgottenUse>;
 }
 
 /** Tells a waiting request that an operation may have become answerable; early and spurious returns are allowed. */

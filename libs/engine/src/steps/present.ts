@@ -6,7 +6,8 @@ import {
   type Settlement,
 } from '#domain';
 import type { Cursor } from '../cursor.js';
-import type { OperationRef, Ports, PresentAnswer } from '../ports.js';
+import type { OperationRef, Ports } from '../ports.js';
+import type { PresentAnswer } from '../seller-ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 import { responseBlob, sellerRequest } from './quote.js';
 

@@ -1,6 +1,7 @@
 import type { Json, OperationRequest } from '#domain';
 import { judgeTerms, termsDigest } from '../judge-terms.js';
-import type { Blob, OperationRef, Ports, PriceAnswer, SellerRequest, UpstreamAnswer } from '../ports.js';
+import type { Blob, OperationRef, Ports } from '../ports.js';
+import type { PriceAnswer, SellerRequest, UpstreamAnswer } from '../seller-ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
 /** Asks the seller for its terms (or reads those the caller brought) and judges them. No money can move here. */

@@ -1,6 +1,7 @@
 import type { OperationRequest, Terms } from '#domain';
 import { judgeTerms, type Judged } from '../judge-terms.js';
-import type { Ports, UpstreamAnswer } from '../ports.js';
+import type { Ports } from '../ports.js';
+import type { UpstreamAnswer } from '../seller-ports.js';
 import type { AgentPrincipal, SubmitRequest } from './submit.js';
 
 export type Quote =

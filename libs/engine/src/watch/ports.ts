@@ -1,6 +1,7 @@
 // What the chain watcher needs. One watcher per network, elected by a lease row; its cost grows with blocks, not with operations.
 import type { Authorization, Caip2, EvmAddress, Hex32, Settlement, WalletId, WorkspaceId } from '#domain';
-import type { AuthorizationFate, OperationRef } from '../ports.js';
+import type { AuthorizationFate } from '../chain-ports.js';
+import type { OperationRef } from '../ports.js';
 
 export interface WatchedBlock {
   readonly number: number;
