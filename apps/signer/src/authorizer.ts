@@ -5,14 +5,9 @@ import type { Derivation, OperationRef, PolicyStore } from '#engine';
 import { hasherOf, type TransferTuple } from '#evm';
 import type { AuthorizeReply, RuntimeLogger } from '#runtime';
 import { checkAuthorization, type Check } from './check-authorization.js';
-import {
-  subjectKey,
-  type LedgerEntry,
-  type LedgerRow,
-  type SignerDatabase,
-  type Subject,
-} from './database.js';
+import { subjectKey, type LedgerEntry, type LedgerRow, type SignerDatabase } from './database.js';
 import type { HighWater } from './high-water.js';
+import type { Subject } from './subject.js';
 import type { Wallets } from './wallets.js';
 import type { WalletLimits } from './wallet-limits.js';
 

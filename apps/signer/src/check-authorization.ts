@@ -13,7 +13,7 @@ import {
 import { approvalDigest, termsDigest } from '#engine';
 import { findAsset, hasherOf, toHex, type TransferTuple } from '#evm';
 import { hashing } from '#runtime';
-import type { Subject } from './database.js';
+import type { Subject } from './subject.js';
 import type { OpenWallet } from './wallets.js';
 
 export interface CheckContext {

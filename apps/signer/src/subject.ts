@@ -1,0 +1,102 @@
+// What the signer knows of one operation it is asked to sign for, all of it read from committed rows.
+import {
+  upcast,
+  type AgentId,
+  type Authorization,
+  type EvmAddress,
+  type Json,
+  type Terms,
+  type Verdict,
+} from '#domain';
+import type { OperationRef } from '#engine';
+
+/** A row of the database, as text. */
+export type Row = Record<string, string | null>;
+
+export interface Judged {
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+  readonly termsDigest: string;
+}
+
+export interface Subject extends OperationRef {
+  /** Database time, unix seconds. */
+  readonly nowSec: number;
+  readonly clusterEpoch: number;
+  readonly agentId: AgentId | null;
+  readonly status: string | null;
+  readonly stopped: boolean;
+  readonly authorization: (Authorization & { readonly status: string }) | null;
+  readonly walletStatus: string | null;
+  readonly walletAddress: EvmAddress | null;
+  readonly reservation: { readonly state: string; readonly amount: bigint } | null;
+  readonly approval: {
+    readonly status: string;
+    readonly digest: string;
+    readonly useByMs: number | null;
+  } | null;
+  readonly judged: Judged | null;
+  readonly ledger: { readonly digest: string | null; readonly reason: string | null } | null;
+}
+
+/** Column text into types. Nothing is trusted for it: every value is compared or hashed before a signature. */
+export function subjectOf(ref: OperationRef, row: Row): Subject {
+  const nowMs = Number(row['now_ms']);
+  return {
+    workspaceId: ref.workspaceId,
+    operationId: ref.operationId,
+    nowSec: Math.floor(nowMs / 1000),
+    clusterEpoch: Number(row['cluster_epoch']),
+    agentId: row['agent_id'] as AgentId | null,
+    status: row['status'] ?? null,
+    stopped: (row['stopped'] as unknown) === true,
+    authorization: authorizationOf(row),
+    walletStatus: row['wallet_status'] ?? null,
+    walletAddress: row['wallet_address'] as EvmAddress | null,
+    reservation:
+      row['reservation_state'] == null
+        ? null
+        : { state: row['reservation_state'], amount: BigInt(row['reservation_amount'] ?? '0') },
+    approval:
+      row['approval_status'] == null
+        ? null
+        : {
+            status: row['approval_status'],
+            digest: row['approval_digest'] ?? '',
+            useByMs: row['use_by_ms'] == null ? null : Number(row['use_by_ms']),
+          },
+    judged: judgedOf(row),
+    ledger:
+      (row['in_ledger'] as unknown) === true
+        ? { digest: row['ledger_digest'] ?? null, reason: row['ledger_reason'] ?? null }
+        : null,
+  };
+}
+
+function authorizationOf(row: Row): Subject['authorization'] {
+  if (row['wallet_id'] == null) return null;
+  const authorization = {
+    network: row['network'],
+    token: row['token'],
+    walletId: row['wallet_id'],
+    from: row['from_address'],
+    to: row['to_address'],
+    value: BigInt(row['value'] ?? '0'),
+    validAfterSec: Number(row['valid_after']),
+    validBeforeSec: Number(row['valid_before']),
+    nonce: row['nonce'],
+    digest: row['digest'],
+    status: row['authorization_status'],
+  };
+  return authorization as NonNullable<Subject['authorization']>;
+}
+
+function judgedOf(row: Row): Judged | null {
+  if (row['terms_type'] == null) return null;
+  const event = upcast({
+    type: row['terms_type'],
+    schema: Number(row['terms_schema']),
+    data: row['terms_data'] as Json,
+  });
+  return event.type === 'TermsAccepted' || event.type === 'TermsChanged' ? event.data : null;
+}
