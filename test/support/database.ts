@@ -27,9 +27,26 @@ export async function createDatabase(): Promise<TestDatabase> {
     name,
     drop: () =>
       withClient(server, async (client) => {
+        await untilLeft(client, name);
         await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
       }),
   };
+}
+
+const LEAVE_WITHIN_MS = 2_000;
+const STAYING = `SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`;
+
+/**
+ * A pool that has ended may still be saying goodbye. Whom the server throws out meanwhile hears an error that nobody listens for any more, and
+ * that ends the test process.
+ */
+async function untilLeft(client: Client, name: string): Promise<void> {
+  const deadline = Date.now() + LEAVE_WITHIN_MS;
+  while (Date.now() < deadline) {
+    const { rowCount } = await client.query(STAYING, [name]);
+    if (rowCount === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** The same server and user, another database. */
