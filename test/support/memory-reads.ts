@@ -1,6 +1,6 @@
 // Reads over the in-memory rows, answering as the real ones do: another workspace's object does not exist.
 import { formatDecimal, refuse, upcast, type AgentId, type Approval, type WorkspaceId } from '#domain';
-import { timesOf, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
+import { foldWithTimes, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
 import { pageOf, type MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
 
@@ -108,7 +108,7 @@ export class MemoryReads implements ReadStore {
     const history = this.database.events
       .filter((event) => event.operationId === loaded.operationId)
       .map((event) => ({ event: upcast(event), atMs: event.occurredAtMs }));
-    return { ...viewOf(loaded), ...timesOf(history) };
+    return { ...viewOf(loaded), ...foldWithTimes(history).times };
   }
 
   private approvalOf({ loaded }: OperationRow): ApprovalView | null {

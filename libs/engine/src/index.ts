@@ -24,7 +24,7 @@ export {
   type SubmitRequest,
   type Submitted,
 } from './use-cases/submit.js';
-export { timesOf, viewOf, type OperationView, type RecordedOperation } from './view.js';
+export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
 export type * from './watch/ports.js';
 export type { WatcherDeps } from './watch/deps.js';
 export { ChainWatcher, REMEMBERED_BLOCKS } from './watch/watcher.js';

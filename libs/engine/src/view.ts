@@ -117,10 +117,13 @@ export interface OperationTimes {
 /** An operation as read from its whole history. */
 export type RecordedOperation = OperationView & OperationTimes;
 
-/** The history in order, with the time each event was recorded at. */
-export function timesOf(
+/** Folds a whole history, in order and with the time each event was recorded at. */
+export function foldWithTimes(
   history: readonly { readonly event: OperationEvent; readonly atMs: number }[],
-): OperationTimes {
+): {
+  readonly state: OperationState;
+  readonly times: OperationTimes;
+} {
   let state: OperationState = ABSENT;
   let submittedAtMs: number | null = null;
   let statusSinceMs = 0;
@@ -130,5 +133,5 @@ export function timesOf(
     if (event.type === 'AuthorizationPrepared') submittedAtMs = atMs;
     state = next;
   }
-  return { submittedAtMs, statusSinceMs };
+  return { state, times: { submittedAtMs, statusSinceMs } };
 }

@@ -1,8 +1,8 @@
 // Operations as of now: the row says which, the events say what. Folding them at reading time means that a list can never show a state that
 // the write model has left.
-import { fold, refuse, upcast, type AgentId, type Json, type OperationId, type WorkspaceId } from '#domain';
+import { refuse, upcast, type AgentId, type Json, type OperationId, type WorkspaceId } from '#domain';
 import {
-  timesOf,
+  foldWithTimes,
   viewOf,
   type OperationEventView,
   type OperationFilter,
@@ -120,12 +120,14 @@ export async function readEvents(
 }
 
 function toView(row: OperationRow): RecordedOperation {
-  const history = row.events.map((stored) => ({ event: upcast(stored), atMs: stored.at }));
+  const { state, times } = foldWithTimes(
+    row.events.map((stored) => ({ event: upcast(stored), atMs: stored.at })),
+  );
   const view = viewOf({
     workspaceId: row.workspace_id as WorkspaceId,
     operationId: row.operation_id as OperationId,
     agentId: row.agent_id as AgentId,
-    state: fold(history.map(({ event }) => event)),
+    state,
     version: row.version,
     lastHash: row.last_hash,
     openedAtMs: Number(row.opened_at),
@@ -134,5 +136,5 @@ function toView(row: OperationRow): RecordedOperation {
     attempts: row.attempts,
     updatedAtMs: Number(row.updated_at),
   });
-  return { ...view, ...timesOf(history) };
+  return { ...view, ...times };
 }
