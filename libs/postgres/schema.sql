@@ -76,7 +76,7 @@ CREATE TABLE api_key (
 ALTER TABLE api_key ADD CONSTRAINT api_key_check CHECK (((role = 'agent'::text) = (agent_id IS NOT NULL)));
 ALTER TABLE api_key ADD CONSTRAINT api_key_pkey PRIMARY KEY (workspace_id, key_id);
 ALTER TABLE api_key ADD CONSTRAINT api_key_prefix_key UNIQUE (prefix);
-ALTER TABLE api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'agent'::text, 'approver'::text, 'auditor'::text])));
+ALTER TABLE api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'agent'::text, 'approver'::text, 'auditor'::text, 'seller'::text])));
 ALTER TABLE api_key ADD CONSTRAINT api_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
 CREATE POLICY checker ON api_key FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON api_key FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
@@ -180,6 +180,66 @@ GRANT DELETE, SELECT ON blob TO purser_system;
 GRANT INSERT, SELECT, UPDATE ON blob TO purser_writer;
 GRANT SELECT ON blob TO purser_reader;
 ALTER TABLE blob ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE broadcast (
+  network text NOT NULL,
+  sender text NOT NULL,
+  account_nonce bigint NOT NULL,
+  kind text NOT NULL,
+  target text NOT NULL,
+  call_hash text NOT NULL,
+  call_sealed bytea NOT NULL,
+  gas_limit bigint NOT NULL,
+  status text NOT NULL DEFAULT 'open'::text,
+  tx_hash text,
+  block_number bigint,
+  block_hash text,
+  final boolean NOT NULL DEFAULT false,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_account_nonce_check CHECK ((account_nonce >= 0));
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_check CHECK (((status = 'mined'::text) = ((tx_hash IS NOT NULL) AND (block_number IS NOT NULL) AND (block_hash IS NOT NULL))));
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_gas_limit_check CHECK ((gas_limit > 0));
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_kind_check CHECK ((kind = ANY (ARRAY['transfers'::text, 'fill'::text])));
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_network_sender_fkey FOREIGN KEY (network, sender) REFERENCES broadcast_account(network, address);
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_pkey PRIMARY KEY (network, sender, account_nonce);
+ALTER TABLE broadcast ADD CONSTRAINT broadcast_status_check CHECK ((status = ANY (ARRAY['open'::text, 'mined'::text, 'taken'::text])));
+CREATE INDEX broadcast_unfinished ON public.broadcast USING btree (network, sender, account_nonce) WHERE (NOT final);
+GRANT INSERT, SELECT ON broadcast TO purser_system;
+GRANT SELECT (network, sender, account_nonce, kind, target, call_hash, gas_limit, status) ON broadcast TO purser_signer;
+GRANT SELECT (network, sender, account_nonce, kind, target, call_hash, gas_limit, status, tx_hash, block_number, block_hash, final, created_at) ON broadcast TO purser_checker;
+GRANT UPDATE (status, tx_hash, block_number, block_hash, final) ON broadcast TO purser_system;
+
+CREATE TABLE broadcast_account (
+  network text NOT NULL,
+  address text NOT NULL,
+  next_nonce bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE broadcast_account ADD CONSTRAINT broadcast_account_address_check CHECK ((address ~ '^0x[0-9a-f]{40}$'::text));
+ALTER TABLE broadcast_account ADD CONSTRAINT broadcast_account_next_nonce_check CHECK ((next_nonce >= 0));
+ALTER TABLE broadcast_account ADD CONSTRAINT broadcast_account_pkey PRIMARY KEY (network, address);
+GRANT INSERT, SELECT ON broadcast_account TO purser_system;
+GRANT SELECT (network, address, next_nonce, created_at) ON broadcast_account TO purser_checker;
+GRANT UPDATE (next_nonce) ON broadcast_account TO purser_system;
+
+CREATE TABLE broadcast_attempt (
+  network text NOT NULL,
+  sender text NOT NULL,
+  account_nonce bigint NOT NULL,
+  attempt smallint NOT NULL,
+  max_fee_per_gas numeric(78,0) NOT NULL,
+  max_priority_fee_per_gas numeric(78,0) NOT NULL,
+  tx_hash text NOT NULL,
+  raw_sealed bytea NOT NULL,
+  signed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE broadcast_attempt ADD CONSTRAINT broadcast_attempt_attempt_check CHECK ((attempt >= 0));
+ALTER TABLE broadcast_attempt ADD CONSTRAINT broadcast_attempt_network_sender_account_nonce_fkey FOREIGN KEY (network, sender, account_nonce) REFERENCES broadcast(network, sender, account_nonce);
+ALTER TABLE broadcast_attempt ADD CONSTRAINT broadcast_attempt_network_tx_hash_key UNIQUE (network, tx_hash);
+ALTER TABLE broadcast_attempt ADD CONSTRAINT broadcast_attempt_pkey PRIMARY KEY (network, sender, account_nonce, attempt);
+GRANT INSERT, SELECT ON broadcast_attempt TO purser_system;
+GRANT SELECT (network, sender, account_nonce, attempt, max_fee_per_gas, max_priority_fee_per_gas) ON broadcast_attempt TO purser_signer;
 
 CREATE TABLE budget_minute (
   workspace_id uuid NOT NULL,
@@ -598,6 +658,55 @@ GRANT SELECT ON reservation TO purser_reader;
 GRANT SELECT ON reservation TO purser_signer;
 GRANT SELECT ON reservation TO purser_system;
 ALTER TABLE reservation ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE settlement (
+  network text NOT NULL,
+  token text NOT NULL,
+  payer text NOT NULL,
+  nonce text NOT NULL,
+  settlement_id uuid NOT NULL,
+  payee text NOT NULL,
+  value numeric(78,0) NOT NULL,
+  valid_after bigint NOT NULL,
+  valid_before bigint NOT NULL,
+  signature_sealed bytea NOT NULL,
+  workspace_id uuid,
+  asked_by text NOT NULL,
+  request_key text,
+  status text NOT NULL DEFAULT 'waiting'::text,
+  sender text,
+  account_nonce bigint,
+  place integer,
+  tx_hash text,
+  block_number bigint,
+  block_hash text,
+  log_index integer,
+  reason text,
+  final boolean NOT NULL DEFAULT false,
+  asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamp with time zone
+);
+ALTER TABLE settlement ADD CONSTRAINT settlement_check CHECK ((((sender IS NULL) = (account_nonce IS NULL)) AND ((sender IS NULL) = (place IS NULL))));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check1 CHECK (((status <> 'broadcast'::text) OR (sender IS NOT NULL)));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check2 CHECK (((status <> 'settled'::text) OR ((tx_hash IS NOT NULL) AND (block_number IS NOT NULL) AND (log_index IS NOT NULL))));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check3 CHECK (((status = 'failed'::text) = (reason IS NOT NULL)));
+ALTER TABLE settlement ADD CONSTRAINT settlement_network_sender_account_nonce_fkey FOREIGN KEY (network, sender, account_nonce) REFERENCES broadcast(network, sender, account_nonce);
+ALTER TABLE settlement ADD CONSTRAINT settlement_pkey PRIMARY KEY (network, token, payer, nonce);
+ALTER TABLE settlement ADD CONSTRAINT settlement_settlement_id_key UNIQUE (settlement_id);
+ALTER TABLE settlement ADD CONSTRAINT settlement_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'broadcast'::text, 'settled'::text, 'failed'::text])));
+ALTER TABLE settlement ADD CONSTRAINT settlement_value_check CHECK ((value >= (0)::numeric));
+CREATE INDEX settlement_not_final ON public.settlement USING btree (network, block_number) WHERE ((status = 'settled'::text) AND (NOT final));
+CREATE INDEX settlement_of_broadcast ON public.settlement USING btree (network, sender, account_nonce, place) WHERE (sender IS NOT NULL);
+CREATE INDEX settlement_of_workspace ON public.settlement USING btree (workspace_id, asked_at) WHERE (workspace_id IS NOT NULL);
+CREATE INDEX settlement_waiting ON public.settlement USING btree (network, asked_at) WHERE (status = 'waiting'::text);
+CREATE POLICY checker ON settlement FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON settlement FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON settlement TO purser_system;
+GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place) ON settlement TO purser_signer;
+GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_checker;
+GRANT UPDATE (signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_system;
+ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE signer_ledger (
   purpose text NOT NULL,

@@ -53,6 +53,9 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     approval: 'S',
     authorization_ledger: 'S',
     blob: 'SD',
+    broadcast: 'SIu',
+    broadcast_account: 'SIu',
+    broadcast_attempt: 'SI',
     budget_minute: 'S',
     budget_node: 'SIu',
     chain_block: 'SIUD',
@@ -71,6 +74,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     projection_operations: 'SIU',
     projection_spend: 'SIU',
     reservation: 'S',
+    settlement: 'SIu',
     signer_ledger: 'S',
     singleton_lease: 'SIU',
     wallet: 'SIu',
@@ -105,12 +109,15 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     agent_stop: 'S',
     approval: 'S',
     authorization_ledger: 'S',
+    broadcast: 's',
+    broadcast_attempt: 's',
     cluster: 'S',
     control: 'S',
     events: 'S',
     operations: 'S',
     policy: 'S',
     reservation: 'S',
+    settlement: 's',
     signer_ledger: 'SI',
     wallet: 'S',
   },
@@ -118,7 +125,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 const ENUMERATE = `
 SELECT c.relname AS name, concat(
-    CASE WHEN has_table_privilege($1, c.oid, 'SELECT') THEN 'S' END, CASE WHEN has_table_privilege($1, c.oid, 'INSERT') THEN 'I' END,
+    CASE WHEN has_table_privilege($1, c.oid, 'SELECT') THEN 'S' WHEN has_any_column_privilege($1, c.oid, 'SELECT') THEN 's' END, CASE WHEN has_table_privilege($1, c.oid, 'INSERT') THEN 'I' END,
     CASE WHEN has_table_privilege($1, c.oid, 'UPDATE') THEN 'U' WHEN has_any_column_privilege($1, c.oid, 'UPDATE') THEN 'u' END,
     CASE WHEN has_table_privilege($1, c.oid, 'DELETE') THEN 'D' END, CASE WHEN has_table_privilege($1, c.oid, 'TRUNCATE') THEN 'T' END) AS rights
   FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY c.relname`;
@@ -135,7 +142,7 @@ describe('roles', () => {
 
   it('purser_checker reads everything but secrets and writes nothing', async () => {
     const rights = await rightsOf('purser_checker');
-    expect(new Set(Object.values(rights))).toEqual(new Set(['S']));
+    expect(new Set(Object.values(rights))).toEqual(new Set(['S', 's']));
     expect(rights['api_key'] ?? rights['blob'] ?? rights['events_rest']).toBeUndefined();
     const { rows } = await bench
       .poolOf('purser_checker')

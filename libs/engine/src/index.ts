@@ -5,6 +5,7 @@ export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-te
 export type * from './chain-ports.js';
 export type * from './ports.js';
 export type * from './seller-ports.js';
+export type * from './settle/ports.js';
 export { LeaseKeeper, sweep } from './sweep.js';
 export {
   append,

@@ -13,6 +13,7 @@ import * as projections from './20261121-10-projections.js';
 import * as watch from './20261121-11-watch.js';
 import * as roles from './20261121-20-roles.js';
 import * as readGrants from './20261121-21-read-grants.js';
+import * as settlement from './20261121-30-settlement.js';
 
 export interface Migration {
   readonly name: string;
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   watch,
   roles,
   readGrants,
+  settlement,
 ];

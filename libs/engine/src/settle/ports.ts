@@ -1,0 +1,94 @@
+// Putting signed authorizations on chain ourselves (design.md 8): for sellers through the facilitator, and for operations of settle mode D.
+// Everything that may cost money is a row before it happens: who asked (claim), which account nonce it takes (broadcast), which bytes left (attempt).
+import type { Authorization, Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
+
+/** An EIP-3009 authorization with the signature that makes it money. The signature must not be logged or stored in the clear (S15). */
+export interface SignedTransfer extends Pick<
+  Authorization,
+  'network' | 'token' | 'from' | 'to' | 'value' | 'validAfterSec' | 'validBeforeSec' | 'nonce'
+> {
+  /** 65 bytes r, s, v of an ordinary account, or whatever a contract account accepts (ERC-1271). */
+  readonly signature: Uint8Array;
+}
+
+/** What the token itself keeps unique: one transfer, whoever asks and however often. */
+export type TransferKey = Pick<SignedTransfer, 'network' | 'token' | 'from' | 'nonce'>;
+
+/**
+ * `waiting`: claimed, not in a transaction yet. `broadcast`: in a transaction of ours whose outcome is not known. `settled`: the transfer
+ * is on chain, whoever broadcast it. `failed`: it is not, and nothing of ours that could still bring it is under way.
+ */
+export type SettlementStatus = 'waiting' | 'broadcast' | 'settled' | 'failed';
+
+export interface SettlementView extends TransferKey {
+  readonly settlementId: string;
+  readonly to: EvmAddress;
+  readonly value: bigint;
+  readonly workspaceId: WorkspaceId | null;
+  /** Idempotency key or payment-identifier of the request that made the claim. */
+  readonly requestKey: string | null;
+  readonly status: SettlementStatus;
+  /** Where the transfer is, or where our newest attempt to bring it is; null before the first. */
+  readonly txHash: Hex32 | null;
+  /** x402 reason of a failure. */
+  readonly reason: string | null;
+  /** Settled in a final block. */
+  readonly final: boolean;
+}
+
+export interface SettlementRequest {
+  readonly transfer: SignedTransfer;
+  /** The tenant that asked; null where the facilitator is open. */
+  readonly workspaceId: WorkspaceId | null;
+  /** Credential or component that asked; never a secret. */
+  readonly askedBy: string;
+  readonly requestKey: string | null;
+}
+
+/** The claim and its outcome, as those who ask see them. */
+export interface SettlementDesk {
+  /**
+   * One row per transfer, whatever happens: the first request makes it, every other finds it. Only a failure that never reached a
+   * transaction makes room for another try. Wakes the broadcaster.
+   */
+  claim(
+    request: SettlementRequest,
+  ): Promise<{ readonly claimed: boolean; readonly settlement: SettlementView }>;
+  find(key: TransferKey): Promise<SettlementView | undefined>;
+  /** As soon as it is settled or failed, or as it stands at the deadline (unix ms). */
+  ended(key: TransferKey, deadlineMs: number): Promise<SettlementView>;
+}
+
+/** A transaction that takes one account nonce: EIP-1559, no value, the sender pays gas. */
+export interface BroadcastCall {
+  readonly network: Caip2;
+  readonly sender: EvmAddress;
+  readonly accountNonce: number;
+  /** The token, Multicall3, or the sender itself when the nonce is only being filled. */
+  readonly target: EvmAddress;
+  readonly data: Uint8Array;
+  readonly gasLimit: bigint;
+}
+
+/** Wei per unit of gas. */
+export interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
+export type BroadcastSignature =
+  | { readonly kind: 'signed'; readonly raw: Uint8Array; readonly txHash: Hex32 }
+  /** Not this call, or not at these fees: a person must look. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/**
+ * The signer's part. It signs a call only when a committed `broadcast` row of that account nonce has the call's hash and gas limit, and
+ * every transfer decoded from the call is, in order, a `settlement` row of that broadcast (ruling 8). A second signature for the same nonce may
+ * differ only in fees.
+ */
+export interface BroadcastSigner {
+  /** The signer's broadcast accounts of that network, at least `count`, made where they are missing. Always the same ones, in the same order. */
+  broadcastAccounts(network: Caip2, count: number): Promise<readonly EvmAddress[]>;
+  signBroadcast(call: BroadcastCall, fees: Fees): Promise<BroadcastSignature>;
+}
