@@ -15,6 +15,7 @@ const block = (number: number) => ({
   hash: hash(number + 1),
   parentHash: hash(number),
   timestampSec: number,
+  baseFeePerGas: 0n,
 });
 
 /** A node at this height that gives out no more than so many blocks of logs at once. */

@@ -13,6 +13,7 @@ const header = (number: number, fork = 0): BlockHeader => ({
   hash: hash(number, fork),
   parentHash: hash(number - 1, fork),
   timestampSec: 1_700_000_000 + number,
+  baseFeePerGas: 0n,
 });
 
 /** A node whose chain leaves fork 0 after block `common`. */

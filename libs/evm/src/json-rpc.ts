@@ -13,6 +13,10 @@ export type RpcFault =
   | 'wrong_chain'
   | 'range_too_large'
   | 'reverted'
+  | 'already_known'
+  | 'nonce_too_low'
+  | 'underpriced'
+  | 'no_gas_money'
   | 'rejected';
 
 /** Why an RPC call gave no answer. The method and numeric codes are all it tells. */
@@ -234,6 +238,16 @@ function faultOf(method: string, error: NonNullable<RpcReply['error']>): RpcFaul
   if (method === 'eth_getLogs' && /range|more than|limit|exceed|too (many|large|wide|big)/i.test(message)) {
     return 'range_too_large';
   }
+  if (method === 'eth_sendRawTransaction') return sendFaultOf(message);
   if (error.code === 3 || /revert/i.test(message)) return 'reverted';
+  return 'rejected';
+}
+
+/** The words of geth, which the others have taken over more or less. */
+function sendFaultOf(message: string): RpcFault {
+  if (/already known|already imported|known transaction/i.test(message)) return 'already_known';
+  if (/nonce too low|nonce is too low|old nonce/i.test(message)) return 'nonce_too_low';
+  if (/underpriced|fee too low|less than block base fee|max fee per gas/i.test(message)) return 'underpriced';
+  if (/insufficient funds/i.test(message)) return 'no_gas_money';
   return 'rejected';
 }

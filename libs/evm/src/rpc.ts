@@ -1,8 +1,20 @@
 // Typed reads of one chain through one RPC endpoint. Everything that comes back is parsed strictly: a malformed answer
 // is `bad_response`, never a value. Many small reads at one block become one Multicall3 call.
-import { parseEvmAddress, parseHex32, type EvmAddress, type Hex32 } from '#domain';
+import { parseEvmAddress, type EvmAddress, type Hex32 } from '#domain';
 import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
 import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
+import {
+  amountOf,
+  blockOf,
+  boolOf,
+  bytesOf,
+  hash32,
+  logsOf,
+  orAbsent,
+  quantity,
+  receiptOf,
+  uintOf,
+} from './rpc-answers.js';
 
 /** A block as the money rules need it. */
 export interface BlockHeader {
@@ -10,6 +22,8 @@ export interface BlockHeader {
   readonly hash: Hex32;
   readonly parentHash: Hex32;
   readonly timestampSec: number;
+  /** Wei per gas. */
+  readonly baseFeePerGas: bigint;
 }
 
 export type BlockTag = 'latest' | 'safe' | 'finalized';
@@ -64,6 +78,19 @@ export interface EvmRpc {
   ): Promise<readonly (bigint | undefined)[]>;
   /** Runtime bytecode as `0x` hex, `0x` where there is none. */
   code(address: EvmAddress, at?: BlockRef): Promise<Hex>;
+  /** What a call would return at that block, sent by `from`; undefined: it reverts. */
+  call(
+    call: { readonly from?: EvmAddress; readonly to: EvmAddress; readonly data: Hex },
+    at?: BlockRef,
+  ): Promise<Hex | undefined>;
+  /** Account nonce after the latest block. */
+  transactionCount(account: EvmAddress): Promise<number>;
+  /** Wei. */
+  etherBalance(account: EvmAddress): Promise<bigint>;
+  /** Wei per gas that the node suggests as a tip. */
+  priorityFee(): Promise<bigint>;
+  /** Gives signed bytes to the node. Faults: `already_known`, `nonce_too_low`, `underpriced`, `no_gas_money`, `rejected`. */
+  sendRaw(raw: Hex): Promise<Hex32>;
   stats(): { readonly httpRequests: number; readonly calls: number };
 }
 
@@ -82,12 +109,11 @@ interface ContractCall {
 export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
   const rpc = createJsonRpc(options);
 
-  const ethCall = async ({ to, data }: ContractCall, at: BlockRef): Promise<Hex> =>
-    bytesOf('eth_call', await rpc.call('eth_call', [{ to, data }, blockParam(at)]));
-
-  const callAlone = async (call: ContractCall, at: BlockRef): Promise<Hex | undefined> => {
+  const call: EvmRpc['call'] = async ({ from, to, data }, at = 'latest') => {
+    const method = 'eth_call';
+    const request = from === undefined ? { to, data } : { from, to, data };
     try {
-      return await ethCall(call, at);
+      return bytesOf(method, await rpc.call(method, [request, blockParam(at)]));
     } catch (error) {
       if (error instanceof RpcError && error.fault === 'reverted') return undefined;
       throw error;
@@ -99,11 +125,12 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
     at: BlockRef,
   ): Promise<readonly (Hex | undefined)[]> => {
     if (calls.length > 1) {
-      const answer = await ethCall({ to: MULTICALL3, data: aggregateData(calls) }, at);
+      const answer = await call({ to: MULTICALL3, data: aggregateData(calls) }, at);
+      if (answer === undefined) throw new RpcError('reverted', 'eth_call');
       // No bytes: no contract lives there at that block. Then the calls travel one by one, in one HTTP batch.
       if (answer !== '0x') return aggregateResults(answer, calls.length);
     }
-    return Promise.all(calls.map((call) => callAlone(call, at)));
+    return Promise.all(calls.map((it) => call(it, at)));
   };
 
   const readAll = async (
@@ -156,6 +183,22 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
     async code(address, at = 'latest') {
       return bytesOf('eth_getCode', await rpc.call('eth_getCode', [address, blockParam(at)]));
     },
+    call,
+    async transactionCount(account) {
+      const method = 'eth_getTransactionCount';
+      return quantity(method, await rpc.call(method, [account, 'latest']));
+    },
+    async etherBalance(account) {
+      return amountOf('eth_getBalance', await rpc.call('eth_getBalance', [account, 'latest']));
+    },
+    async priorityFee() {
+      const method = 'eth_maxPriorityFeePerGas';
+      return amountOf(method, await rpc.call(method, []));
+    },
+    async sendRaw(raw) {
+      const method = 'eth_sendRawTransaction';
+      return hash32(method, await rpc.call(method, [raw]));
+    },
     stats: () => rpc.stats(),
   };
 }
@@ -197,86 +240,4 @@ function aggregateResults(answer: Hex, count: number): readonly (Hex | undefined
   }
   if (results.length !== count) throw new RpcError('bad_response', 'eth_call');
   return results.map((result) => (result.success ? result.returnData : undefined));
-}
-
-function uintOf(word: Hex | undefined): bigint | undefined {
-  return word !== undefined && word.length === 66 ? BigInt(word) : undefined;
-}
-
-function boolOf(word: Hex | undefined): boolean | undefined {
-  const value = uintOf(word);
-  return value === 0n ? false : value === 1n ? true : undefined;
-}
-
-function orAbsent<T>(raw: unknown, parse: (found: Record<string, unknown>) => T): T | undefined {
-  if (raw === null) return undefined;
-  return parse(typeof raw === 'object' ? (raw as Record<string, unknown>) : {});
-}
-
-function bytesOf(method: string, raw: unknown): Hex {
-  if (typeof raw === 'string' && /^0x(?:[0-9a-fA-F]{2})*$/.test(raw)) return raw.toLowerCase() as Hex;
-  throw new RpcError('bad_response', method);
-}
-
-function quantity(method: string, raw: unknown): number {
-  if (typeof raw === 'string' && /^0x[0-9a-fA-F]{1,13}$/.test(raw)) return Number(raw);
-  throw new RpcError('bad_response', method);
-}
-
-/** The domain's parsers refuse in the caller's language; here a refusal means that the node talks nonsense. */
-function parsed<T>(method: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch {
-    throw new RpcError('bad_response', method);
-  }
-}
-
-function hash32(method: string, raw: unknown): Hex32 {
-  return parsed(method, () => parseHex32(raw));
-}
-
-function blockOf(method: string, raw: Record<string, unknown>): BlockHeader {
-  return {
-    number: quantity(method, raw['number']),
-    hash: hash32(method, raw['hash']),
-    parentHash: hash32(method, raw['parentHash']),
-    timestampSec: quantity(method, raw['timestamp']),
-  };
-}
-
-function logsOf(method: string, raw: unknown): readonly RawLog[] {
-  if (!Array.isArray(raw)) throw new RpcError('bad_response', method);
-  const logs = (raw as readonly unknown[]).map((log) => orAbsent(log, (found) => found));
-  return logs.filter((log) => log?.['removed'] !== true).map((log) => logOf(method, log ?? {}));
-}
-
-function logOf(method: string, raw: Record<string, unknown>): RawLog {
-  const topics = raw['topics'];
-  if (!Array.isArray(topics)) throw new RpcError('bad_response', method);
-  return {
-    address: parsed(method, () => parseEvmAddress(raw['address'])),
-    topics: topics.map((topic: unknown) => hash32(method, topic)),
-    data: bytesOf(method, raw['data']),
-    txHash: hash32(method, raw['transactionHash']),
-    blockNumber: quantity(method, raw['blockNumber']),
-    blockHash: hash32(method, raw['blockHash']),
-    logIndex: quantity(method, raw['logIndex']),
-  };
-}
-
-function receiptOf(txHash: Hex32, raw: Record<string, unknown>): Receipt | undefined {
-  const method = 'eth_getTransactionReceipt';
-  // Some nodes show a pending transaction as a receipt without a block.
-  if (raw['blockHash'] === null) return undefined;
-  const receipt: Receipt = {
-    txHash: hash32(method, raw['transactionHash']),
-    blockNumber: quantity(method, raw['blockNumber']),
-    blockHash: hash32(method, raw['blockHash']),
-    succeeded: quantity(method, raw['status']) === 1,
-    logs: logsOf(method, raw['logs']).toSorted(inChainOrder),
-  };
-  const foreign = receipt.logs.some((log) => log.txHash !== txHash || log.blockHash !== receipt.blockHash);
-  if (receipt.txHash !== txHash || foreign) throw new RpcError('bad_response', method);
-  return receipt;
 }
