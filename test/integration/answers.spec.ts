@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { parseOperationId } from '#domain';
+import { parseOperationId, type OperationId } from '#domain';
 import { Client } from 'pg';
 import { expect, inject, it, onTestFinished, vi } from 'vitest';
 import { ANSWERS_CHANNEL, createAnswers } from '../../libs/postgres/src/answers.js';
@@ -14,7 +14,7 @@ it('a notification reaches the waiter, also after the listening connection was k
   const answers = createAnswers({
     connectionString,
     logger,
-    poll: () => Promise.resolve([]),
+    poll: (): Promise<readonly OperationId[]> => Promise.resolve([]),
     pollMs: 60_000,
   });
   onTestFinished(() => answers.close());

@@ -2,16 +2,18 @@
 // and one batched poll (ruling 22). Both only hint; whoever waits reads the operation again. So a lost notification costs a quarter
 // of a second, and a lost database costs the wait, never a wrong answer.
 import type { OperationId } from '#domain';
-import type { Answers, Logger } from '#engine';
-import pg from 'pg';
+import type { Logger } from '#engine';
+import { codeOf, Listener } from './listener.js';
 
 /** The write model notifies here: comma-separated operation ids that became answerable, or nothing, meaning "poll". */
 export const ANSWERS_CHANNEL = 'purser_answers';
 
-export interface AnswersOptions {
+export interface AnswersOptions<Id extends string = OperationId> {
   readonly connectionString: string;
+  /** Where ids are notified; default `ANSWERS_CHANNEL`. */
+  readonly channel?: string;
   /** Which of these can be answered? Called at most every `pollMs`, only while somebody waits. */
-  readonly poll: (operationIds: readonly OperationId[]) => Promise<readonly OperationId[]>;
+  readonly poll: (ids: readonly Id[]) => Promise<readonly Id[]>;
   readonly logger: Logger;
   /** Default 250 ms. */
   readonly pollMs?: number;
@@ -19,7 +21,9 @@ export interface AnswersOptions {
   readonly capacity?: number;
 }
 
-export interface ListeningAnswers extends Answers {
+/** Waiting for whatever has an id and is announced when it ends: operations, settlements. */
+export interface ListeningAnswers<Id extends string = OperationId> {
+  changed(id: Id, deadlineMs: number): Promise<void>;
   readonly waiting: number;
   /** Lets every waiter return and disconnects. */
   close(): Promise<void>;
@@ -30,47 +34,56 @@ export const ANSWERABLE_SQL =
   'SELECT operation_id FROM operations WHERE operation_id = ANY($1::uuid[]) AND answerable';
 
 const BATCH = 1_000;
-const MAX_RECONNECT_MS = 2_000;
-const CONNECT_TIMEOUT_MS = 3_000;
 const EARLY_RETURN_MS = 500;
 
-export function createAnswers(options: AnswersOptions): ListeningAnswers {
+export function createAnswers<Id extends string = OperationId>(
+  options: AnswersOptions<Id>,
+): ListeningAnswers<Id> {
   const answers = new NotifiedAnswers(options);
   answers.start();
   return answers;
 }
 
-class NotifiedAnswers implements ListeningAnswers {
-  private readonly waiters = new Map<OperationId, Set<() => void>>();
+class NotifiedAnswers<Id extends string> implements ListeningAnswers<Id> {
+  private readonly waiters = new Map<Id, Set<() => void>>();
+  private readonly listener: Listener;
   private count = 0;
-  private client: pg.Client | null = null;
-  private reconnectMs = 50;
   private timer: NodeJS.Timeout | null = null;
   private polling = false;
   private closed = false;
 
-  constructor(private readonly options: AnswersOptions) {}
+  constructor(private readonly options: AnswersOptions<Id>) {
+    const { connectionString, logger, channel = ANSWERS_CHANNEL } = options;
+    this.listener = new Listener({
+      connectionString,
+      channel,
+      name: 'purser-answers',
+      logger,
+      heard: (payload) => this.notified(payload),
+      connected: () => void this.poll(),
+    });
+  }
 
   get waiting(): number {
     return this.count;
   }
 
   start(): void {
-    void this.listen();
+    this.listener.start();
   }
 
-  changed(operationId: OperationId, deadlineMs: number): Promise<void> {
+  changed(id: Id, deadlineMs: number): Promise<void> {
     const left = deadlineMs - Date.now();
     if (left <= 0 || this.closed) return Promise.resolve();
     if (this.count >= (this.options.capacity ?? 20_000)) return pause(Math.min(left, EARLY_RETURN_MS));
     return new Promise((resolve) => {
-      const waiters = this.waiters.get(operationId) ?? new Set();
-      this.waiters.set(operationId, waiters);
+      const waiters = this.waiters.get(id) ?? new Set();
+      this.waiters.set(id, waiters);
       const done = (): void => {
         if (!waiters.delete(done)) return;
         this.count -= 1;
         clearTimeout(deadline);
-        if (waiters.size === 0 && this.waiters.get(operationId) === waiters) this.waiters.delete(operationId);
+        if (waiters.size === 0 && this.waiters.get(id) === waiters) this.waiters.delete(id);
         resolve();
       };
       const deadline = setTimeout(done, left);
@@ -83,14 +96,12 @@ class NotifiedAnswers implements ListeningAnswers {
   async close(): Promise<void> {
     this.closed = true;
     if (this.timer) clearTimeout(this.timer);
-    for (const operationId of this.waiters.keys()) this.release(operationId);
-    const { client } = this;
-    this.client = null;
-    await client?.end().catch(() => undefined);
+    for (const id of this.waiters.keys()) this.release(id);
+    await this.listener.close();
   }
 
-  private release(operationId: OperationId): void {
-    for (const done of this.waiters.get(operationId) ?? []) done();
+  private release(id: Id): void {
+    for (const done of this.waiters.get(id) ?? []) done();
   }
 
   private pollLater(): void {
@@ -108,7 +119,7 @@ class NotifiedAnswers implements ListeningAnswers {
       const asked = [...this.waiters.keys()];
       for (let start = 0; start < asked.length; start += BATCH) {
         const answerable = await this.options.poll(asked.slice(start, start + BATCH));
-        for (const operationId of answerable) this.release(operationId);
+        for (const id of answerable) this.release(id);
       }
     } catch (error) {
       this.options.logger.warn({ reason: codeOf(error) }, 'polling for answers failed');
@@ -118,42 +129,9 @@ class NotifiedAnswers implements ListeningAnswers {
     }
   }
 
-  private async listen(): Promise<void> {
-    if (this.closed) return;
-    const client = new pg.Client({
-      connectionString: this.options.connectionString,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      application_name: 'purser-answers',
-    });
-    let lost = false;
-    const reconnect = (error?: unknown): void => {
-      if (lost) return;
-      lost = true;
-      client.end().catch(() => undefined);
-      if (this.closed) return;
-      this.options.logger.warn({ reason: codeOf(error) }, 'listening for answers was interrupted');
-      setTimeout(() => void this.listen(), this.reconnectMs).unref();
-      this.reconnectMs = Math.min(MAX_RECONNECT_MS, this.reconnectMs * 2);
-    };
-    client.on('error', reconnect);
-    client.on('end', reconnect);
-    client.on('notification', ({ payload }) => this.notified(payload ?? ''));
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${ANSWERS_CHANNEL}`);
-    } catch (error) {
-      return reconnect(error);
-    }
-    if (this.closed) return void client.end().catch(() => undefined);
-    this.client = client;
-    this.reconnectMs = 50;
-    void this.poll(); // Whatever was notified while nobody listened.
-  }
-
   private notified(payload: string): void {
     if (payload === '') return void this.poll();
-    for (const operationId of payload.split(',')) this.release(operationId as OperationId);
+    for (const id of payload.split(',')) this.release(id as Id);
   }
 }
 
@@ -161,9 +139,4 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-}
-
-/** A SQLSTATE or system code; messages may hold connection strings. */
-function codeOf(error: unknown): string {
-  return (error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined) ?? 'unknown';
 }
