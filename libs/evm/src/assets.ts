@@ -3,8 +3,9 @@
 // derives it from name, version, chain and address, so a typing mistake in a row cannot survive.
 import { parseCaip2, parseEvmAddress, parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
 import type { AssetRegistry, RegisteredAsset } from '#engine';
-import { createEip3009Hasher, InvalidAuthorizationError, type Eip3009Hasher } from './eip3009.js';
+import { createEip3009Hasher, type Eip3009Hasher } from './eip3009.js';
 import { toHex } from './keccak.js';
+import { InvalidAuthorizationError } from './words.js';
 
 /**
  * How the token keeps a used authorization from being used again. `eip3009_fiat_token`: reverts on a used nonce and

@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import { createAssetRegistry, findAsset, REGISTERED_ASSETS } from './assets.js';
 import {
   createEip3009Hasher,
-  InvalidAuthorizationError,
   openAuthorizationKey,
   type SignedDigest,
   type TransferTuple,
@@ -22,6 +21,7 @@ import {
   NativeSigningUnavailableError,
   recoverAddress,
 } from './secp256k1.js';
+import { InvalidAuthorizationError } from './words.js';
 
 // The third well-known development key of local EVM nodes (x402.md 4.4).
 const DEV_KEY = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a';

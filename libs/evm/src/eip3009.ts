@@ -4,6 +4,14 @@
 import { parseHex32, type Authorization, type EvmAddress, type Hex32 } from '#domain';
 import { keccak256, keccak256OfText, toHex } from './keccak.js';
 import { addressOfPrivateKey, signDigestChecked } from './secp256k1.js';
+import {
+  InvalidAuthorizationError,
+  WORD,
+  writeAddress,
+  writeBytes32,
+  writeInteger,
+  writeUint,
+} from './words.js';
 
 /** EIP-712 domain of a token, from the asset registry, never from a seller. */
 export interface TokenDomain {
@@ -28,14 +36,6 @@ export interface SignedDigest {
   readonly signature: Uint8Array;
 }
 
-/** A field does not fit its ABI type, or the authorization is not this key's. Names the field, never its value. */
-export class InvalidAuthorizationError extends Error {
-  override readonly name = 'InvalidAuthorizationError';
-  constructor(readonly field: string) {
-    super(`The field "${field}" of the authorization is not valid.`);
-  }
-}
-
 /** The signature did not recover to the signing key's address and was discarded. */
 export class SignatureCheckFailedError extends Error {
   override readonly name = 'SignatureCheckFailedError';
@@ -48,10 +48,6 @@ const DOMAIN_TYPE = 'EIP712Domain(string name,string version,uint256 chainId,add
 const TRANSFER_TYPE =
   'TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)';
 const CANCEL_TYPE = 'CancelAuthorization(address authorizer,bytes32 nonce)';
-
-const WORD = 32;
-const MAX_UINT256 = (1n << 256n) - 1n;
-const LOW_64 = (1n << 64n) - 1n;
 
 /** One block per type: the type hash in the first word stays, the other words are rewritten by every call. */
 const transferBlock = blockOf(TRANSFER_TYPE, 7);
@@ -79,17 +75,17 @@ export function createEip3009Hasher(domain: TokenDomain): Eip3009Hasher {
   return {
     domainSeparator: parseHex32(toHex(separator)),
     transferDigest(authorization) {
-      writeAddress(transferBlock, 1, authorization.from, 'from');
-      writeAddress(transferBlock, 2, authorization.to, 'to');
-      writeUint(transferBlock, 3, authorization.value, 'value');
-      writeSeconds(transferBlock, 4, authorization.validAfterSec, 'validAfter');
-      writeSeconds(transferBlock, 5, authorization.validBeforeSec, 'validBefore');
-      writeBytes32(transferBlock, 6, authorization.nonce, 'nonce');
+      writeAddress(transferBlock, WORD, authorization.from, 'from');
+      writeAddress(transferBlock, 2 * WORD, authorization.to, 'to');
+      writeUint(transferBlock, 3 * WORD, authorization.value, 'value');
+      writeInteger(transferBlock, 4 * WORD, authorization.validAfterSec, 'validAfter');
+      writeInteger(transferBlock, 5 * WORD, authorization.validBeforeSec, 'validBefore');
+      writeBytes32(transferBlock, 6 * WORD, authorization.nonce, 'nonce');
       return digestOf(transferBlock);
     },
     cancelDigest(cancellation) {
-      writeAddress(cancelBlock, 1, cancellation.from, 'from');
-      writeBytes32(cancelBlock, 2, cancellation.nonce, 'nonce');
+      writeAddress(cancelBlock, WORD, cancellation.from, 'from');
+      writeBytes32(cancelBlock, 2 * WORD, cancellation.nonce, 'nonce');
       return digestOf(cancelBlock);
     },
   };
@@ -136,8 +132,8 @@ function domainSeparatorOf(domain: TokenDomain): Uint8Array {
   const block = blockOf(DOMAIN_TYPE, 5);
   block.set(keccak256OfText(domain.name), WORD);
   block.set(keccak256OfText(domain.version), 2 * WORD);
-  writeSeconds(block, 3, domain.chainId, 'chainId');
-  writeAddress(block, 4, domain.token, 'verifyingContract');
+  writeInteger(block, 3 * WORD, domain.chainId, 'chainId');
+  writeAddress(block, 4 * WORD, domain.token, 'verifyingContract');
   return keccak256(block);
 }
 
@@ -145,35 +141,4 @@ function blockOf(type: string, words: number): Buffer {
   const block = Buffer.alloc(words * WORD);
   block.set(keccak256OfText(type));
   return block;
-}
-
-function writeAddress(block: Buffer, word: number, address: EvmAddress, field: string): void {
-  const written = address.length === 42 ? block.write(address.slice(2), word * WORD + 12, 20, 'hex') : 0;
-  if (written !== 20) throw new InvalidAuthorizationError(field);
-}
-
-function writeBytes32(block: Buffer, word: number, hex: Hex32, field: string): void {
-  const written = hex.length === 66 ? block.write(hex.slice(2), word * WORD, WORD, 'hex') : 0;
-  if (written !== WORD) throw new InvalidAuthorizationError(field);
-}
-
-function writeUint(block: Buffer, word: number, value: bigint, field: string): void {
-  if (typeof value !== 'bigint' || value < 0n || value > MAX_UINT256)
-    throw new InvalidAuthorizationError(field);
-  const start = word * WORD;
-  if (value <= LOW_64) {
-    block.fill(0, start, start + 24);
-  } else {
-    block.writeBigUInt64BE(value >> 192n, start);
-    block.writeBigUInt64BE((value >> 128n) & LOW_64, start + 8);
-    block.writeBigUInt64BE((value >> 64n) & LOW_64, start + 16);
-  }
-  block.writeBigUInt64BE(value & LOW_64, start + 24);
-}
-
-/** The upper words stay zero: only safe integers are ever written here. */
-function writeSeconds(block: Buffer, word: number, seconds: number, field: string): void {
-  if (!Number.isSafeInteger(seconds) || seconds < 0) throw new InvalidAuthorizationError(field);
-  block.writeUInt32BE(Math.floor(seconds / 0x1_0000_0000), word * WORD + 24);
-  block.writeUInt32BE(seconds % 0x1_0000_0000, word * WORD + 28);
 }

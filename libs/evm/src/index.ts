@@ -24,7 +24,6 @@ export {
 } from './chain-watcher.js';
 export {
   createEip3009Hasher,
-  InvalidAuthorizationError,
   openAuthorizationKey,
   SignatureCheckFailedError,
   type AuthorizationKey,
@@ -75,3 +74,19 @@ export {
   type TokenEventIndex,
   type TransferEvent,
 } from './settlement-logs.js';
+export {
+  identityHash,
+  InvalidTransactionError,
+  openBroadcastKey,
+  unsignedHash,
+  type BroadcastKey,
+  type SignedTransaction,
+} from './transaction.js';
+export {
+  decodeTransfers,
+  encodeTransfers,
+  MULTICALL3,
+  type EncodedCall,
+  type TransferCall,
+} from './transfer-calls.js';
+export { InvalidAuthorizationError } from './words.js';
