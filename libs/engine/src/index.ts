@@ -5,6 +5,8 @@ export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-te
 export type * from './chain-ports.js';
 export type * from './ports.js';
 export type * from './seller-ports.js';
+export type * from './settle/broadcast-ports.js';
+export { Broadcaster, type BroadcasterDeps } from './settle/broadcaster.js';
 export type * from './settle/ports.js';
 export { LeaseKeeper, sweep } from './sweep.js';
 export {

@@ -33,6 +33,7 @@ export {
   type TokenDomain,
   type TransferTuple,
 } from './eip3009.js';
+export { createBroadcastChain, type BroadcastChainOptions } from './broadcast-chain.js';
 export { rememberContracts } from './contract-cache.js';
 export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';

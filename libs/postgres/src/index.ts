@@ -51,4 +51,13 @@ export {
   readFigures,
   type InstallationFigures,
 } from './installation.js';
+export {
+  createBroadcastStore,
+  createSettlementDesk,
+  ENDED_SQL,
+  SETTLED_CHANNEL,
+  WAITING_CHANNEL,
+  type DeskOptions,
+} from './settle/index.js';
+export { Listener, type ListenerOptions } from './listener.js';
 export { createReaderPool, createReadStore, type ReaderPoolOptions } from './reads/index.js';

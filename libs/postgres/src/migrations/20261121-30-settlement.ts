@@ -100,7 +100,7 @@ CREATE POLICY checker ON settlement FOR SELECT TO purser_checker USING (true);
 GRANT SELECT, INSERT ON broadcast_account, broadcast, broadcast_attempt, settlement TO purser_system;
 GRANT UPDATE (next_nonce) ON broadcast_account TO purser_system;
 GRANT UPDATE (status, tx_hash, block_number, block_hash, final) ON broadcast TO purser_system;
-GRANT UPDATE (status, signature_sealed, workspace_id, asked_by, request_key, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason,
+GRANT UPDATE (payee, value, valid_after, valid_before, status, signature_sealed, workspace_id, asked_by, request_key, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason,
   final, asked_at, ended_at) ON settlement TO purser_system;
 GRANT SELECT (network, sender, account_nonce, kind, target, call_hash, gas_limit, status) ON broadcast TO purser_signer;
 GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place) ON settlement TO purser_signer;

@@ -1,0 +1,135 @@
+// What the broadcaster needs: its rows, and one chain to send to. No port here ever signs a payment.
+import type { Caip2, EvmAddress, Hex32, Settlement } from '#domain';
+import type { AuthorizationFate } from '../chain-ports.js';
+import type { BroadcastCall, Fees, SignedTransfer, TransferKey } from './ports.js';
+
+/** A settlement that goes, or went, into a broadcast. */
+export interface PlacedTransfer extends SignedTransfer {
+  readonly settlementId: string;
+}
+
+/** Signed bytes as stored before they left. */
+export interface Attempt extends Fees {
+  readonly attempt: number;
+  readonly txHash: Hex32;
+  readonly raw: Uint8Array;
+  readonly signedAtMs: number;
+}
+
+export interface BroadcastRef {
+  readonly network: Caip2;
+  readonly sender: EvmAddress;
+  readonly accountNonce: number;
+}
+
+export interface MinedIn {
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+}
+
+/** A broadcast whose outcome is not known or not final. `transfers` in the order in which the call carries them. */
+export interface Broadcast extends BroadcastCall {
+  readonly kind: 'transfers' | 'fill';
+  readonly transfers: readonly PlacedTransfer[];
+  readonly attempts: readonly Attempt[];
+  /** Null while none of its attempts is known to be in a block. */
+  readonly mined: MinedIn | null;
+}
+
+export type SettlementOutcome =
+  | { readonly kind: 'settled'; readonly settlement: Settlement }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Keeps accounts, broadcasts and settlements. Each method is one commit. */
+export interface BroadcastStore {
+  holdLease(name: string, owner: string, seconds: number): Promise<boolean>;
+  /** Account nonce that the next intent takes; it only rises. An account is made with the nonce the chain tells. */
+  accounts(network: Caip2): Promise<readonly { readonly address: EvmAddress; readonly nextNonce: number }[]>;
+  addAccount(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
+  /** The chain has used nonces up to here that no row explains. */
+  raiseNonce(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
+  /** Oldest first. */
+  waiting(network: Caip2, limit: number): Promise<readonly PlacedTransfer[]>;
+  /** Broadcasts that are not final, by sender and nonce. */
+  unfinished(network: Caip2): Promise<readonly Broadcast[]>;
+  /**
+   * The intent: the nonce is taken, the call stored and every transfer moved into it, or nothing of it (false) when the account's next
+   * nonce is another or a transfer does not wait any more.
+   */
+  intend(
+    call: BroadcastCall,
+    callHash: Hex32,
+    kind: Broadcast['kind'],
+    transfers: readonly TransferKey[],
+  ): Promise<boolean>;
+  /** The signed bytes are durable when this returns; only then may they leave. */
+  attempted(ref: BroadcastRef, attempt: Attempt): Promise<void>;
+  /** Ends settlements that wait and can not, or need not, be broadcast. */
+  end(
+    transfers: readonly { readonly key: TransferKey; readonly outcome: SettlementOutcome }[],
+  ): Promise<void>;
+  /** The broadcast is in a block; outcomes in the order of its transfers. Wakes those who wait for them. */
+  mined(broadcast: Broadcast, at: MinedIn, outcomes: readonly SettlementOutcome[]): Promise<void>;
+  /** Its block is not on the chain any more: open again, its settlements with it. */
+  reopened(ref: BroadcastRef): Promise<void>;
+  finalized(refs: readonly BroadcastRef[]): Promise<void>;
+  /** Somebody else's transaction has the nonce: the settlements wait for another. */
+  taken(ref: BroadcastRef): Promise<void>;
+}
+
+export interface ChainBlock {
+  readonly number: number;
+  readonly hash: Hex32;
+  readonly parentHash: Hex32;
+  readonly timestampSec: number;
+  /** Wei per gas. */
+  readonly baseFeePerGas: bigint;
+}
+
+/** How one attempt stands on chain. */
+export interface AttemptReceipt extends MinedIn {
+  /** What the transaction's own logs say of each transfer. */
+  fateOf(transfer: SignedTransfer): AuthorizationFate;
+}
+
+/**
+ * `sent`: the node has it, perhaps from before. `nonce_used`: some transaction of that nonce is mined. `underpriced`: the node wants a
+ * higher fee. `no_gas_money`: the account cannot pay for it. `rejected`: anything else; worth trying again.
+ */
+export type SendOutcome = 'sent' | 'nonce_used' | 'underpriced' | 'no_gas_money' | 'rejected';
+
+/** One chain as the broadcaster sees it. Methods throw when there is no trustworthy answer. */
+export interface BroadcastChain {
+  readonly network: Caip2;
+  latest(): Promise<ChainBlock>;
+  finalized(): Promise<{ readonly number: number } | undefined>;
+  blockHash(number: number): Promise<Hex32 | undefined>;
+  /** What a tip must be for the next blocks, wei per gas. */
+  priorityFee(): Promise<bigint>;
+  /** Account nonce after the latest block. */
+  accountNonce(sender: EvmAddress): Promise<number>;
+  /** Wei. */
+  balance(sender: EvmAddress): Promise<bigint>;
+  /** One transfer calls the token; more go through Multicall3, where one that fails leaves the others alone. */
+  compose(transfers: readonly SignedTransfer[]): {
+    readonly target: EvmAddress;
+    readonly data: Uint8Array;
+    readonly callHash: Hex32;
+    readonly gasLimit: bigint;
+  };
+  /** Which transfers would succeed at the latest block if sent now, in the order asked. */
+  simulate(sender: EvmAddress, transfers: readonly SignedTransfer[]): Promise<readonly boolean[]>;
+  send(raw: Uint8Array): Promise<SendOutcome>;
+  /** Undefined: not in a block. In the order asked. */
+  receipts(txHashes: readonly Hex32[]): Promise<readonly (AttemptReceipt | undefined)[]>;
+  /**
+   * What became of a transfer that our own transaction did not make: settled by another, cancelled, or `unused` with the reason why it would
+   * fail now, in the words of x402.
+   */
+  whyNot(
+    transfer: SignedTransfer,
+  ): Promise<
+    Exclude<AuthorizationFate, { kind: 'unused' }> | { readonly kind: 'unused'; readonly reason: string }
+  >;
+}

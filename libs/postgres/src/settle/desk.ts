@@ -1,0 +1,109 @@
+// Claims: one row per transfer, whoever asks. Requests that arrive together share one statement and one commit, and whoever waits for an
+// outcome hears of it from one listening connection per process.
+import { randomUUID } from 'node:crypto';
+import type { Clock, SettlementDesk, SettlementRequest, SettlementView, TransferKey, Vault } from '#engine';
+import type pg from 'pg';
+import { coalesce } from '../admin/coalesce.js';
+import type { ListeningAnswers } from '../answers.js';
+import { ASKED, BY_KEY, keyLists, VIEW, viewOfRow, type Row } from './rows.js';
+import { sealingOf } from './sealed.js';
+
+/** Settlement ids that ended, comma-separated, or nothing, meaning "look". */
+export const SETTLED_CHANNEL = 'purser_settled';
+/** A network on which something waits to be broadcast. */
+export const WAITING_CHANNEL = 'purser_settle';
+
+/** SQL for the poll of whoever waits: $1 is uuid[]. */
+export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
+  WHERE settlement_id = ANY($1::uuid[]) AND status IN ('settled', 'failed')`;
+
+// Only a failure that never reached a transaction makes room for another try.
+const CLAIM = `WITH made AS (
+  INSERT INTO settlement AS s (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::numeric[], $8::bigint[], $9::bigint[], $10::bytea[], $11::uuid[],
+    $12::text[], $13::text[])
+  ON CONFLICT (network, token, payer, nonce) DO UPDATE
+    SET status = 'waiting', reason = NULL, ended_at = NULL, asked_at = clock_timestamp(), payee = excluded.payee, value = excluded.value,
+      valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
+      workspace_id = excluded.workspace_id, asked_by = excluded.asked_by, request_key = excluded.request_key
+    WHERE s.status = 'failed' AND s.sender IS NULL
+  RETURNING s.network, s.token, s.payer, s.nonce, s.settlement_id, s.status)
+SELECT made.*, pg_notify('${WAITING_CHANNEL}', made.network) FROM made`;
+const FIND = `SELECT asked.ordinal, ${VIEW} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}`;
+
+export interface DeskOptions {
+  readonly pool: pg.Pool;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  /** Listens on `SETTLED_CHANNEL`, for settlement ids. */
+  readonly endings: Pick<ListeningAnswers<string>, 'changed'>;
+}
+
+export function createSettlementDesk({ pool, vault, clock, endings }: DeskOptions): SettlementDesk {
+  const sealing = sealingOf(vault);
+  const find = coalesce(
+    async (keys: readonly TransferKey[]): Promise<readonly (SettlementView | undefined)[]> => {
+      const { rows } = await pool.query<Row>({
+        name: 'purser_settlement_find',
+        text: FIND,
+        values: [...keyLists(keys)],
+      });
+      const found = new Map(rows.map((row) => [Number(row['ordinal']), viewOfRow(row)]));
+      return keys.map((_, index) => found.get(index + 1));
+    },
+  );
+  const claim = coalesce(async (requests: readonly SettlementRequest[]): Promise<readonly boolean[]> => {
+    // Of equal ones in this batch the first asks; the others find what it made.
+    const first = new Map<string, number>();
+    requests.forEach(({ transfer }, index) => {
+      if (!first.has(textOf(transfer))) first.set(textOf(transfer), index);
+    });
+    const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
+    const { rows } = await pool.query<Row>({
+      name: 'purser_settlement_claim',
+      text: CLAIM,
+      values: [
+        ...keyLists(asking.map((it) => it.transfer)),
+        asking.map(() => randomUUID()),
+        asking.map((it) => it.transfer.to),
+        asking.map((it) => it.transfer.value.toString()),
+        asking.map((it) => it.transfer.validAfterSec),
+        asking.map((it) => it.transfer.validBeforeSec),
+        asking.map((it) => sealing.seal(it.transfer.signature)),
+        asking.map((it) => it.workspaceId),
+        asking.map((it) => it.askedBy),
+        asking.map((it) => it.requestKey),
+      ],
+    });
+    const made = new Set(
+      rows.map((row) => [row['network'], row['token'], row['payer'], row['nonce']].join('/')),
+    );
+    return requests.map(({ transfer }, index) => {
+      const key = textOf(transfer);
+      return made.has(key) && first.get(key) === index;
+    });
+  });
+  const known = async (key: TransferKey): Promise<SettlementView> => {
+    const view = await find(key);
+    if (view === undefined) throw new Error('a claimed settlement is missing');
+    return view;
+  };
+  return {
+    find,
+    async claim(request) {
+      const claimed = await claim(request);
+      return { claimed, settlement: await known(request.transfer) };
+    },
+    async ended(key, deadlineMs) {
+      for (;;) {
+        const view = await known(key);
+        if (view.status === 'settled' || view.status === 'failed' || clock.nowMs() >= deadlineMs) return view;
+        await endings.changed(view.settlementId, deadlineMs);
+      }
+    },
+  };
+}
+
+function textOf({ network, token, from, nonce }: TransferKey): string {
+  return [network, token, from, nonce].join('/');
+}

@@ -1,0 +1,8 @@
+export { createBroadcastStore } from './broadcast-store.js';
+export {
+  createSettlementDesk,
+  ENDED_SQL,
+  SETTLED_CHANNEL,
+  WAITING_CHANNEL,
+  type DeskOptions,
+} from './desk.js';

@@ -1,0 +1,183 @@
+// The broadcaster on a real database and a real node: every transfer once, whatever happens in between.
+import type { BroadcastChain, BroadcastStore, SignedTransfer } from '#engine';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startSettling, type Payer, type Settling } from '../../support/settling.js';
+
+let settling: Settling;
+let payer: Payer;
+
+beforeAll(async () => {
+  settling = await startSettling();
+});
+afterAll(() => settling.close());
+beforeEach(async () => {
+  settling.lines.alarms.length = 0;
+  payer = await settling.aPayer();
+});
+
+const claimed = async (count: number, by = payer): Promise<readonly SignedTransfer[]> => {
+  const transfers = Array.from({ length: count }, () => by.authorize());
+  await Promise.all(transfers.map((transfer) => settling.claim(transfer)));
+  return transfers;
+};
+
+describe('what waits', () => {
+  it('goes out alone when it is alone, and together when it is not', async () => {
+    const before = settling.signer.signed.length;
+    const broadcaster = settling.broadcaster();
+    const [alone] = await settling.settle(broadcaster, await claimed(1));
+    expect(alone).toMatchObject({ status: 'settled', reason: null });
+    const together = await settling.settle(broadcaster, await claimed(20));
+    expect(together.every((it) => it.status === 'settled')).toBe(true);
+    expect(new Set(together.map((it) => it.txHash)).size).toBe(1);
+    expect(settling.signer.signed).toHaveLength(before + 2);
+    expect(await settling.chargesOf(payer)).toBe(21);
+  });
+
+  it('all settles, 200 at once with one key', async () => {
+    const transfers = await claimed(200);
+    const views = await settling.settle(settling.broadcaster(), transfers);
+    expect(views.filter((it) => it.status === 'settled')).toHaveLength(200);
+    expect(await settling.chargesOf(payer)).toBe(200);
+    expect(new Set(views.map((it) => it.txHash)).size).toBeLessThanOrEqual(3);
+  });
+
+  it('and cannot succeed is refused without a transaction', async () => {
+    const poor = await settling.aPayer(5_000n);
+    const before = settling.signer.signed.length;
+    const expired = payer.authorize({ validBeforeSec: 1_000 });
+    const tooMuch = poor.authorize();
+    await Promise.all([expired, tooMuch].map((it) => settling.claim(it)));
+    const views = await settling.settle(settling.broadcaster(), [expired, tooMuch]);
+    expect(views.map((it) => it.reason)).toEqual([
+      'invalid_exact_evm_payload_authorization_valid_before',
+      'invalid_exact_evm_insufficient_balance',
+    ]);
+    expect(settling.signer.signed).toHaveLength(before);
+  });
+
+  it('harms no neighbour when it fails on the way', async () => {
+    const poor = await settling.aPayer(5_000n);
+    const bad = poor.authorize();
+    const good = await claimed(3);
+    await settling.claim(bad);
+    const blind: BroadcastChain = {
+      ...settling.chain,
+      simulate: (_, transfers) => Promise.resolve(transfers.map(() => true)),
+    };
+    const views = await settling.settle(settling.broadcaster({ chain: blind }), [...good, bad]);
+    expect(views.map((it) => it.status)).toEqual(['settled', 'settled', 'settled', 'failed']);
+    expect(views[3]?.reason).toBe('invalid_exact_evm_insufficient_balance');
+  });
+
+  it('is settled all the same when somebody else brought it first', async () => {
+    const [transfer] = await claimed(1);
+    if (transfer === undefined) return expect.fail();
+    const other = await startOutsider(transfer);
+    const [view] = await settling.settle(settling.broadcaster(), [transfer]);
+    expect(view).toMatchObject({ status: 'settled', txHash: other });
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+});
+
+describe('a crash', () => {
+  const CRASHES: readonly [string, (crash: () => Error) => Parts][] = [
+    ['before the intent', (crash) => ({ store: { intend: () => Promise.reject(crash()) } })],
+    [
+      'after the intent',
+      (crash) => ({
+        store: {
+          intend: async (...args) => {
+            await settling.store.intend(...args);
+            throw crash();
+          },
+        },
+      }),
+    ],
+    ['before the bytes are stored', (crash) => ({ store: { attempted: () => Promise.reject(crash()) } })],
+    [
+      'after the bytes are stored',
+      (crash) => ({
+        store: {
+          attempted: async (...args) => {
+            await settling.store.attempted(...args);
+            throw crash();
+          },
+        },
+      }),
+    ],
+    ['before the bytes leave', (crash) => ({ chain: { send: () => Promise.reject(crash()) } })],
+    [
+      'after the bytes left',
+      (crash) => ({
+        chain: {
+          send: async (raw) => {
+            await settling.chain.send(raw);
+            throw crash();
+          },
+        },
+      }),
+    ],
+    ['before the receipt', (crash) => ({ chain: { receipts: () => Promise.reject(crash()) } })],
+    ['before the outcome is stored', (crash) => ({ store: { mined: () => Promise.reject(crash()) } })],
+    [
+      'after the outcome is stored',
+      (crash) => ({
+        store: {
+          mined: async (...args) => {
+            await settling.store.mined(...args);
+            throw crash();
+          },
+        },
+      }),
+    ],
+  ];
+  interface Parts {
+    readonly store?: Partial<BroadcastStore>;
+    readonly chain?: Partial<BroadcastChain>;
+  }
+
+  it.each(CRASHES)(
+    '%s leaves one transfer, in one transaction, under the nonce it had',
+    async (_, broken) => {
+      for (let round = 0; round < 10; round += 1) {
+        const transfers = await claimed(1 + (round % 3));
+        const parts = broken(() => new Error('killed'));
+        const dying = settling.broadcaster({
+          store: { ...settling.store, ...parts.store },
+          chain: { ...settling.chain, ...parts.chain },
+        });
+        await expect(async () => {
+          for (let turns = 0; turns < 50; turns += 1) await dying.turn();
+        }).rejects.toThrow('killed');
+        const known = (await settling.store.unfinished(settling.chain.network)).flatMap((it) =>
+          it.mined === null ? it.attempts.map((attempt) => attempt.txHash) : [],
+        );
+        const views = await settling.settle(settling.broadcaster(), transfers);
+        expect(views.every((it) => it.status === 'settled')).toBe(true);
+        // Bytes that were stored are the bytes that are mined.
+        if (known.length > 0) expect(known).toContain(views[0]?.txHash);
+      }
+      const { rows } = await settling.bench.owner.query<{ n: string }>(
+        `SELECT count(*)::text AS n FROM settlement WHERE payer = $1 AND status = 'settled'`,
+        [payer.address],
+      );
+      expect(await settling.chargesOf(payer)).toBe(Number(rows[0]?.n));
+    },
+  );
+});
+
+/** Broadcasts the transfer from an account of its own, as whoever sees the signature may. Returns the transaction's hash. */
+async function startOutsider(transfer: SignedTransfer): Promise<string> {
+  const account = '0x00000000000000000000000000000000000f1257';
+  await settling.node('anvil_impersonateAccount', account);
+  await settling.node('anvil_setBalance', account, '0x56bc75e2d63100000');
+  const { target, data } = settling.chain.compose([transfer]);
+  const hash = await settling.node('eth_sendTransaction', {
+    from: account,
+    to: target,
+    data: `0x${Buffer.from(data).toString('hex')}`,
+    gas: '0x30000',
+  });
+  return String(hash);
+}

@@ -1,0 +1,153 @@
+// What a chain can do to a transaction that is under way. Blocks are mined when a test says so, and time is the test's.
+import { privateKeyToAccount, generatePrivateKey } from 'viem/accounts';
+import type { SignedTransfer } from '#engine';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startSettling, type Payer, type Settling } from '../../support/settling.js';
+
+let settling: Settling;
+let payer: Payer;
+let nowMs = Date.now();
+
+const clock = { nowMs: () => nowMs };
+const mine = (blocks = 1) => settling.node('anvil_mine', `0x${blocks.toString(16)}`);
+const sender = () => settling.signer.accounts[0] ?? expect.fail();
+
+beforeEach(async () => {
+  settling = await startSettling({ mining: 'automine', slotsInAnEpoch: 8 });
+  payer = await settling.aPayer();
+  await settling.node('evm_setAutomine', false);
+  nowMs = Date.now();
+});
+afterEach(() => settling.close());
+
+async function aClaim(): Promise<SignedTransfer> {
+  const transfer = payer.authorize();
+  await settling.claim(transfer);
+  return transfer;
+}
+
+const viewOf = async (transfer: SignedTransfer) => (await settling.desk.find(transfer)) ?? expect.fail();
+
+describe('a transaction under way', () => {
+  it('that the node forgot is given to it again, the same bytes', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    const { txHash } = await viewOf(transfer);
+    await settling.node('anvil_dropTransaction', txHash);
+    await mine();
+    await broadcaster.turn();
+    expect((await viewOf(transfer)).status).toBe('broadcast');
+    nowMs += 6_000;
+    await broadcaster.turn();
+    await mine();
+    await broadcaster.turn();
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', txHash });
+    expect(settling.signer.signed).toHaveLength(1);
+  });
+
+  it('gets a higher fee when the base fee leaves it behind: same nonce, same call', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    const { baseFeePerGas } = await settling.chain.latest();
+    await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(baseFeePerGas * 100n).toString(16)}`);
+    await mine();
+    nowMs += 6_000;
+    await broadcaster.turn();
+    const [first, second] = settling.signer.signed;
+    expect(second?.maxFeePerGas).toBeGreaterThan(baseFeePerGas * 80n);
+    const call = ({ accountNonce, target, data, gasLimit }: NonNullable<typeof first>) => ({
+      accountNonce,
+      target,
+      data,
+      gasLimit,
+    });
+    expect(second && call(second)).toEqual(first && call(first));
+    await settling.settle(broadcaster, [transfer], true);
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+
+  it('waits below the fee cap, whatever the chain asks', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(600n * 10n ** 9n).toString(16)}`);
+    await mine();
+    nowMs += 6_000;
+    await broadcaster.turn();
+    expect(settling.lines.alarms).toContain('broadcast_fee_cap');
+    expect(settling.signer.signed).toHaveLength(1);
+    expect((await viewOf(transfer)).status).toBe('broadcast');
+  });
+
+  it.each([1, 3, 5])(
+    'that a reorganization of %i blocks took away comes back, in the same bytes',
+    async (depth) => {
+      const broadcaster = settling.broadcaster(clock);
+      const transfer = await aClaim();
+      await broadcaster.turn();
+      await mine(depth);
+      await broadcaster.turn();
+      const { txHash } = await viewOf(transfer);
+      expect((await viewOf(transfer)).status).toBe('settled');
+      await settling.node('anvil_reorg', depth, []);
+      await settling.node('anvil_dropTransaction', txHash);
+      await mine();
+      await broadcaster.turn();
+      expect((await viewOf(transfer)).status).toBe('broadcast');
+      nowMs += 6_000;
+      const views = await settling.settle(broadcaster, [transfer], true);
+      expect(views[0]).toMatchObject({ status: 'settled', txHash });
+      expect(await settling.chargesOf(payer)).toBe(1);
+    },
+  );
+
+  it('is final when its block is, and not before', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    await mine();
+    await broadcaster.turn();
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', final: false });
+    await mine(20);
+    await broadcaster.turn();
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', final: true });
+    expect(await settling.store.unfinished(settling.chain.network)).toEqual([]);
+  });
+});
+
+describe('an account', () => {
+  it('without gas money sends nothing, says so, and goes on when it has some', async () => {
+    await settling.node('anvil_setBalance', sender(), '0x0');
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    expect((await viewOf(transfer)).status).toBe('waiting');
+    expect(settling.lines.alarms).toContain('broadcast_account_low');
+    await settling.node('anvil_setBalance', sender(), '0x56bc75e2d63100000');
+    nowMs += 31_000;
+    await settling.settle(broadcaster, [transfer], true);
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+
+  it('whose nonce an outsider used takes the next one for the same transfer', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    const { txHash } = await viewOf(transfer);
+    await settling.node('anvil_dropTransaction', txHash);
+    await settling.node('anvil_impersonateAccount', sender());
+    const other = privateKeyToAccount(generatePrivateKey()).address;
+    await settling.node('eth_sendTransaction', { from: sender(), to: other, value: '0x1' });
+    await mine();
+    for (let turns = 0; turns < 10 && (await viewOf(transfer)).status !== 'settled'; turns += 1) {
+      nowMs += 6_000;
+      await broadcaster.turn();
+      await mine();
+    }
+    expect((await viewOf(transfer)).status).toBe('settled');
+    expect(settling.lines.alarms).toContain('broadcast_nonce_taken');
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+});
