@@ -28,6 +28,7 @@ const AFTER_END: ReadonlySet<string> = new Set([
   'BudgetReleased',
   'ResourceDelivered',
   'DeliveryFailed',
+  'SettlementSubmitted',
   'AuthorizationSigned',
 ]);
 const DEATHS: ReadonlySet<string> = new Set([

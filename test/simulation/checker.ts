@@ -21,6 +21,7 @@ const AFTER_END: ReadonlySet<string> = new Set([
   'BudgetReleased',
   'ResourceDelivered',
   'DeliveryFailed',
+  'SettlementSubmitted',
 ]);
 
 export function check(evidence: Evidence): Violation[] {

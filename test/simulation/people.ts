@@ -10,7 +10,7 @@ import {
   type Ports,
   type SubmitRequest,
 } from '#engine';
-import { aRequest } from '../support/builders.js';
+import { aRequest, NETWORK, SELLER, TOKEN } from '../support/builders.js';
 import { memoryHeaders, memoryVault } from '../support/memory-basics.js';
 import { MODES } from '../support/memory-seller.js';
 import type { Installation } from './processes.js';
@@ -123,6 +123,7 @@ export class People {
     const { random } = this.world;
     const mode = random.pick(MODES);
     const authorize = random.chance(0.12);
+    if (!authorize && random.chance(0.12)) return this.settleRequest(index);
     const method = !authorize && random.chance(0.25) ? 'POST' : 'GET';
     const dear = random.chance(0.3) || mode === 'price_changes' || mode === 'payee_changes';
     const price = dear ? 15_000 + random.int(5_000) : 500 + random.int(6_000);
@@ -140,6 +141,22 @@ export class People {
       challenge: authorize && random.chance(0.5) ? {} : null,
       allowReplay: random.chance(0.3),
       timeoutMs: random.pick([2_000, 10_000]),
+    });
+    return rest;
+  }
+
+  /** What is settled by ourselves names its terms. */
+  private settleRequest(index: number): SubmitRequest {
+    const { random } = this.world;
+    const {
+      agentId: _agentId,
+      bodyHash: _bodyHash,
+      ...rest
+    } = aRequest({
+      kind: 'settle',
+      url: `https://invoice.example/${index}`,
+      maxAmount: null,
+      expect: { payTo: SELLER, amount: BigInt(500 + random.int(18_000)), network: NETWORK, asset: TOKEN },
     });
     return rest;
   }

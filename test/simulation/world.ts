@@ -23,6 +23,7 @@ import {
 } from '../support/memory-basics.js';
 import { MemoryChain } from '../support/memory-chain.js';
 import { MemoryChainReader, MemoryChainSource } from '../support/memory-chain-source.js';
+import { MemoryDesk } from '../support/memory-desk.js';
 import { MemoryDatabase } from '../support/memory-database.js';
 import { MemoryOperations, NO_FLAWS, type StoreFlaws } from '../support/memory-operations.js';
 import { MemorySeller } from '../support/memory-seller.js';
@@ -74,6 +75,7 @@ export class World {
   private readonly source: ChainSource;
   private readonly watchStore: WatchStore;
   readonly adoption: MemoryAdoption;
+  readonly desk: MemoryDesk;
   private readonly reader: MemoryChainReader;
   private readonly operations: MemoryOperations;
 
@@ -103,6 +105,17 @@ export class World {
         this.counters.add('fault:chain_reads_fail');
       },
       happened: (what) => this.counters.add(what),
+    });
+    this.desk = new MemoryDesk({
+      chain: this.chain,
+      nowMs,
+      sleep: (ms) => this.scheduler.sleep(ms),
+      after: (ms, run) => this.scheduler.after(ms, run),
+      next: () => {
+        if (this.happens(0.1, 'fault:desk_refuses'))
+          return { refused: 'invalid_exact_evm_insufficient_balance' };
+        return { afterMs: this.happens(0.2, 'fault:desk_late') ? this.random.int(120_000) : 0 };
+      },
     });
     this.signer = new MemorySigner(this.database);
     this.signer.refuses = () => this.happens(0.01, 'fault:signer_burns');
@@ -134,6 +147,7 @@ export class World {
       seller: throughProcess(process, 'seller', this.seller),
       headers: memoryHeaders,
       chain: throughProcess(process, 'chain', this.failing(this.reader)),
+      settlements: throughProcess(process, 'settlements', this.desk),
       waker: this.waker,
       answers: { changed: () => this.scheduler.sleep(500) },
       adoption: throughProcess(process, 'adoption', this.adoption),

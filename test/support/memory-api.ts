@@ -20,6 +20,7 @@ import {
 } from './memory-basics.js';
 import { MemoryChainReader } from './memory-chain-source.js';
 import { MemoryChain } from './memory-chain.js';
+import { promptDesk } from './memory-desk.js';
 import { MemoryDatabase } from './memory-database.js';
 import { MemoryOperations } from './memory-operations.js';
 import { MemoryReads } from './memory-reads.js';
@@ -86,6 +87,7 @@ export class MemoryApi {
     seller: this.shop,
     headers: memoryHeaders,
     chain: new MemoryChainReader(this.chain),
+    settlements: promptDesk(this.chain, () => this.nowMs),
     waker: { wake: (ids) => ids.forEach((id) => this.work(id)) },
     answers: { changed: (_id, deadlineMs) => this.settleDown(deadlineMs) },
     adoption: new MemoryAdoption(this.database),

@@ -24,6 +24,7 @@ import {
 } from './memory-basics.js';
 import { MemoryChain } from './memory-chain.js';
 import { MemoryChainReader } from './memory-chain-source.js';
+import { MemoryDesk, type Try } from './memory-desk.js';
 import { MemoryDatabase } from './memory-database.js';
 import { MemoryOperations } from './memory-operations.js';
 import { MemorySigner } from './memory-signer.js';
@@ -47,6 +48,18 @@ export class MemoryInstallation {
   readonly chain = new MemoryChain(() => this.nowMs, 2);
   readonly signer = new MemorySigner(this.database);
   readonly adoption = new MemoryAdoption(this.database);
+  /** `settles.refused` makes it refuse. */
+  settles: Try = { afterMs: 0 };
+  readonly desk = new MemoryDesk({
+    chain: this.chain,
+    nowMs: () => this.nowMs,
+    sleep: (ms) => {
+      this.nowMs += ms;
+      return Promise.resolve();
+    },
+    after: () => undefined,
+    next: () => this.settles,
+  });
   readonly ports: Ports;
 
   constructor() {
@@ -78,6 +91,7 @@ export class MemoryInstallation {
       },
       headers: memoryHeaders,
       chain: new MemoryChainReader(this.chain),
+      settlements: this.desk,
       waker: { wake: (ids) => void this.woken.push(...ids) },
       answers: { changed: () => Promise.resolve() },
       adoption: this.adoption,

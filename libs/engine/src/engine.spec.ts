@@ -25,6 +25,7 @@ import {
 } from '../../../test/support/memory-basics.js';
 import { MemoryChain } from '../../../test/support/memory-chain.js';
 import { MemoryChainReader, MemoryChainSource } from '../../../test/support/memory-chain-source.js';
+import { promptDesk } from '../../../test/support/memory-desk.js';
 import { MemoryDatabase } from '../../../test/support/memory-database.js';
 import { MemoryOperations } from '../../../test/support/memory-operations.js';
 import { MemorySeller, type Mode } from '../../../test/support/memory-seller.js';
@@ -90,6 +91,7 @@ function installation() {
     seller,
     headers: memoryHeaders,
     chain: new MemoryChainReader(chain),
+    settlements: promptDesk(chain, clock.nowMs),
     adoption: new MemoryAdoption(database),
     waker: { wake: (ids) => void woken.push(...ids) },
     answers: { changed: () => scheduler.sleep(1_000) },

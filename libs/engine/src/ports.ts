@@ -21,6 +21,7 @@ import type {
 } from '#domain';
 import type { Adoption, ChainReader } from './chain-ports.js';
 import type { HeaderCodec, Seller } from './seller-ports.js';
+import type { SettlementDesk } from './settle/ports.js';
 
 /** Wall clock in unix milliseconds. Decisions that race (approvals, expiry) are re-checked by the store against database time. */
 export interface Clock {
@@ -248,6 +249,7 @@ export interface Ports {
   readonly seller: Seller;
   readonly headers: HeaderCodec;
   readonly chain: ChainReader;
+  readonly settlements: SettlementDesk;
   readonly waker: Waker;
   readonly answers: Answers;
   readonly adoption: Adoption;

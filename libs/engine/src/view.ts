@@ -13,6 +13,7 @@ import {
   type OperationState,
   type OperationStatus,
   type Settlement,
+  type Submission,
   type Terms,
 } from '#domain';
 import type { Loaded, OperationRef } from './ports.js';
@@ -35,6 +36,7 @@ export interface OperationView extends OperationRef {
   readonly settlement: Settlement | null;
   readonly authorization: Authorization | null;
   readonly delivery: Delivery | null;
+  readonly submission: Submission | null;
   readonly approval: {
     readonly approvalId: string;
     readonly digest: string;
@@ -81,6 +83,7 @@ export function viewOf(loaded: Loaded): OperationView {
     settlement,
     authorization,
     delivery,
+    submission: 'submission' in shown ? shown.submission : null,
     approval: approvalOf(shown),
     error: errorOf(state),
     retryWith: 'code' in shown && ERRORS[shown.code].retry !== 'no' ? 'new_key' : null,
@@ -100,6 +103,8 @@ function approvalOf(state: OperationState): OperationView['approval'] {
 
 function errorOf(state: OperationState): OperationView['error'] {
   if ('code' in state) return { code: state.code, details: 'details' in state ? state.details : {} };
+  if ('submission' in state && state.status === 'authorized' && state.submission?.reason)
+    return { code: 'outcome_unknown', details: { reason: state.submission.reason } };
   if (!('delivery' in state) || state.delivery === null || state.delivery.outcome === 'delivered')
     return null;
   const code = state.delivery.outcome === 'timeout' ? 'seller_timeout' : 'outcome_unknown';

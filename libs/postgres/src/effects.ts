@@ -117,6 +117,7 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
     case 'AuthorizationBurned':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
+    case 'SettlementSubmitted':
     case 'SettlementObserved':
     case 'SettlementReorged':
     case 'SettlementFinalized':
@@ -164,6 +165,7 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'AuthorizationSigned':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
+    case 'SettlementSubmitted':
     case 'AttentionRequired':
     case 'AttentionResolved':
       return null;

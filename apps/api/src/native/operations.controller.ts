@@ -143,6 +143,7 @@ export class OperationsController {
 
   private async found(view: OperationView, withPayment: boolean) {
     if (view.kind === 'purchase') return { response: await responseOf(this.core.ports, view) };
+    if (view.kind === 'settle') return {};
     return withPayment ? { payment: await livePayment(this.core.ports, view) } : {};
   }
 
@@ -165,11 +166,7 @@ function failureOf(view: OperationView): NonNullable<OperationView['error']>['co
   return code ?? 'outcome_unknown';
 }
 
-function accepted(
-  agent: AgentPrincipal,
-  { operationId }: Submitted,
-  kind: 'purchase' | 'authorize',
-): Rendered {
+function accepted(agent: AgentPrincipal, { operationId }: Submitted, kind: SubmitDto['kind']): Rendered {
   const body = {
     operation_id: operationId,
     kind,

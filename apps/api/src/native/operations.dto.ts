@@ -18,7 +18,9 @@ import { ListQuery } from '../http/lists.js';
 
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 
-/** Terms the seller must ask for, to the letter. */
+export const KINDS = ['purchase', 'authorize', 'settle'] as const;
+
+/** Terms the seller must ask for, to the letter; for `settle` without a challenge, what is paid. */
 export class ExpectDto {
   @Address({ optional: true, about: 'payee' })
   pay_to?: string;
@@ -34,10 +36,11 @@ export class ExpectDto {
 }
 
 export class SubmitDto {
-  @OneOf(['purchase', 'authorize'], {
-    about: 'purchase: pay and fetch. authorize: sign, the caller presents it.',
+  @OneOf(KINDS, {
+    about:
+      'purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms.',
   })
-  kind!: 'purchase' | 'authorize';
+  kind!: (typeof KINDS)[number];
 
   @Url({ about: 'the resource' })
   url!: string;
@@ -68,7 +71,7 @@ export class SubmitDto {
 
   @JsonObject({
     optional: true,
-    about: 'authorize only: the decoded 402 challenge, when the caller has it already',
+    about: 'authorize and settle: the decoded 402 challenge, when the caller has it already',
   })
   challenge?: Record<string, unknown>;
 
@@ -124,8 +127,8 @@ export class OperationsQuery extends ListQuery {
   @OneOf(STATUSES, { optional: true, about: 'only these' })
   status?: (typeof STATUSES)[number];
 
-  @OneOf(['purchase', 'authorize'], { optional: true, about: 'only these' })
-  kind?: 'purchase' | 'authorize';
+  @OneOf(KINDS, { optional: true, about: 'only these' })
+  kind?: (typeof KINDS)[number];
 
   @Uuid({ optional: true, about: "only this agent's; an agent sees its own in any case" })
   agent_id?: string;

@@ -9,8 +9,9 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8Array | null } {
   if (dto.max_amount === undefined && dto.expect?.amount === undefined)
     throw refuse('validation_failed', { field: 'max_amount', reason: 'needed_unless_expect_amount' });
-  if (dto.challenge !== undefined && dto.kind !== 'authorize')
-    throw refuse('validation_failed', { field: 'challenge', reason: 'only_for_authorize' });
+  if (dto.challenge !== undefined && dto.kind === 'purchase')
+    throw refuse('validation_failed', { field: 'challenge', reason: 'not_for_purchase' });
+  if (dto.kind === 'settle' && dto.challenge === undefined) assertNamed(dto.expect ?? {});
   const { body, ...forward } = forwardOf(dto);
   return {
     body,
@@ -25,6 +26,13 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
       note: dto.note ?? null,
     },
   };
+}
+
+/** Nobody else is asked what to pay, so nothing may be left open. */
+function assertNamed(expect: ExpectDto): void {
+  for (const name of ['pay_to', 'amount', 'network', 'asset'] as const)
+    if (expect[name] === undefined)
+      throw refuse('validation_failed', { field: `expect.${name}`, reason: 'needed_to_settle' });
 }
 
 /** Kept as text: the canonical form that fingerprints are taken over knows no fractions, and sellers' schemas do. */

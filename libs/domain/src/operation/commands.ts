@@ -7,6 +7,7 @@ import type {
   Delivery,
   OperationRequest,
   Settlement,
+  Submission,
   Terms,
   Verdict,
 } from './terms.js';
@@ -62,6 +63,7 @@ export type OperationCommand =
   | { readonly type: 'RecordSigned'; readonly signatureHash: string }
   | { readonly type: 'RecordBurned'; readonly reason: string }
   | { readonly type: 'RecordDelivery'; readonly delivery: Delivery; readonly seen: Settlement | null }
+  | { readonly type: 'RecordSubmission'; readonly submission: Submission; readonly seen: Settlement | null }
   | { readonly type: 'ObserveSettlement'; readonly settlement: Settlement }
   | { readonly type: 'ReorgSettlement' }
   | { readonly type: 'FinalizeSettlement'; readonly settlement: Settlement }

@@ -51,6 +51,7 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'RecordSigned':
     case 'RecordBurned':
     case 'RecordDelivery':
+    case 'RecordSubmission':
       return recordPresentation(state, command);
     case 'ObserveSettlement':
     case 'ReorgSettlement':
@@ -186,7 +187,7 @@ function assertBound(terms: Terms, authorization: Authorization): void {
 
 function recordPresentation(
   state: Whole,
-  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery'>,
+  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery' | 'RecordSubmission'>,
 ): Decision {
   if (
     state.status !== 'authorized' &&
@@ -222,6 +223,14 @@ function recordPresentation(
       return state.status === 'authorized' && seen !== null
         ? facts(delivered, { type: 'SettlementObserved', data: { settlement: seen } })
         : facts(delivered);
+    }
+    case 'RecordSubmission': {
+      const { submission, seen } = command;
+      if (state.submission !== null && state.submission.attempt >= submission.attempt) return NOTHING;
+      const submitted: OperationEvent = { type: 'SettlementSubmitted', data: { submission } };
+      return state.status === 'authorized' && seen !== null
+        ? facts(submitted, { type: 'SettlementObserved', data: { settlement: seen } })
+        : facts(submitted);
     }
   }
 }

@@ -10,6 +10,7 @@ import type {
   Delivery,
   OperationRequest,
   Settlement,
+  Submission,
   Terms,
   Verdict,
 } from './terms.js';
@@ -65,6 +66,7 @@ export type OperationEvent =
   | { readonly type: 'AuthorizationBurned'; readonly data: { readonly reason: string } }
   | { readonly type: 'ResourceDelivered'; readonly data: { readonly delivery: Delivery } }
   | { readonly type: 'DeliveryFailed'; readonly data: { readonly delivery: Delivery } }
+  | { readonly type: 'SettlementSubmitted'; readonly data: { readonly submission: Submission } }
   | { readonly type: 'SettlementObserved'; readonly data: { readonly settlement: Settlement } }
   | {
       readonly type: 'SettlementReorged';
@@ -101,6 +103,7 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
   AuthorizationBurned: 1,
   ResourceDelivered: 1,
   DeliveryFailed: 1,
+  SettlementSubmitted: 1,
   SettlementObserved: 1,
   SettlementReorged: 1,
   SettlementFinalized: 1,

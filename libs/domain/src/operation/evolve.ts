@@ -16,6 +16,7 @@ const KEEPS_ATTENTION: ReadonlySet<OperationEvent['type']> = new Set([
   'AuthorizationSigned',
   'ResourceDelivered',
   'DeliveryFailed',
+  'SettlementSubmitted',
   'SettlementObserved',
   'SettlementReorged',
 ]);
@@ -74,6 +75,7 @@ function next(
         ...event.data,
         signatureHash: null,
         delivery: null,
+        submission: null,
       };
     }
     case 'AuthorizationSigned':
@@ -83,6 +85,11 @@ function next(
       return {
         ...as(state, 'authorized', 'provisional', 'settled', 'failed'),
         delivery: event.data.delivery,
+      };
+    case 'SettlementSubmitted':
+      return {
+        ...as(state, 'authorized', 'provisional', 'settled', 'failed'),
+        submission: event.data.submission,
       };
     case 'SettlementObserved':
       return { ...as(state, 'authorized'), status: 'provisional', settlement: event.data.settlement };

@@ -21,6 +21,7 @@ export {
   type OperationKind,
   type OperationRequest,
   type Settlement,
+  type Submission,
   type Terms,
   type Verdict,
 } from './terms.js';

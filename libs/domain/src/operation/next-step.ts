@@ -13,6 +13,7 @@ export type Step =
   | { readonly kind: 'prepare' }
   | { readonly kind: 'sign' }
   | { readonly kind: 'present'; readonly attempt: number }
+  | { readonly kind: 'settle'; readonly attempt: number }
   | { readonly kind: 'expire_approval' }
   | { readonly kind: 'wait'; readonly untilMs: number | null }
   | { readonly kind: 'stop' };
@@ -62,15 +63,25 @@ function afterIntent(
 ): Step {
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
+  if (state.request.kind === 'settle') return settling(state, nowMs);
   if (state.delivery === null) return { kind: 'present', attempt: 1 };
   if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
   if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
   return { kind: 'present', attempt: state.delivery.attempt + 1 };
 }
 
+/** Once it is seen on chain, the watcher has the word; a reorganization brings it back here. */
+function settling(state: Extract<OperationState, { submission: unknown }>, nowMs: number): Step {
+  if (state.status !== 'authorized') return { kind: 'wait', untilMs: null };
+  if (state.submission === null) return { kind: 'settle', attempt: 1 };
+  const { attempt, retryAtMs } = state.submission;
+  if (retryAtMs === null) return { kind: 'wait', untilMs: null };
+  return nowMs < retryAtMs ? { kind: 'wait', untilMs: retryAtMs } : { kind: 'settle', attempt: attempt + 1 };
+}
+
 /**
- * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), or delivered-or-not with our own
- * look at the chain behind it.
+ * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle), or
+ * delivered-or-not with our own look at the chain behind it.
  */
 export function isAnswerable(state: OperationState): boolean {
   switch (state.status) {
@@ -81,10 +92,17 @@ export function isAnswerable(state: OperationState): boolean {
     case 'approved':
       return false;
     case 'authorized':
-      return state.request.kind === 'authorize' ? state.signatureHash !== null : presented(state.delivery);
+      switch (state.request.kind) {
+        case 'authorize':
+          return state.signatureHash !== null;
+        case 'settle':
+          return state.submission !== null && state.submission.retryAtMs === null;
+        case 'purchase':
+          return presented(state.delivery);
+      }
     case 'provisional':
     case 'settled':
-      return state.request.kind === 'authorize' || presented(state.delivery);
+      return state.request.kind !== 'purchase' || presented(state.delivery);
     case 'awaiting_approval':
     case 'needs_attention':
     case 'failed':

@@ -7,6 +7,7 @@ import type {
   Delivery,
   OperationRequest,
   Settlement,
+  Submission,
   Terms,
   Verdict,
 } from './terms.js';
@@ -35,6 +36,8 @@ interface Committed extends Judged {
   readonly grant: Grant | null;
   readonly signatureHash: string | null;
   readonly delivery: Delivery | null;
+  /** Kind `settle`: the newest attempt to bring it on chain. */
+  readonly submission: Submission | null;
 }
 /** An end without payment; budget and approval are already released. */
 interface Ended extends Opened {

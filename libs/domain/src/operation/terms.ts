@@ -2,13 +2,16 @@ import type { Json } from '../canonical.js';
 import type { AgentId, Caip2, EvmAddress, Hex32, WalletId } from '../ids.js';
 import type { BudgetUnit } from '../money.js';
 
-export type OperationKind = 'purchase' | 'authorize';
+/**
+ * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
+ */
+export type OperationKind = 'purchase' | 'authorize' | 'settle';
 
 /** What the caller asked for, normalised. Everything that makes two requests "the same" is in here (the fingerprint covers it). */
 export interface OperationRequest {
   readonly kind: OperationKind;
   readonly agentId: AgentId;
-  /** Resource to buy; for `authorize` the resource the terms belong to. */
+  /** Resource to buy; for `authorize` and `settle` the resource the terms belong to. */
   readonly url: string;
   readonly method: string;
   /** Request headers to forward to the seller, lower-case names, already filtered. */
@@ -24,7 +27,7 @@ export interface OperationRequest {
     readonly network?: Caip2;
     readonly asset?: EvmAddress;
   };
-  /** The 402 challenge when the caller brought it (authorize); null: Purser asks the seller. */
+  /** The 402 challenge when the caller brought it (authorize, settle); null: Purser asks the seller, or settles what `expect` says. */
   readonly challenge: Json | null;
   /** May a paid non-GET request be sent again after a crash? (ruling 22) */
   readonly allowReplay: boolean;
@@ -117,4 +120,13 @@ export interface Delivery {
   readonly retryAtMs: number | null;
   /** Block number at `latest` at which the chain was checked after the delivery, or null when it could not be read. */
   readonly checkedAtBlock: number | null;
+}
+
+/** What came of bringing the payment on chain ourselves. Evidence, never proof: the chain's own logs decide. */
+export interface Submission {
+  readonly attempt: number;
+  /** Why this attempt brought nothing, in the words of x402 (x402.md section 6); null: it is under way, or done. */
+  readonly reason: string | null;
+  /** Unix ms of the next attempt with the same signature, or null when there will be none. */
+  readonly retryAtMs: number | null;
 }

@@ -5,9 +5,9 @@ import {
   type OperationState,
   type Settlement,
 } from '#domain';
-import type { Cursor } from '../cursor.js';
 import type { OperationRef, Ports } from '../ports.js';
 import type { PresentAnswer } from '../seller-ports.js';
+import { liveSignature } from './live-signature.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 import { responseBlob, sellerRequest } from './quote.js';
 
@@ -56,14 +56,6 @@ export async function present({ ports, cursor, step }: StepContext): Promise<Ste
   };
   const blobs = answer.answer ? [responseBlob(ports, cursor.claimed, answer.answer)] : [];
   return record({ type: 'RecordDelivery', delivery, seen: look.seen }, blobs);
-}
-
-/** From this drive, or from the vault after a crash. An adopted payment (restored database) has none. */
-async function liveSignature(ports: Ports, cursor: Cursor, state: Presentable): Promise<Uint8Array | null> {
-  if (cursor.signature) return cursor.signature;
-  if (state.signatureHash === null) return null;
-  const stored = await ports.operations.blob(cursor.claimed, 'signature');
-  return stored ? ports.vault.open(cursor.claimed.workspaceId, stored.sealed) : null;
 }
 
 /** A paid request that may have reached the seller is sent again only where that cannot act twice (ruling 22). */

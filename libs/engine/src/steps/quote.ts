@@ -37,9 +37,27 @@ export async function askPrice(
   request: OperationRequest,
 ): Promise<PriceAnswer> {
   const limits = { maxAmount: request.maxAmount, ...request.expect };
+  if (request.kind === 'settle' && request.challenge === null) return namedTerms(ports, request);
   if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);
   return ports.seller.askPrice(await sellerRequest(ports, ref, request), limits);
 }
+
+/** `settle` without a challenge pays what the caller names, no more and nobody else. */
+function namedTerms(ports: Ports, request: OperationRequest): PriceAnswer {
+  const { payTo, amount, network, asset: token } = request.expect;
+  if (payTo === undefined || amount === undefined || network === undefined || token === undefined)
+    return { kind: 'refused', code: 'unpayable_challenge', details: { reasons: ['terms_incomplete'] } };
+  if (request.maxAmount !== null && amount > request.maxAmount)
+    return { kind: 'refused', code: 'price_above_maximum', details: { amount: amount.toString() } };
+  const asset = ports.assets.find(network, token);
+  if (!asset) return { kind: 'refused', code: 'unknown_asset', details: { network, asset: token } };
+  const { url: resourceUrl, method } = request;
+  const terms = { network, token, payTo, amount, unit: asset.unit, resourceUrl, method } as const;
+  return { kind: 'terms', terms: { ...terms, x402Version: 2, maxTimeoutSec: NAMED_TIMEOUT_SEC, wire: {} } };
+}
+
+/** No seller says how long it takes; policy may say less (ruling 13). */
+const NAMED_TIMEOUT_SEC = 300;
 
 export async function sellerRequest(
   ports: Ports,

@@ -35,8 +35,9 @@ export function statusOf(view: Pick<OperationView, 'status' | 'error'>): Hightop
   return status === 403 || status === 422 ? 'policy_rejected' : 'execution_failed';
 }
 
-const TYPES = { purchase: 'x402_purchase', authorize: 'x402_sign' } as const;
-export const OPERATION_TYPES: readonly string[] = Object.values(TYPES);
+/** The last one cannot be asked for in this dialect, but stands in the lists of an agent that settled natively. */
+const TYPES = { purchase: 'x402_purchase', authorize: 'x402_sign', settle: 'x402_settle' } as const;
+export const OPERATION_TYPES: readonly string[] = [TYPES.purchase, TYPES.authorize];
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 export interface Extras {

@@ -1,0 +1,112 @@
+// Claims and their broadcaster in memory: one row per transfer, brought to the memory chain now, later or not at all.
+import type { SettlementDesk, SettlementRequest, SettlementView, TransferKey } from '#engine';
+import type { Hex32 } from '#domain';
+import type { MemoryChain } from './memory-chain.js';
+
+/** What becomes of one try: broadcast after so many milliseconds, or refused before. */
+export type Try = { readonly afterMs: number } | { readonly refused: string };
+
+export interface DeskWorld {
+  readonly chain: MemoryChain;
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  after(ms: number, run: () => void): void;
+  next(request: SettlementRequest): Try;
+}
+
+interface Row {
+  view: SettlementView;
+  readonly hashes: Hex32[];
+}
+
+const POLL_MS = 250;
+
+export class MemoryDesk implements SettlementDesk {
+  private readonly rows = new Map<string, Row>();
+
+  constructor(private readonly world: DeskWorld) {}
+
+  /** Claims that were made, by whoever asked first. */
+  get claims(): readonly SettlementView[] {
+    return [...this.rows.values()].map((row) => row.view);
+  }
+
+  claim(request: SettlementRequest) {
+    const key = keyOf(request.transfer);
+    const known = this.rows.get(key);
+    if (known !== undefined && !(known.view.status === 'failed' && known.hashes.length === 0))
+      return Promise.resolve({ claimed: false, settlement: this.look(known) });
+    const { network, token, from, nonce, to, value } = request.transfer;
+    const view: SettlementView = {
+      ...{ network, token, from, nonce, to, value },
+      settlementId: `settlement-${this.rows.size + 1}`,
+      workspaceId: request.workspaceId,
+      requestKey: request.requestKey,
+      status: 'waiting',
+      txHash: null,
+      reason: null,
+      final: false,
+    };
+    const row: Row = { view, hashes: [] };
+    this.rows.set(key, row);
+    const what = this.world.next(request);
+    if ('refused' in what) row.view = { ...view, status: 'failed', reason: what.refused };
+    else if (what.afterMs === 0) this.broadcast(row, request);
+    else this.world.after(what.afterMs, () => this.broadcast(row, request));
+    return Promise.resolve({ claimed: true, settlement: row.view });
+  }
+
+  find(key: TransferKey) {
+    const row = this.rows.get(keyOf(key));
+    return Promise.resolve(row && this.look(row));
+  }
+
+  async ended(key: TransferKey, deadlineMs: number): Promise<SettlementView> {
+    for (;;) {
+      const row = this.rows.get(keyOf(key));
+      if (row === undefined) throw new Error('a claimed settlement is missing');
+      const view = this.look(row);
+      if (view.status === 'settled' || view.status === 'failed' || this.world.nowMs() >= deadlineMs)
+        return view;
+      await this.world.sleep(Math.min(POLL_MS, deadlineMs - this.world.nowMs()));
+    }
+  }
+
+  private broadcast(row: Row, { transfer, requestKey }: SettlementRequest): void {
+    const { signature, network, token, from, to, value, validAfterSec, validBeforeSec, nonce } = transfer;
+    const hash = this.world.chain.submit({
+      ...{ network, token, from, to, value, validAfterSec, validBeforeSec, nonce },
+      signature: Buffer.from(signature).toString('hex'),
+      operationId: requestKey ?? '',
+    });
+    row.hashes.push(hash);
+    row.view = { ...row.view, status: 'broadcast', txHash: hash };
+  }
+
+  /** What the receipts say now, so that a reorganization takes its effect back. */
+  private look(row: Row): SettlementView {
+    const receipt = row.hashes.map((hash) => this.world.chain.receipt(hash)).find((it) => it !== undefined);
+    if (receipt === undefined) return row.view.status === 'failed' ? row.view : { ...row.view, reason: null };
+    const transfer = receipt.logs.some((log) => log.kind === 'transfer');
+    return transfer
+      ? { ...row.view, status: 'settled' }
+      : { ...row.view, status: 'failed', reason: 'invalid_exact_evm_transaction_failed' };
+  }
+}
+
+/** Broadcasts at once, in tests where time stands still. */
+export function promptDesk(chain: MemoryChain, nowMs: () => number): MemoryDesk {
+  return new MemoryDesk({
+    chain,
+    nowMs,
+    sleep: () => Promise.resolve(),
+    after: () => {
+      throw new Error('nothing happens later here');
+    },
+    next: () => ({ afterMs: 0 }),
+  });
+}
+
+function keyOf({ network, token, from, nonce }: TransferKey): string {
+  return [network, token, from, nonce].join('/');
+}
