@@ -7,6 +7,7 @@ import type { AuthorizeReply, RuntimeLogger } from '#runtime';
 import { checkAuthorization, type Check } from './check-authorization.js';
 import { subjectKey, type LedgerEntry, type LedgerRow, type SignerDatabase } from './database.js';
 import type { HighWater } from './high-water.js';
+import type { Lane } from './lane.js';
 import type { Subject } from './subject.js';
 import type { Wallets } from './wallets.js';
 import type { WalletLimits } from './wallet-limits.js';
@@ -17,6 +18,7 @@ export interface AuthorizerDeps {
   readonly policies: Pick<PolicyStore, 'policiesFor'>;
   readonly derivation: Pick<Derivation, 'authorizationNonce'>;
   readonly highWater: HighWater;
+  readonly lane: Lane;
   readonly limits: WalletLimits;
   readonly networks: ReadonlySet<Caip2>;
   readonly maxPerSignature: bigint;
@@ -34,6 +36,11 @@ interface Prepared {
   readonly subjects: readonly Subject[];
   readonly checks: readonly Check[];
   readonly refusal: AuthorizeReply | undefined;
+}
+
+/** A reply instead of rows: nothing of this batch may be signed. */
+interface Recorded extends Prepared {
+  readonly rows: ReadonlyMap<string, LedgerRow> | AuthorizeReply;
 }
 
 /** More gain nothing: the signatures of a batch of this size already outweigh its two round trips. */
@@ -62,18 +69,14 @@ export class Authorizer {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /**
-   * Batches are finished one after another, so that the ledger's order is this process's order, which the mark relies on. The next one is
-   * already being read while this one is signed.
-   */
+  /** Batches are finished one after another. The next one is already being read while this one is signed. */
   async #run(): Promise<void> {
     // Requests of one socket read, or of several in the same turn, belong together.
     await new Promise(setImmediate);
-    let next = this.#prepareNext();
+    let next = this.#next();
     while (next !== undefined) {
-      const { asked, subjects, checks, refusal } = await next;
-      const rows = refusal ?? (await this.#record(subjects, checks));
-      next = this.#prepareNext();
+      const { asked, subjects, checks, rows } = await next;
+      next = this.#next();
       if ('kind' in rows) for (const { answer } of asked) answer(rows);
       else
         this.#answer(
@@ -81,14 +84,18 @@ export class Authorizer {
           new Map(subjects.map((it, i) => [subjectKey(it), [it, checks[i] as Check]])),
           rows,
         );
-      next ??= this.#prepareNext();
+      next ??= this.#next();
     }
     this.#running = undefined;
   }
 
-  #prepareNext(): Promise<Prepared> | undefined {
-    const asked = this.#queue.splice(0, MAX_BATCH);
-    return asked.length === 0 ? undefined : this.#prepare(asked);
+  #next(): Promise<Recorded> | undefined {
+    if (this.#queue.length === 0) return undefined;
+    return this.deps.lane.run(async () => {
+      const prepared = await this.#prepare(this.#queue.splice(0, MAX_BATCH));
+      const { subjects, checks, refusal } = prepared;
+      return { ...prepared, rows: refusal ?? (await this.#record(subjects, checks)) };
+    });
   }
 
   async #prepare(asked: readonly Asked[]): Promise<Prepared> {
@@ -106,7 +113,7 @@ export class Authorizer {
     }
   }
 
-  /** Everything that must be durable before a signature may exist. A reply instead of rows: nothing of this batch may be signed. */
+  /** Everything that must be durable before a signature may exist. */
   async #record(
     subjects: readonly Subject[],
     checks: readonly Check[],
@@ -117,7 +124,7 @@ export class Authorizer {
       if (highWater.quarantined) return QUARANTINED;
       const entries = subjects.flatMap((subject, index) => entryOf(subject, checks[index] as Check));
       if (entries.length === 0) return new Map();
-      const { inserted, rows } = await db.record(entries);
+      const { inserted, rows } = await db.record('authorize', entries);
       return (await highWater.advance(inserted, nowMs)) ? rows : QUARANTINED;
     } catch (error) {
       return this.#failed(error, subjects.length);
@@ -225,10 +232,9 @@ export class Authorizer {
 }
 
 function entryOf(subject: Subject, check: Check): LedgerEntry[] {
-  const { workspaceId, operationId } = subject;
-  if (check.kind === 'burn') return [{ workspaceId, operationId, digest: null, reason: check.reason }];
-  if (check.kind === 'sign' && !check.again)
-    return [{ workspaceId, operationId, digest: check.digest, reason: null }];
+  const entry = { subject: subjectKey(subject), workspaceId: subject.workspaceId };
+  if (check.kind === 'burn') return [{ ...entry, digest: null, reason: check.reason }];
+  if (check.kind === 'sign' && !check.again) return [{ ...entry, digest: check.digest, reason: null }];
   return [];
 }
 

@@ -2,17 +2,23 @@
 // trips however many authorizations were asked for at once.
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import type { Json, WalletId } from '#domain';
+import type { Json, WalletId, WorkspaceId } from '#domain';
 import type { OperationRef } from '#engine';
 import { subjectOf, type Row, type Subject } from './subject.js';
 
+/** What a signature is for; subjects are unique within it (ruling 8). */
+export type Purpose = 'authorize' | 'broadcast';
+
 /** `digest` null burns the subject. */
-export interface LedgerEntry extends OperationRef {
+export interface LedgerEntry {
+  readonly subject: string;
+  readonly workspaceId: WorkspaceId;
   readonly digest: string | null;
   readonly reason: string | null;
 }
 
 export interface LedgerRow {
+  readonly purpose: Purpose;
   readonly subject: string;
   readonly digest: string | null;
   readonly reason: string | null;
@@ -33,8 +39,6 @@ export interface LedgerFacts {
 export class UnsafeDatabaseRoleError extends Error {
   override readonly name = 'UnsafeDatabaseRoleError';
 }
-
-const PURPOSE = 'authorize';
 
 // One index look-up per row and table: the limits keep the planner from joining whole tables, whatever its statistics say.
 const READ = `
@@ -69,25 +73,25 @@ LEFT JOIN LATERAL (
     AND e.type IN ('TermsAccepted', 'TermsChanged')
   ORDER BY e.version DESC LIMIT 1) t ON true
 LEFT JOIN LATERAL (SELECT * FROM signer_ledger
-  WHERE purpose = '${PURPOSE}' AND epoch = 0 AND subject = asked.workspace_id || '/' || asked.operation_id LIMIT 1) l ON true
+  WHERE purpose = 'authorize' AND epoch = 0 AND subject = asked.workspace_id || '/' || asked.operation_id LIMIT 1) l ON true
 ORDER BY asked.ordinal`;
 
 const RECORD = `
 INSERT INTO signer_ledger (purpose, subject, epoch, digest, workspace_id, reason)
-SELECT '${PURPOSE}', workspace_id || '/' || operation_id, 0, digest, workspace_id, reason
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS entry(workspace_id, operation_id, digest, reason)
+SELECT $1, subject, 0, digest, workspace_id, reason
+FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[]) AS entry(subject, workspace_id, digest, reason)
 ON CONFLICT DO NOTHING
-RETURNING subject, digest, reason, sequence::text`;
+RETURNING purpose, subject, digest, reason, sequence::text`;
 
-const RECORDED = `SELECT subject, digest, reason, sequence::text FROM signer_ledger
-WHERE purpose = '${PURPOSE}' AND epoch = 0 AND subject = ANY($1::text[])`;
+const RECORDED = `SELECT purpose, subject, digest, reason, sequence::text FROM signer_ledger
+WHERE purpose = $1 AND epoch = 0 AND subject = ANY($2::text[])`;
 
 const FACTS = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch AS cluster_epoch,
   (extract(epoch FROM c.quarantined_until) * 1000)::bigint::text AS quarantined_until_ms,
   (SELECT count(*) FROM signer_ledger)::text AS count,
-  (SELECT to_jsonb(n) FROM (SELECT subject, digest, reason, sequence::text FROM signer_ledger ORDER BY sequence DESC LIMIT 1) n) AS newest,
-  (SELECT to_jsonb(m) FROM (SELECT subject, digest, reason, sequence::text FROM signer_ledger WHERE sequence = $1) m) AS marked
+  (SELECT to_jsonb(n) FROM (SELECT purpose, subject, digest, reason, sequence::text FROM signer_ledger ORDER BY sequence DESC LIMIT 1) n) AS newest,
+  (SELECT to_jsonb(m) FROM (SELECT purpose, subject, digest, reason, sequence::text FROM signer_ledger WHERE sequence = $1) m) AS marked
 FROM cluster c`;
 
 const ROLE = `
@@ -99,13 +103,13 @@ SELECT r.rolsuper AS superuser,
     OR has_table_privilege('approval', 'INSERT, UPDATE') AS writes_operations
 FROM pg_roles r WHERE r.rolname = current_user`;
 
-/** What each wallet signed for within the last hour, to carry the limit over a restart. */
+/** What each wallet signed for within the last hour, to carry the limit over a restart. Subjects of other purposes hold no operation id. */
 const SPENT = `
 SELECT a.wallet_id, a.value::text AS value, (extract(epoch FROM l.recorded_at) * 1000)::bigint::text AS at_ms
 FROM signer_ledger l
 JOIN authorization_ledger a ON a.workspace_id = l.workspace_id
-  AND a.operation_id = split_part(l.subject, '/', 2)::uuid AND a.epoch = 0
-WHERE l.purpose = '${PURPOSE}' AND l.digest IS NOT NULL AND l.recorded_at > clock_timestamp() - interval '1 hour'`;
+  AND a.operation_id = CASE l.purpose WHEN 'authorize' THEN split_part(l.subject, '/', 2)::uuid END AND a.epoch = 0
+WHERE l.purpose = 'authorize' AND l.digest IS NOT NULL AND l.recorded_at > clock_timestamp() - interval '1 hour'`;
 
 export class SignerDatabase {
   constructor(readonly pool: pg.Pool) {}
@@ -133,23 +137,25 @@ export class SignerDatabase {
 
   /** Commits the entries that are new. `rows` holds, for every entry, what the ledger says now; `inserted` those written here. */
   async record(
+    purpose: Purpose,
     entries: readonly LedgerEntry[],
   ): Promise<{ readonly inserted: readonly LedgerRow[]; readonly rows: ReadonlyMap<string, LedgerRow> }> {
     const { rows } = await this.pool.query<Row>({
       name: 'purser_signer_record',
       text: RECORD,
       values: [
+        purpose,
+        entries.map((it) => it.subject),
         entries.map((it) => it.workspaceId),
-        entries.map((it) => it.operationId),
         entries.map((it) => it.digest),
         entries.map((it) => it.reason),
       ],
     });
     const inserted = rows.map(ledgerRowOf);
     const known = new Map(inserted.map((row) => [row.subject, row]));
-    const missing = entries.map(subjectKey).filter((subject) => !known.has(subject));
+    const missing = entries.map((it) => it.subject).filter((subject) => !known.has(subject));
     if (missing.length > 0) {
-      const earlier = await this.pool.query<Row>(RECORDED, [missing]);
+      const earlier = await this.pool.query<Row>(RECORDED, [purpose, missing]);
       for (const row of earlier.rows.map(ledgerRowOf)) known.set(row.subject, row);
     }
     return { inserted, rows: known };
@@ -191,12 +197,13 @@ export function subjectKey(ref: OperationRef): string {
 }
 
 export function hashOfRow(row: LedgerRow): string {
-  const text = JSON.stringify([PURPOSE, row.subject, row.digest, row.reason, row.sequence]);
+  const text = JSON.stringify([row.purpose, row.subject, row.digest, row.reason, row.sequence]);
   return createHash('sha256').update(text).digest('hex');
 }
 
 function ledgerRowOf(row: Row): LedgerRow {
   return {
+    purpose: row['purpose'] as Purpose,
     subject: row['subject'] as string,
     digest: row['digest'] ?? null,
     reason: row['reason'] ?? null,

@@ -21,7 +21,7 @@ async function reopened(): Promise<{ mark: Mark | undefined; quarantine: Quarant
   return { mark, quarantine };
 }
 
-const row = { subject: 'w/o', digest: '0x01', reason: null, sequence: 7 };
+const row = { purpose: 'authorize', subject: 'w/o', digest: '0x01', reason: null, sequence: 7 } as const;
 const mark: Mark = { count: 5, sequence: 7, hash: hashOfRow(row), clusterEpoch: 1 };
 const facts: LedgerFacts = {
   nowMs: 0,

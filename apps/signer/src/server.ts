@@ -7,6 +7,7 @@ import {
   FrameReader,
   FrameWriter,
   privateFolder,
+  readBroadcastMessage,
   type Replies,
   type RuntimeLogger,
   type SignerCall,
@@ -15,10 +16,12 @@ import {
   type SignerStatus,
 } from '#runtime';
 import type { Authorizer } from './authorizer.js';
+import type { Broadcasts } from './broadcasts.js';
 import type { Wallets } from './wallets.js';
 
 export interface ServerDeps {
   readonly authorizer: Authorizer;
+  readonly broadcasts: Broadcasts;
   readonly wallets: Wallets;
   readonly status: () => SignerStatus;
   readonly log: RuntimeLogger;
@@ -113,7 +116,7 @@ class Connection {
       const reply = await this.#reply(request);
       this.#send({ id, reply });
     } catch (error) {
-      // The request may hold a private key: only its type is logged.
+      // The request may hold a private key or signatures: only its type is logged.
       this.deps.log.error({ error, call: request.type }, 'request failed');
       this.#send({ id, failed: true });
     }
@@ -124,8 +127,13 @@ class Connection {
   }
 
   async #reply(request: SignerRequest): Promise<Replies[SignerCall['type']]> {
-    const { authorizer, wallets, status } = this.deps;
+    const { authorizer, broadcasts, wallets, status } = this.deps;
     if (request.type === 'status') return status();
+    if (request.type === 'broadcast_accounts') return broadcasts.accounts(request.network, request.count);
+    if (request.type === 'sign_broadcast') {
+      const { call, fees } = readBroadcastMessage(request);
+      return broadcasts.sign(call, fees);
+    }
     const workspaceId = parseWorkspaceId(request.workspaceId);
     if (request.type === 'list_wallets') return { wallets: wallets.list(workspaceId) };
     if (request.type === 'authorize')

@@ -13,8 +13,12 @@ import {
   type RuntimeLogger,
 } from '#runtime';
 import { Authorizer } from './authorizer.js';
+import { BroadcastKeys } from './broadcast-keys.js';
+import { Broadcasts } from './broadcasts.js';
 import { SignerDatabase } from './database.js';
 import { HighWater } from './high-water.js';
+import { Keystore } from './keystore.js';
+import { Lane } from './lane.js';
 import { LedgerMark } from './ledger-mark.js';
 import { listen } from './server.js';
 import { WalletLimits } from './wallet-limits.js';
@@ -45,7 +49,9 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
   const { folder, passphrase, derivationPassphrase } = config.keystore;
   const scrypt = options.scryptN === undefined ? {} : { scryptN: options.scryptN };
   const keys = await openDerivationKeys(folder, derivationPassphrase ?? '', scrypt);
-  const wallets = await Wallets.open(folder, passphrase ?? '', scrypt);
+  const keystore = await Keystore.open(folder, passphrase ?? '', scrypt);
+  const broadcastKeys = await BroadcastKeys.open(keystore);
+  const wallets = await Wallets.open(keystore, (address) => broadcastKeys.has(address));
   const ledger = await LedgerMark.open(folder);
   // Two connections: policies are read beside the batch. More would only let batches overtake each other.
   const pool = new pg.Pool({
@@ -65,20 +71,40 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
     highWater.connectionLost();
     log.warn({ error }, 'database connection lost');
   });
+  const release = async (): Promise<void> => {
+    await pool.end();
+    await ledger.close();
+    wallets.close();
+    broadcastKeys.close();
+    keystore.close();
+  };
   try {
     await db.assertSafeRole();
     assertSameKeys(await db.genesis(), keys);
     const limits = await limitsWithHistory(db, config.signer.maxPerWalletHour);
+    const networks = new Set(config.networks.map((it) => it.network));
+    const lane = new Lane();
+    const { maxFeePerGas, maxGasCost, maxPerSignature } = config.signer;
     const authorizer = new Authorizer({
       db,
       wallets,
       highWater,
+      lane,
       limits,
       log,
       policies: options.policies(pool),
       derivation: createDerivation(keys),
-      networks: new Set(config.networks.map((it) => it.network)),
-      maxPerSignature: config.signer.maxPerSignature,
+      networks,
+      maxPerSignature,
+    });
+    const broadcasts = new Broadcasts({
+      db,
+      keys: broadcastKeys,
+      highWater,
+      lane,
+      networks,
+      limits: { maxFeePerGas, maxGasCost },
+      log,
     });
     await highWater.allows();
     const status = () => ({
@@ -86,21 +112,17 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
       wallets: wallets.size,
       quarantine: ledger.quarantine ?? null,
     });
-    const server = await listen(config.signer.socketPath, { authorizer, wallets, status, log });
-    log.info({ ...status(), networks: config.networks.map((it) => it.network) }, 'signer is ready');
+    const server = await listen(config.signer.socketPath, { authorizer, broadcasts, wallets, status, log });
+    log.info({ ...status(), networks: [...networks] }, 'signer is ready');
     return {
       async close() {
         await server.close();
         await authorizer.idle();
-        await pool.end();
-        await ledger.close();
-        wallets.close();
+        await release();
       },
     };
   } catch (error) {
-    await pool.end();
-    await ledger.close();
-    wallets.close();
+    await release();
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseWorkspaceId } from '#domain';
 import { createIds } from '#runtime';
+import { Keystore } from './keystore.js';
 import { Wallets } from './wallets.js';
 
 const passphrase = 'a passphrase for tests only';
@@ -16,9 +17,13 @@ const KNOWN_ADDRESS = '0x7e5f4552091a69125d5dfcb7b8c2659029395bdf';
 let folder: string;
 let wallets: Wallets;
 
+async function openWallets(at: string, options: { scryptN?: number } = {}): Promise<Wallets> {
+  return Wallets.open(await Keystore.open(at, passphrase, options));
+}
+
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'purser-wallets-'));
-  wallets = await Wallets.open(folder, passphrase, quick);
+  wallets = await openWallets(folder, quick);
 });
 afterEach(() => {
   wallets.close();
@@ -33,7 +38,7 @@ describe('keystore', () => {
     await wallets.import(workspaceId, walletId, KNOWN_KEY);
     const created = await wallets.create(workspaceId, ids.walletId());
     expect(readFileSync(fileOf(walletId), 'utf8')).not.toContain(KNOWN_KEY.slice(2));
-    const again = await Wallets.open(folder, passphrase);
+    const again = await openWallets(folder);
     expect(again.find(walletId)?.key.address).toBe(KNOWN_ADDRESS);
     expect(again.list(workspaceId)).toEqual(expect.arrayContaining(['wallet' in created && created.wallet]));
     expect(JSON.stringify(again.list(workspaceId))).not.toContain('key');
@@ -70,7 +75,7 @@ describe('keystore', () => {
     expect(wallets.find(walletId)?.status).toBe('retired');
     const text = readFileSync(fileOf(walletId), 'utf8');
     writeFileSync(fileOf(walletId), text.replace('"retired"', '"active"'));
-    await expect(Wallets.open(folder, passphrase)).rejects.toThrow('was changed');
+    await expect(openWallets(folder)).rejects.toThrow('was changed');
   });
 
   it('restores a wallet from its backup into another keystore with the same passphrase', async () => {
@@ -78,21 +83,21 @@ describe('keystore', () => {
     await wallets.import(workspaceId, walletId, KNOWN_KEY);
     const answer = await wallets.backup(workspaceId, walletId);
     const elsewhere = mkdtempSync(join(tmpdir(), 'purser-wallets-'));
-    (await Wallets.open(elsewhere, passphrase, quick)).close();
+    (await openWallets(elsewhere, quick)).close();
     if ('error' in answer) throw new Error(answer.error);
     writeFileSync(join(elsewhere, 'wallets', `${walletId}.json`), answer.backup, { mode: 0o600 });
-    const restored = await Wallets.open(elsewhere, passphrase);
+    const restored = await openWallets(elsewhere);
     expect(restored.find(walletId)?.address).toBe(KNOWN_ADDRESS);
     restored.close();
     rmSync(elsewhere, { recursive: true, force: true });
   });
 
   it('refuses a wrong passphrase, also while it is still empty, and files that others can read', async () => {
-    await expect(Wallets.open(folder, 'some other passphrase')).rejects.toThrow('does not open');
+    await expect(Keystore.open(folder, 'some other passphrase')).rejects.toThrow('does not open');
     const walletId = ids.walletId();
     await wallets.create(workspaceId, walletId);
     chmodSync(fileOf(walletId), 0o644);
-    await expect(Wallets.open(folder, passphrase)).rejects.toThrow('0600');
+    await expect(openWallets(folder)).rejects.toThrow('0600');
   });
 
   it('leaves no half-written file behind', async () => {

@@ -1,22 +1,24 @@
 // The keystore: one encrypted file per wallet. All are opened once at start; the keys stay in this process, and nothing here hands one out.
-import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEvmAddress, parseWalletId, parseWorkspaceId, type WalletId, type WorkspaceId } from '#domain';
+import {
+  parseEvmAddress,
+  parseWalletId,
+  parseWorkspaceId,
+  type EvmAddress,
+  type WalletId,
+  type WorkspaceId,
+} from '#domain';
 import { decodePrivateKey, InvalidKeyMaterialError, openAuthorizationKey, type AuthorizationKey } from '#evm';
 import {
-  deriveKey,
   KeystoreError,
-  newKdf,
   privateFolder,
   readPrivate,
-  seal,
-  unseal,
   writePrivate,
-  type KdfParameters,
   type WalletInfo,
   type WalletRefusal,
 } from '#runtime';
+import { freshPrivateKey, parseFile, type Keystore, type Sealed } from './keystore.js';
 
 export type WalletAnswer = { readonly wallet: WalletInfo } | { readonly error: WalletRefusal };
 
@@ -24,16 +26,12 @@ export interface OpenWallet extends WalletInfo {
   readonly key: AuthorizationKey;
 }
 
-interface WalletFile extends WalletInfo {
+/** The box is authenticated together with every field of the wallet. */
+interface WalletFile extends WalletInfo, Sealed {
   readonly version: 1;
-  readonly kdf: KdfParameters;
-  /** iv, ciphertext, tag; base64. Authenticated together with every field above. */
-  readonly sealed: string;
 }
 
 const FOLDER = 'wallets';
-const MASTER_FILE = 'keystore.json';
-const CHECK = 'purser/keystore/v1';
 const FILE_NAME = /^wal_[0-9a-z]{26}\.json$/;
 
 export class Wallets {
@@ -43,30 +41,24 @@ export class Wallets {
 
   private constructor(
     private readonly folder: string,
-    private readonly kdf: KdfParameters,
-    private readonly master: Buffer,
+    private readonly keystore: Keystore,
+    private readonly reserved: (address: EvmAddress) => boolean,
   ) {}
 
   /**
-   * Opens every wallet. One scrypt for all of them, since their files share its salt; a restored backup of another keystore costs one more.
-   * @throws KeystoreError on a wrong passphrase, an unsafe mode, or a damaged file: then the signer must not start.
+   * Opens every wallet. A `reserved` address has another task in this signer and never becomes a wallet.
+   * @throws KeystoreError on an unsafe mode or a damaged file: then the signer must not start.
    */
   static async open(
-    keystore: string,
-    passphrase: string,
-    options: { readonly scryptN?: number } = {},
+    keystore: Keystore,
+    reserved: (address: EvmAddress) => boolean = () => false,
   ): Promise<Wallets> {
-    await privateFolder(keystore);
-    const folder = join(keystore, FOLDER);
+    const folder = join(keystore.folder, FOLDER);
     await privateFolder(folder);
-    const { kdf, master } = await openMaster(keystore, passphrase, options.scryptN);
-    const wallets = new Wallets(folder, kdf, master);
-    const masters = new Map<string, Buffer>([[kdf.salt, master]]);
+    const wallets = new Wallets(folder, keystore, reserved);
     for (const name of (await readdir(folder)).filter((it) => FILE_NAME.test(it))) {
-      const file = parseFile(name, await readPrivate(join(folder, name)));
-      const key = masters.get(file.kdf.salt) ?? (await deriveKey(passphrase, file.kdf));
-      masters.set(file.kdf.salt, key);
-      wallets.#admit(file, unseal(key, Buffer.from(file.sealed, 'base64'), boundTo(file)));
+      const file = parseWallet(name, await readPrivate(join(folder, name)));
+      wallets.#admit(file, await keystore.unseal(file, boundTo(file)));
     }
     return wallets;
   }
@@ -112,9 +104,9 @@ export class Wallets {
         const repeated = same.walletId === walletId && same.workspaceId === workspaceId;
         return repeated ? { wallet: infoOf(same) } : { error: 'address_exists' };
       }
-      if (this.#open.has(walletId)) {
+      if (this.#open.has(walletId) || this.reserved(probe.address)) {
         bytes.fill(0);
-        return { error: 'wallet_exists' };
+        return { error: this.#open.has(walletId) ? 'wallet_exists' : 'address_exists' };
       }
       return this.#add({ workspaceId, walletId, origin: 'imported' }, bytes);
     });
@@ -127,10 +119,8 @@ export class Wallets {
       if (wallet === undefined) return { error: 'unknown_wallet' };
       if (wallet.status === 'retired') return { wallet: infoOf(wallet) };
       const path = join(this.folder, `${walletId}.json`);
-      const file = parseFile(walletId, await readPrivate(path));
-      if (file.kdf.salt !== this.kdf.salt)
-        throw new KeystoreError('Restart the signer before retiring a restored wallet.');
-      const privateKey = unseal(this.master, Buffer.from(file.sealed, 'base64'), boundTo(file));
+      const file = parseWallet(walletId, await readPrivate(path));
+      const privateKey = await this.keystore.unseal(file, boundTo(file));
       const retired = { ...wallet, status: 'retired' as const };
       await writePrivate(path, this.#encode(retired, privateKey));
       privateKey.fill(0);
@@ -153,7 +143,6 @@ export class Wallets {
   close(): void {
     for (const { key } of this.#open.values()) key.close();
     this.#open.clear();
-    this.master.fill(0);
   }
 
   #ofWorkspace(workspaceId: WorkspaceId, walletId: WalletId): OpenWallet | undefined {
@@ -184,13 +173,14 @@ export class Wallets {
     privateKey.fill(0);
     if (key.address !== file.address)
       throw new KeystoreError(`${file.walletId} holds the key of another address.`);
+    if (this.reserved(key.address))
+      throw new KeystoreError(`${file.walletId} holds the key of a broadcast account.`);
     this.#open.set(file.walletId, { ...infoOf(file), key });
   }
 
   #encode(wallet: WalletInfo, privateKey: Uint8Array): string {
     const info = infoOf(wallet);
-    const sealed = seal(this.master, privateKey, boundTo(info)).toString('base64');
-    const file: WalletFile = { version: 1, ...info, kdf: this.kdf, sealed };
+    const file: WalletFile = { version: 1, ...info, ...this.keystore.seal(privateKey, boundTo(info)) };
     return `${JSON.stringify(file, null, 2)}\n`;
   }
 
@@ -198,41 +188,6 @@ export class Wallets {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
-  }
-}
-
-/** The parameters of the one key derivation, and a box that tells a wrong passphrase before anything is signed or made. */
-async function openMaster(
-  keystore: string,
-  passphrase: string,
-  scryptN: number | undefined,
-): Promise<{ kdf: KdfParameters; master: Buffer }> {
-  const path = join(keystore, MASTER_FILE);
-  let text = await readPrivate(path);
-  if (text === undefined) {
-    const kdf = newKdf(scryptN);
-    const check = seal(await deriveKey(passphrase, kdf), Buffer.from(CHECK), CHECK).toString('base64');
-    await writePrivate(path, `${JSON.stringify({ version: 1, kdf, check }, null, 2)}\n`, { once: true });
-    text = await readPrivate(path);
-  }
-  const file = parse(MASTER_FILE, text) as { version?: unknown; kdf?: KdfParameters; check?: unknown };
-  if (file.version !== 1 || file.kdf === undefined || typeof file.check !== 'string')
-    throw new KeystoreError(`${MASTER_FILE} is not a version 1 keystore.`);
-  const master = await deriveKey(passphrase, file.kdf);
-  unseal(master, Buffer.from(file.check, 'base64'), CHECK);
-  return { kdf: file.kdf, master };
-}
-
-function freshPrivateKey(): Uint8Array {
-  for (;;) {
-    const candidate = randomBytes(32);
-    try {
-      openAuthorizationKey(candidate).close();
-      return candidate;
-    } catch (error) {
-      // Outside the curve order: happens once in 2^128.
-      if (!(error instanceof InvalidKeyMaterialError)) throw error;
-    }
   }
 }
 
@@ -245,8 +200,8 @@ function boundTo({ walletId, workspaceId, address, status, origin }: WalletInfo)
   return ['purser/wallet/v1', walletId, workspaceId, address, status, origin].join('|');
 }
 
-function parseFile(name: string, text: string | undefined): WalletFile {
-  const file = parse(name, text) as Partial<WalletFile>;
+function parseWallet(name: string, text: string | undefined): WalletFile {
+  const file = parseFile(name, text) as Partial<WalletFile>;
   const sound =
     file.version === 1 &&
     (file.status === 'active' || file.status === 'retired') &&
@@ -264,12 +219,4 @@ function parseFile(name: string, text: string | undefined): WalletFile {
     kdf: file.kdf,
     sealed: file.sealed,
   };
-}
-
-function parse(name: string, text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '') ?? {};
-  } catch {
-    throw new KeystoreError(`${name} is missing or damaged.`);
-  }
 }

@@ -35,6 +35,9 @@ export interface Config {
     /** Base units. Hard limits of the signer's own, whatever budgets say. */
     readonly maxPerSignature: bigint;
     readonly maxPerWalletHour: bigint;
+    /** Wei: per unit of gas, and per transaction as gas limit times that. Broadcast accounts pay no more, whatever the chain asks. */
+    readonly maxFeePerGas: bigint;
+    readonly maxGasCost: bigint;
   };
   readonly keystore: {
     readonly folder: string;
@@ -61,6 +64,8 @@ export interface Config {
 }
 
 type Key = keyof Environment;
+
+const GWEI = 1_000_000_000n;
 
 /** Everything wrong with the environment, one line per problem. */
 export class ConfigError extends Error {
@@ -125,6 +130,8 @@ function build(
       socketPath: settings.SIGNER_SOCKET ?? '.purser/run/signer.sock',
       maxPerSignature: BigInt(settings.PURSER_SIGNER_MAX_PER_SIGNATURE ?? '1000000000'),
       maxPerWalletHour: BigInt(settings.PURSER_SIGNER_MAX_PER_WALLET_HOUR ?? '10000000000'),
+      maxFeePerGas: BigInt(settings.PURSER_SIGNER_MAX_FEE_PER_GAS ?? 500n * GWEI),
+      maxGasCost: BigInt(settings.PURSER_SIGNER_MAX_GAS_COST ?? 500_000_000n * GWEI),
     },
     keystore: {
       folder,

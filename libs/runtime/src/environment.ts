@@ -96,6 +96,8 @@ export class Environment {
   @Passphrase() PURSER_DERIVATION_PASSPHRASE?: string;
   @Text(BASE_UNITS, 'must be a whole number of base units') PURSER_SIGNER_MAX_PER_SIGNATURE?: string;
   @Text(BASE_UNITS, 'must be a whole number of base units') PURSER_SIGNER_MAX_PER_WALLET_HOUR?: string;
+  @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_SIGNER_MAX_FEE_PER_GAS?: string;
+  @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_SIGNER_MAX_GAS_COST?: string;
 
   @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
 

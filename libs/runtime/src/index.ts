@@ -45,9 +45,12 @@ export {
 } from './logger.js';
 export { createMetrics, type MetricsOptions, type RuntimeMetrics, type StoredFigures } from './metrics.js';
 export { sanitize, sanitizeError, sanitizeText, type LoggedError } from './sanitize.js';
+export { readBroadcastMessage } from './signer/broadcast-message.js';
 export { FrameReader, FrameWriter } from './signer/frames.js';
 export type {
   AuthorizeReply,
+  BroadcastAccountsRefusal,
+  BroadcastReply,
   Replies,
   SignerCall,
   SignerRequest,

@@ -1,5 +1,5 @@
 // What is said over the signer's socket. Requests carry an id; replies come in any order.
-import type { EvmAddress, OperationId, WalletId, WorkspaceId } from '#domain';
+import type { Caip2, EvmAddress, Hex32, OperationId, WalletId, WorkspaceId } from '#domain';
 
 export interface WalletInfo {
   readonly walletId: WalletId;
@@ -30,7 +30,24 @@ export type SignerCall =
   | { readonly type: 'retire_wallet'; readonly workspaceId: WorkspaceId; readonly walletId: WalletId }
   | { readonly type: 'list_wallets'; readonly workspaceId: WorkspaceId }
   | { readonly type: 'export_backup'; readonly workspaceId: WorkspaceId; readonly walletId: WalletId }
+  | { readonly type: 'broadcast_accounts'; readonly network: Caip2; readonly count: number }
+  | BroadcastMessage
   | { readonly type: 'status' };
+
+/** A transaction to sign (broadcast-message.ts). Never logged: its data holds signatures that are money. */
+export interface BroadcastMessage {
+  readonly type: 'sign_broadcast';
+  readonly network: Caip2;
+  readonly sender: EvmAddress;
+  readonly accountNonce: number;
+  readonly target: EvmAddress;
+  /** Hex without 0x. */
+  readonly data: string;
+  /** Decimal, as the fees: units of gas, and wei per unit. */
+  readonly gasLimit: string;
+  readonly maxFeePerGas: string;
+  readonly maxPriorityFeePerGas: string;
+}
 
 export type SignerRequest = SignerCall & { readonly id: number };
 
@@ -44,6 +61,14 @@ export type AuthorizeReply =
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** `refused`: not this call, or not at these fees. `raw` is hex without 0x. */
+export type BroadcastReply =
+  | { readonly kind: 'signed'; readonly raw: string; readonly txHash: Hex32 }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export type BroadcastAccountsRefusal = 'network_not_configured' | 'invalid_count';
+
 export type WalletRefusal =
   'unknown_wallet' | 'wallet_exists' | 'address_exists' | 'invalid_key' | 'invalid_request';
 
@@ -55,6 +80,9 @@ export interface Replies {
   readonly list_wallets: { readonly wallets: readonly WalletInfo[] };
   /** The wallet's keystore file to the letter: encrypted, of use only with the keystore passphrase. */
   readonly export_backup: { readonly backup: string } | { readonly error: WalletRefusal };
+  readonly broadcast_accounts:
+    { readonly addresses: readonly EvmAddress[] } | { readonly error: BroadcastAccountsRefusal };
+  readonly sign_broadcast: BroadcastReply;
   readonly status: SignerStatus;
 }
 

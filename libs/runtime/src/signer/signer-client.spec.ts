@@ -3,7 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseOperationId, parseWorkspaceId } from '#domain';
+import { parseCaip2, parseEvmAddress, parseOperationId, parseWorkspaceId } from '#domain';
+import { broadcastMessage, MAX_CALL_BYTES, readBroadcastMessage } from './broadcast-message.js';
 import { encodeFrame, FrameError, FrameReader } from './frames.js';
 import type { SignerRequest } from './messages.js';
 import { createSignerClient, SignerRefusedError, type SignerClient } from './signer-client.js';
@@ -38,6 +39,39 @@ describe('frames', () => {
   it('refuse lengths and bytes that are not ours', () => {
     expect(() => new FrameReader().push(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toThrow(FrameError);
     expect(() => new FrameReader().push(Buffer.from([0, 0, 0, 1, 0x7b]))).toThrow(FrameError);
+  });
+});
+
+describe('broadcast messages', () => {
+  const fees = { maxFeePerGas: 10n ** 30n, maxPriorityFeePerGas: 0n };
+  const call = {
+    network: parseCaip2('eip155:84532'),
+    sender: parseEvmAddress(`0x${'ab'.repeat(20)}`),
+    accountNonce: 7,
+    target: parseEvmAddress(`0x${'cd'.repeat(20)}`),
+    data: Buffer.alloc(MAX_CALL_BYTES, 0xfe),
+    gasLimit: 1n << 63n,
+  };
+
+  it('hold a call of any size that nodes take, in one frame', () => {
+    const [read] = new FrameReader().push(encodeFrame({ ...broadcastMessage(call, fees), id: 1 }));
+    expect(readBroadcastMessage(read as ReturnType<typeof broadcastMessage>)).toEqual({ call, fees });
+  });
+
+  it.each([
+    { accountNonce: -1 },
+    { accountNonce: '7' },
+    { data: 'abc' },
+    { data: '0xab' },
+    { data: 'ab'.repeat(MAX_CALL_BYTES + 1) },
+    { target: '0x00' },
+    { network: 'solana' },
+    { gasLimit: '-1' },
+    { maxFeePerGas: 5 },
+    { maxPriorityFeePerGas: '0x5' },
+  ])('are refused with another %o', (over) => {
+    const message = { ...broadcastMessage(call, fees), ...over } as ReturnType<typeof broadcastMessage>;
+    expect(() => readBroadcastMessage(message)).toThrow();
   });
 });
 

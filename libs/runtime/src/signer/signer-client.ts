@@ -1,7 +1,8 @@
 // The workers' and the API's end of the signer's socket. It never retries by itself: the saga asks again, and the signer gives the same bytes.
 import { createConnection, type Socket } from 'node:net';
 import type { WalletId, WorkspaceId } from '#domain';
-import type { Signer } from '#engine';
+import type { BroadcastSigner, Signer } from '#engine';
+import { broadcastMessage, MAX_CALL_BYTES } from './broadcast-message.js';
 import { FrameReader, FrameWriter } from './frames.js';
 import type {
   Replies,
@@ -32,8 +33,11 @@ export class WalletRefusedError extends Error {
   }
 }
 
-/** Wallet calls are idempotent on the wallet id. All throw SignerUnavailableError and WalletRefusedError. */
-export interface SignerClient extends Signer {
+/**
+ * Wallet calls are idempotent on the wallet id. All throw SignerUnavailableError and WalletRefusedError; broadcastAccounts throws
+ * SignerUnavailableError and SignerRefusedError.
+ */
+export interface SignerClient extends Signer, BroadcastSigner {
   createWallet(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletInfo>;
   importWallet(workspaceId: WorkspaceId, walletId: WalletId, privateKey: string): Promise<WalletInfo>;
   retireWallet(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletInfo>;
@@ -90,6 +94,24 @@ export function createSignerClient(options: SignerClientOptions): SignerClient {
       const reply = await connection.call({ type: 'export_backup', workspaceId, walletId });
       if ('error' in reply) throw new WalletRefusedError(reply.error);
       return reply.backup;
+    },
+    async broadcastAccounts(network, count) {
+      const reply = await connection.call({ type: 'broadcast_accounts', network, count });
+      if ('error' in reply) throw new SignerRefusedError(reply.error);
+      return reply.addresses;
+    },
+    async signBroadcast(call, fees) {
+      if (call.data.length > MAX_CALL_BYTES) return { kind: 'refused', reason: 'call_too_long' };
+      let reply: Replies['sign_broadcast'];
+      try {
+        reply = await connection.call(broadcastMessage(call, fees));
+      } catch (error) {
+        if (error instanceof SignerUnavailableError)
+          return { kind: 'unavailable', reason: 'signer_unavailable' };
+        throw error;
+      }
+      if (reply.kind !== 'signed') return reply;
+      return { kind: 'signed', raw: Buffer.from(reply.raw, 'hex'), txHash: reply.txHash };
     },
     status: () => connection.call({ type: 'status' }),
     close: () => connection.close(),
