@@ -25,7 +25,7 @@ export async function runChecker(stack: StackFile, historyFile?: string): Promis
     ok: violations.length === 0,
     operations: books.operations.size,
     events: books.eventCount,
-    charges: books.uses.filter((use) => use.kind === 'used').length,
+    charges: books.uses.filter((use) => use.kind === 'used' && books.wallets.has(use.from)).length,
     violations,
   };
 }

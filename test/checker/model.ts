@@ -63,11 +63,25 @@ export interface TransferLog {
   readonly logIndex: number;
 }
 
+/** One claim to bring a transfer on chain, and what was said of it. */
+export interface SettlementRow {
+  readonly token: string;
+  readonly payer: string;
+  readonly nonce: string;
+  readonly payee: string;
+  readonly value: bigint;
+  readonly status: 'waiting' | 'broadcast' | 'settled' | 'failed';
+  readonly txHash: string | null;
+  readonly logIndex: number | null;
+}
+
 export interface Books {
   readonly operations: ReadonlyMap<string, readonly EventRow[]>;
   readonly eventCount: number;
   readonly reservations: ReadonlyMap<string, ReservationRow>;
   readonly budgets: readonly BudgetRow[];
+  readonly settlements: readonly SettlementRow[];
+  /** Of managed wallets, and of whoever paid through a settlement of ours. */
   readonly uses: readonly NonceUse[];
   readonly transfers: readonly TransferLog[];
   /** Canonical block hash and time by number, for every block that events name. */

@@ -8,6 +8,7 @@ import {
   type NonceUse,
   type Plain,
   type ReservationRow,
+  type SettlementRow,
   type TransferLog,
 } from './model.js';
 
@@ -32,9 +33,11 @@ export async function readBooks(stack: StackFile): Promise<Books> {
         row.address.toLowerCase(),
       ),
     );
+    const settlements = await readSettlements(client);
     const operations = groupBy(events, (event) => event.operationId);
-    const chain = await readChain(stack, wallets, blocksNamedIn(events));
-    return { operations, eventCount: events.length, reservations, budgets, wallets, ...chain };
+    const payers = new Set([...wallets, ...settlements.map((it) => it.payer)]);
+    const chain = await readChain(stack, payers, blocksNamedIn(events));
+    return { operations, eventCount: events.length, reservations, budgets, settlements, wallets, ...chain };
   } finally {
     await client.end();
   }
@@ -93,6 +96,22 @@ async function readBudgets(client: pg.Client): Promise<BudgetRow[]> {
     limits: Object.fromEntries(WINDOWS.map((window) => [window, limitOf(row[`limit_${window}`])])),
     held: BigInt(row['held'] ?? '0'),
     lifetimeSpent: BigInt(row['lifetime_spent'] ?? '0'),
+  }));
+}
+
+async function readSettlements(client: pg.Client): Promise<SettlementRow[]> {
+  const { rows } = await client.query<Record<string, string | null>>(
+    'SELECT token, payer, nonce, payee, value::text, status, tx_hash, log_index::text FROM settlement',
+  );
+  return rows.map((row) => ({
+    token: String(row['token']),
+    payer: String(row['payer']),
+    nonce: String(row['nonce']),
+    payee: String(row['payee']),
+    value: BigInt(row['value'] ?? ''),
+    status: row['status'] as SettlementRow['status'],
+    txHash: row['tx_hash'] ?? null,
+    logIndex: row['log_index'] === null ? null : Number(row['log_index']),
   }));
 }
 

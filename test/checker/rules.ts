@@ -1,3 +1,4 @@
+import { checkSettlements } from './settlement-rules.js';
 import { createHash } from 'node:crypto';
 import { checkBudgets } from './budget-rules.js';
 import {
@@ -40,6 +41,7 @@ const DEATHS: ReadonlySet<string> = new Set([
 export function checkBooks(books: Books): Violation[] {
   const found: Violation[] = [];
   const report = (rule: string, where: string, what: string): void => void found.push({ rule, where, what });
+  checkSettlements(books, report);
   const byNonce = groupBy(books.uses, nonceKey);
   const transfers = new Map(books.transfers.map((it) => [`${it.txHash}/${it.logIndex}`, it]));
   const owners = new Map<string, string>();
@@ -259,11 +261,12 @@ function checkWallets(
   report: Report,
 ): void {
   for (const [key, uses] of byNonce)
-    if (!owners.has(key)) report('S6', uses[0]?.txHash ?? '', 'a nonce was used that no operation prepared');
+    if (!owners.has(key) && books.wallets.has(uses[0]?.from ?? ''))
+      report('S6', uses[0]?.txHash ?? '', 'a nonce was used that no operation prepared');
   const explained = new Set(
     books.uses.filter((use) => use.kind === 'used').map((use) => `${use.txHash}/${use.logIndex + 1}`),
   );
-  for (const transfer of books.transfers) {
+  for (const transfer of books.transfers.filter((it) => books.wallets.has(it.from))) {
     if (!explained.has(`${transfer.txHash}/${transfer.logIndex}`))
       report('S6', transfer.txHash, `unexplained transfer of ${transfer.value} from ${transfer.from}`);
   }

@@ -1,0 +1,45 @@
+// What was said of claims, held against the chain: settled means one transfer, to the letter; failed means none.
+import {
+  groupBy,
+  nonceKey,
+  type Books,
+  type NonceUse,
+  type SettlementRow,
+  type TransferLog,
+} from './model.js';
+
+type Report = (rule: string, where: string, what: string) => void;
+
+export function checkSettlements(books: Books, report: Report): void {
+  const uses = groupBy(books.uses, nonceKey);
+  const transfers = new Map(books.transfers.map((it) => [`${it.txHash}/${it.logIndex}`, it]));
+  for (const row of books.settlements) {
+    const key = nonceKey({ token: row.token, from: row.payer, nonce: row.nonce });
+    const used = (uses.get(key) ?? []).filter((use) => use.kind === 'used');
+    if (used.length > 1) report('S1', key, `a claim was paid ${used.length} times`);
+    if (row.status === 'settled') checkSettled(row, used[0], transfers, (what) => report('S7', key, what));
+    if (row.status === 'failed' && pays(row, used[0], transfers))
+      report('S8', key, 'said to have failed, and was paid');
+  }
+}
+
+function checkSettled(
+  row: SettlementRow,
+  use: NonceUse | undefined,
+  transfers: ReadonlyMap<string, TransferLog>,
+  report: (what: string) => void,
+): void {
+  if (!pays(row, use, transfers)) return report('said to be settled, and no such transfer is on chain');
+  if (row.txHash !== use?.txHash || row.logIndex !== use.logIndex + 1)
+    report('settled somewhere else than said');
+}
+
+/** The Transfer is the log right after the use, and is the claim's own. */
+function pays(
+  row: SettlementRow,
+  use: NonceUse | undefined,
+  transfers: ReadonlyMap<string, TransferLog>,
+): boolean {
+  const transfer = use && transfers.get(`${use.txHash}/${use.logIndex + 1}`);
+  return transfer?.to === row.payee && transfer.value === row.value;
+}
