@@ -5,8 +5,8 @@ export interface LoopOptions {
   /** Pause between two turns. */
   readonly everyMs: number;
   readonly logger: Logger;
-  /** True: there is more to do, do not pause. */
-  readonly turn: () => Promise<boolean>;
+  /** True: there is more to do, do not pause. A number: pause so many milliseconds. */
+  readonly turn: () => Promise<boolean | number>;
 }
 
 const MIN_PAUSE_AFTER_FAULT_MS = 1_000;
@@ -16,11 +16,23 @@ export class Loop {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | null = null;
   private stopped = false;
+  private again = false;
 
   constructor(private readonly options: LoopOptions) {}
 
   start(): void {
+    this.timer = undefined;
+    this.again = false;
     this.running = this.once();
+  }
+
+  /** Takes the next turn now, or right after the one in hand. */
+  wake(): void {
+    if (this.timer === undefined) this.again = true;
+    else {
+      clearTimeout(this.timer);
+      this.start();
+    }
   }
 
   /** Resolves when the turn in hand has ended; no other begins. */
@@ -34,7 +46,9 @@ export class Loop {
     const { name, everyMs, logger, turn } = this.options;
     let pauseMs = everyMs;
     try {
-      if (await turn()) pauseMs = 0;
+      const more = await turn();
+      if (this.again || more === true) pauseMs = 0;
+      else if (more !== false) pauseMs = more;
     } catch (error) {
       logger.error({ loop: name, error }, 'a turn failed; it will be taken again');
       pauseMs = Math.max(everyMs, MIN_PAUSE_AFTER_FAULT_MS);

@@ -1,10 +1,15 @@
-import type { ChainWatcher, Ports } from '#engine';
+import type { Caip2 } from '#domain';
+import type { Broadcaster, ChainWatcher, Ports } from '#engine';
 
 /** What a worker process needs of the composed core. */
 export interface WorkerCore {
   readonly ports: Ports;
   /** One per network, in every worker: a lease row elects which of them looks. */
   readonly watchers: readonly ChainWatcher[];
+  /** One per network that has broadcast accounts, in every worker: a lease row elects which of them sends. */
+  readonly broadcasters: readonly Broadcaster[];
+  /** Calls back with the network on which a transfer begins to wait, or null when some may have been missed. */
+  onWaitingTransfers(heard: (network: Caip2 | null) => void): { close(): Promise<void> };
   readonly projections: {
     /** Follows the log in the background; of all workers the holder of a projection's lease row does the work. */
     start(): void;
@@ -20,7 +25,7 @@ export interface WorkerCore {
 }
 
 /** `webhooks` has no work yet; it may already be configured. */
-export type RoleName = 'drive' | 'sweep' | 'watch' | 'project' | 'webhooks';
+export type RoleName = 'drive' | 'sweep' | 'watch' | 'broadcast' | 'project' | 'webhooks';
 
 export interface WorkerOptions {
   /** Name of this process in leases; unique among running processes. */

@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { MetricsServer } from './metrics-server.js';
+import { broadcastRole } from './roles/broadcast-role.js';
 import { DriveRole } from './roles/drive-role.js';
 import { projectRole, sweepRole, watchRole } from './roles/loop-roles.js';
 import type { Role } from './roles/role.js';
@@ -17,6 +18,7 @@ const ROLES: {
   drive: (core, options) => new DriveRole(core, options),
   sweep: sweepRole,
   watch: watchRole,
+  broadcast: broadcastRole,
   project: projectRole,
   webhooks: null,
 };

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import type { Caip2 } from '#domain';
 import {
+  Broadcaster,
   ChainWatcher,
   type Administration,
   type Authenticator,
@@ -12,6 +13,7 @@ import {
 } from '#engine';
 import {
   createAssetRegistry,
+  createBroadcastChain,
   createChainReader,
   createChainSource,
   createEvmRpc,
@@ -48,6 +50,9 @@ export interface Core {
   readonly walletKeys: WalletKeys;
   readonly signer: SignerClient;
   readonly watchers: readonly ChainWatcher[];
+  /** One per network, none where no account broadcasts. */
+  readonly broadcasters: readonly Broadcaster[];
+  readonly onWaitingTransfers: Stores['onWaitingTransfers'];
   readonly projections: Stores['projections'];
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -64,7 +69,13 @@ export async function createCore(config: Config): Promise<Core> {
   const logger = createLogger({ name: config.process, level: config.telemetry.logLevel });
   const keys = await openDerivationKeys(config.keystore.folder, config.keystore.derivationPassphrase);
   const owner = `${hostname()}:${config.process}:${process.pid}`;
-  const stores = await connectDatabase(config, { logger, owner, keyFingerprints: fingerprintsOf(keys) });
+  const vault = createVault(keys.blob);
+  const stores = await connectDatabase(config, {
+    logger,
+    owner,
+    vault,
+    keyFingerprints: fingerprintsOf(keys),
+  });
   const rpcs = connectChains(config.networks);
   if (config.process === 'worker') await checkChains(config.networks, rpcs);
   const metrics = createMetrics({ process: config.process, readStored: () => stores.figures() });
@@ -79,7 +90,7 @@ export async function createCore(config: Config): Promise<Core> {
     ids,
     hashing,
     derivation: createDerivation(keys),
-    vault: createVault(keys.blob),
+    vault,
     operations: stores.operations,
     policies: stores.policies,
     assets,
@@ -87,6 +98,7 @@ export async function createCore(config: Config): Promise<Core> {
     seller: createSeller({ http, assets }),
     headers: headerCodec,
     chain: rememberContracts(createChainReader(firstRpcs), systemClock),
+    settlements: stores.settlements,
     waker: relay,
     answers: stores.answers,
     adoption: stores.adoption,
@@ -102,8 +114,28 @@ export async function createCore(config: Config): Promise<Core> {
     });
     return new ChainWatcher({ ports, source, store: stores.watch, owner, tokens });
   });
+  const broadcasters = config.networks.map(
+    (network) =>
+      new Broadcaster({
+        chain: createBroadcastChain({
+          network: network.network,
+          rpc: first(rpcs, network),
+          finality: network.profile.finality,
+        }),
+        store: stores.broadcasts,
+        signer,
+        clock: systemClock,
+        logger,
+        owner,
+        accounts: config.broadcast.accounts,
+        feeCap: config.signer.maxFeePerGas,
+        lowBalance: config.broadcast.lowBalance,
+      }),
+  );
   return {
     ports,
+    broadcasters: config.broadcast.accounts > 0 ? broadcasters : [],
+    onWaitingTransfers: (heard) => stores.onWaitingTransfers(heard),
     admin: stores.admin,
     reads: stores.reads,
     authenticator: stores.authenticator,

@@ -44,6 +44,12 @@ export interface Config {
     readonly passphrase: string | null;
     readonly derivationPassphrase: string | null;
   };
+  readonly broadcast: {
+    /** Accounts per network that send transactions of ours; 0: this installation settles nothing itself. */
+    readonly accounts: number;
+    /** Wei below which a broadcast account raises the alarm. */
+    readonly lowBalance: bigint;
+  };
   /** `host:port` that may be reached although private, and over plain http when loopback. */
   readonly egress: { readonly allow: readonly string[] };
   readonly worker: {
@@ -137,6 +143,10 @@ function build(
       folder,
       passphrase: process === 'signer' ? (settings.PURSER_KEYSTORE_PASSPHRASE ?? null) : null,
       derivationPassphrase: settings.PURSER_DERIVATION_PASSPHRASE ?? null,
+    },
+    broadcast: {
+      accounts: settings.PURSER_BROADCAST_ACCOUNTS ?? 1,
+      lowBalance: BigInt(settings.PURSER_BROADCAST_LOW_BALANCE ?? '5000000000000000'),
     },
     egress: { allow: listOf(settings.PURSER_EGRESS_ALLOW) },
     worker: {

@@ -8,6 +8,9 @@ import type {
   OperationStore,
   PolicyStore,
   ReadStore,
+  SettlementDesk,
+  BroadcastStore,
+  Vault,
   WatchStore,
 } from '#engine';
 import {
@@ -17,17 +20,24 @@ import {
   createAdministration,
   createAnswers,
   createAuthenticator,
+  createBroadcastStore,
   createOperationStore,
   createPolicyStore,
   createReaderPool,
   createReadStore,
+  createSettlementDesk,
   createWatchStore,
   createPool,
+  ENDED_SQL,
+  Listener,
   Projector,
   purgeExpiredBlobs,
   readFigures,
   runStartupChecks,
+  SETTLED_CHANNEL,
+  WAITING_CHANNEL,
 } from '#postgres';
+import type { Caip2 } from '#domain';
 import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import type { StoredFigures } from './metrics.js';
@@ -41,6 +51,10 @@ export interface Stores {
   readonly reads: ReadStore;
   readonly authenticator: Authenticator;
   readonly watch: WatchStore;
+  readonly settlements: SettlementDesk;
+  readonly broadcasts: BroadcastStore;
+  /** Calls back with the network on which a transfer begins to wait, or null when some may have been missed. */
+  onWaitingTransfers(heard: (network: Caip2 | null) => void): { close(): Promise<void> };
   readonly projections: Pick<Projector, 'start' | 'stop' | 'wake'>;
   figures(): Promise<StoredFigures>;
   purgeExpiredBlobs(): Promise<number>;
@@ -51,6 +65,8 @@ export interface Stores {
 export interface DatabaseOptions {
   readonly logger: Logger;
   readonly owner: string;
+  /** Seals what must not lie in the database in the clear. */
+  readonly vault: Vault;
   /** What the database must remember of the derivation keys; another set of keys would derive other payments (ruling 9). */
   readonly keyFingerprints: Readonly<Record<string, string>>;
 }
@@ -58,7 +74,7 @@ export interface DatabaseOptions {
 /** @throws when the database is not safe to hold money (safety.md d.2) or belongs to other keys. */
 export async function connectDatabase(
   config: Config,
-  { logger, owner, keyFingerprints }: DatabaseOptions,
+  { logger, owner, vault, keyFingerprints }: DatabaseOptions,
 ): Promise<Stores> {
   const { writer, system, reader } = config.database;
   if (writer === null || system === null || reader === null)
@@ -80,6 +96,15 @@ export async function connectDatabase(
       return rows.map((row) => row.operation_id);
     },
   });
+  const endings = createAnswers<string>({
+    connectionString: system,
+    channel: SETTLED_CHANNEL,
+    logger,
+    poll: async (settlementIds) => {
+      const { rows } = await systemPool.query<{ id: string }>(ENDED_SQL, [settlementIds]);
+      return rows.map((row) => row.id);
+    },
+  });
   const projector = new Projector({ pool: systemPool, owner, logger });
   return {
     operations: createOperationStore({
@@ -96,6 +121,20 @@ export async function connectDatabase(
     reads: createReadStore(readerPool),
     authenticator: createAuthenticator(systemPool),
     watch: createWatchStore(systemPool),
+    settlements: createSettlementDesk({ pool: systemPool, vault, clock, endings }),
+    broadcasts: createBroadcastStore(systemPool, vault),
+    onWaitingTransfers(heard) {
+      const listener = new Listener({
+        connectionString: system,
+        channel: WAITING_CHANNEL,
+        name: 'purser-broadcaster',
+        logger,
+        heard: (network) => heard(network as Caip2),
+        connected: () => heard(null),
+      });
+      listener.start();
+      return listener;
+    },
     projections: projector,
     figures: async () => ({ ...(await readFigures(systemPool)), projectionLagSec: await lagOf(projector) }),
     purgeExpiredBlobs: () => purgeExpiredBlobs(systemPool),
@@ -104,7 +143,7 @@ export async function connectDatabase(
     },
     async close() {
       await projector.stop();
-      await answers.close();
+      await Promise.all([answers.close(), endings.close()]);
       await Promise.all([writerPool.end(), systemPool.end(), readerPool.end()]);
     },
   };

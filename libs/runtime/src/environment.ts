@@ -29,7 +29,7 @@ const MIN_PASSPHRASE = 16;
 /** sun_path of a unix socket holds 107 bytes. */
 const MAX_SOCKET_PATH = 100;
 
-export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'project', 'webhooks'] as const;
+export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'broadcast', 'project', 'webhooks'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
 
 const toInteger = Transform(({ value }: { value: unknown }) =>
@@ -98,6 +98,9 @@ export class Environment {
   @Text(BASE_UNITS, 'must be a whole number of base units') PURSER_SIGNER_MAX_PER_WALLET_HOUR?: string;
   @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_SIGNER_MAX_FEE_PER_GAS?: string;
   @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_SIGNER_MAX_GAS_COST?: string;
+
+  @Integer(0, 16) PURSER_BROADCAST_ACCOUNTS?: number;
+  @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_BROADCAST_LOW_BALANCE?: string;
 
   @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
 

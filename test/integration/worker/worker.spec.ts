@@ -72,6 +72,8 @@ function world(claimTakes: () => Promise<void> = () => Promise.resolve()): World
   const core: WorkerCore = {
     ports,
     watchers: [],
+    broadcasters: [],
+    onWaitingTransfers: () => ({ close: () => Promise.resolve() }),
     projections: { start: () => undefined, stop: () => Promise.resolve() },
     purgeExpiredBlobs: () => Promise.resolve(0),
     metrics: { contentType: 'text/plain', scrape: () => Promise.resolve('purser_up 1\n') },

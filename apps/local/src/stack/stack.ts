@@ -6,6 +6,7 @@ import { projectRoot } from '../project.js';
 import { LOCAL_CHAIN_ID } from '../services/index.js';
 import { Supervisor } from '../supervisor.js';
 import { prepareDatabase, type DatabaseUrls } from './database.js';
+import { fundBroadcastAccounts } from './broadcast-accounts.js';
 import { processEnvironment } from './environment.js';
 import { choosePorts, loadSecrets, StackFolder } from './folder.js';
 import type { StackOptions } from './options.js';
@@ -44,6 +45,7 @@ export async function startStack(options: StackOptions, log: (line: string) => v
     const databases = await prepareDatabase(urls.postgresUrl, place);
     // The signer first: the others are not ready without it.
     await startSigner(supervisor, place, { urls, databases });
+    await fundBroadcastAccounts(place, urls.rpcUrl);
     await Promise.all([
       startSellers(supervisor, place, urls.rpcUrl),
       startWorkers(supervisor, place, { urls, databases }),
