@@ -4,7 +4,7 @@ import express from 'express';
 import { generatePrivateKey, privateKeyToAddress } from 'viem/accounts';
 import { LOCAL_NETWORK, LOCAL_TOKEN } from '../chain.js';
 import { CATALOGUE, type Product } from './catalogue.js';
-import { startFacilitator } from './facilitator.js';
+import { ownFacilitator } from './facilitator.js';
 import { PAYMENT_IDENTIFIER, paymentIdentifierExtension, rememberAnswers } from './payment-identifier.js';
 import { newCounters, serve, type Seller, type SellerOptions } from './seller.js';
 
@@ -17,13 +17,8 @@ export interface ExpressSellerOptions extends SellerOptions {
 export async function startExpressSeller(options: ExpressSellerOptions): Promise<Seller> {
   const counters = newCounters();
   const payTo = options.payTo ?? privateKeyToAddress(generatePrivateKey());
-  const facilitator = await startFacilitator(options.rpcUrl, counters, options.broadcastKey);
-  const resourceServer = new x402ResourceServer({
-    verify: (payload, requirements) => facilitator.verify(payload, requirements),
-    settle: (payload, requirements) => facilitator.settle(payload, requirements),
-    // The facilitator answers with plain strings where the client wants CAIP-2 ones; the values are the same.
-    getSupported: () => Promise.resolve(facilitator.getSupported() as never),
-  }).register(LOCAL_NETWORK, new ExactEvmScheme());
+  const facilitator = options.facilitator ?? (await ownFacilitator(options, counters));
+  const resourceServer = new x402ResourceServer(facilitator).register(LOCAL_NETWORK, new ExactEvmScheme());
 
   const app = express().disable('x-powered-by');
   app.use((request, response, next) => {

@@ -1,11 +1,12 @@
 import { x402Facilitator } from '@x402/core/facilitator';
+import type { FacilitatorClient } from '@x402/core/server';
 import { toFacilitatorEvmSigner } from '@x402/evm';
 import { ExactEvmScheme } from '@x402/evm/exact/facilitator';
 import { ExactEvmSchemeV1 } from '@x402/evm/exact/v1/facilitator';
 import { createWalletClient, http, publicActions, type Address, type Hex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { fundGas, localChain, LOCAL_NETWORK, POLLING_INTERVAL_MS } from '../chain.js';
-import type { SellerCounters } from './seller.js';
+import type { SellerCounters, SellerOptions } from './seller.js';
 
 export const V1_NETWORK = 'base-sepolia';
 
@@ -46,6 +47,20 @@ export async function startFacilitator(
       counters.refused += 1;
       return Promise.resolve();
     });
+}
+
+/** The same as a client of it, for sellers that name no other. */
+export async function ownFacilitator(
+  { rpcUrl, broadcastKey }: Pick<SellerOptions, 'rpcUrl' | 'broadcastKey'>,
+  counters: SellerCounters,
+): Promise<FacilitatorClient> {
+  const facilitator = await startFacilitator(rpcUrl, counters, broadcastKey);
+  return {
+    verify: (payload, requirements) => facilitator.verify(payload, requirements),
+    settle: (payload, requirements) => facilitator.settle(payload, requirements),
+    // The facilitator answers with plain strings where the client wants CAIP-2 ones; the values are the same.
+    getSupported: () => Promise.resolve(facilitator.getSupported() as never),
+  };
 }
 
 /** Runs tasks strictly one after another; one that fails does not stop the next. */

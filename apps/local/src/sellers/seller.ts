@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { FacilitatorClient } from '@x402/core/server';
 import type { Express } from 'express';
 import type { Address, Hex } from 'viem';
 
@@ -12,6 +13,8 @@ export interface SellerOptions {
   readonly payTo?: Address;
   /** Signs the settlement transactions; must be this seller's alone. A fresh, funded one if not given. */
   readonly broadcastKey?: Hex;
+  /** Verifies and settles for this seller; a stock one in its own process if not given. */
+  readonly facilitator?: FacilitatorClient;
 }
 
 /** What a seller saw, for tests to compare with the chain. */

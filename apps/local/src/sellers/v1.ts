@@ -1,10 +1,10 @@
 import express, { type Request, type Response } from 'express';
 import { safeBase64Decode, safeBase64Encode } from '@x402/core/utils';
-import type { x402Facilitator } from '@x402/core/facilitator';
+import type { FacilitatorClient } from '@x402/core/server';
 import { generatePrivateKey, privateKeyToAddress } from 'viem/accounts';
 import { LOCAL_TOKEN } from '../chain.js';
 import { CATALOGUE, type Product } from './catalogue.js';
-import { startFacilitator, V1_NETWORK } from './facilitator.js';
+import { ownFacilitator, V1_NETWORK } from './facilitator.js';
 import { newCounters, serve, type Seller, type SellerOptions } from './seller.js';
 
 /** Protocol v1 terms as they stand in a 402 body. */
@@ -26,7 +26,7 @@ export interface TermsV1 {
 export async function startSellerV1(options: SellerOptions): Promise<Seller> {
   const counters = newCounters();
   const payTo = options.payTo ?? privateKeyToAddress(generatePrivateKey());
-  const facilitator = await startFacilitator(options.rpcUrl, counters, options.broadcastKey);
+  const facilitator = options.facilitator ?? (await ownFacilitator(options, counters));
   const app = express().disable('x-powered-by');
   const answer = async (product: Product, request: Request, response: Response): Promise<void> => {
     counters.requests += 1;
@@ -48,7 +48,7 @@ export async function startSellerV1(options: SellerOptions): Promise<Seller> {
 }
 
 async function pay(
-  facilitator: x402Facilitator,
+  facilitator: Pick<FacilitatorClient, 'verify' | 'settle'>,
   header: string | undefined,
   terms: TermsV1,
 ): Promise<{ receipt: unknown } | { error: string }> {
