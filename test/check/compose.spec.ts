@@ -3,11 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CORE_SCHEMA, load, mergeTag } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
+import { NODE_FLAGS } from '../../apps/local/src/project.js';
 
 const root = resolve(import.meta.dirname, '../..');
 
 interface ComposeService {
   readonly image: string;
+  readonly restart?: string;
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly profiles?: readonly string[];
@@ -54,6 +56,15 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('runs the processes that stay with the flags of our own supervisor', () => {
+    const staying = ours.filter(([, { restart }]) => restart !== 'no');
+    expect(staying.map(([name]) => name)).toEqual(['signer', 'api', 'worker']);
+    for (const [name, { command }] of staying) {
+      const program = `dist/apps/${name}/src/main.js`;
+      expect(command, name).toEqual(['node', ...NODE_FLAGS, program]);
+    }
+  });
+
   it('uses only settings that a process reads', () => {
     const example = readFileSync(join(root, '.env.example'), 'utf8');
     for (const [name, { environment }] of ours) {
@@ -82,9 +93,15 @@ describe('docker-compose.yml', () => {
   });
 });
 
-it('the Dockerfile builds on the image that the compose file promises', () => {
-  expect(readFileSync(join(root, 'Dockerfile'), 'utf8').match(/^FROM \S+/gm)).toEqual([
-    'FROM node:24-slim',
-    'FROM node:24-slim',
-  ]);
+describe('the Dockerfile', () => {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+
+  it('builds on the image that the compose file promises', () => {
+    expect(dockerfile.match(/^FROM \S+/gm)).toEqual(['FROM node:24-slim', 'FROM node:24-slim']);
+  });
+
+  it('runs the API with the flags of our own supervisor', () => {
+    const [, command = ''] = /^CMD (.*)$/m.exec(dockerfile) ?? [];
+    expect(JSON.parse(command)).toEqual(['node', ...NODE_FLAGS, 'dist/apps/api/src/main.js']);
+  });
 });
