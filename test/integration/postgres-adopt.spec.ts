@@ -10,11 +10,11 @@ import {
   someTerms,
   TOKEN,
 } from '../support/builders.js';
+import { budgetOf } from '../support/postgres-books.js';
 import {
   acceptTerms,
   aPlace,
   approve,
-  budgetOf,
   opened,
   requestApproval,
   RESERVE,

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAgentId, type Limits } from '#domain';
 import type { CommitOutcome } from '#engine';
 import { aSettlement } from '../support/builders.js';
+import { budgetOf } from '../support/postgres-books.js';
 import {
   acceptTerms,
   addAgent,
   aPlace,
   approve,
-  budgetOf,
   opened,
   prepare,
   requestApproval,
