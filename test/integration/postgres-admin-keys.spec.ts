@@ -1,0 +1,138 @@
+// Keys: what they authenticate as, and how they end.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type pg from 'pg';
+import type { WorkspaceId } from '#domain';
+import type { Administration } from '#engine';
+import { createAuthenticator, type PostgresAuthenticator } from '#postgres';
+import { randomUUID } from 'node:crypto';
+import { adminBench, ALL, BY, newKey, type AdminBench } from '../support/postgres-admin.js';
+
+let bench: AdminBench;
+let owner: pg.Pool;
+let system: pg.Pool;
+let admin: Administration;
+let authenticator: PostgresAuthenticator;
+
+beforeAll(async () => {
+  bench = await adminBench();
+  ({ owner, system, admin } = bench);
+  authenticator = createAuthenticator(system);
+});
+
+afterAll(async () => {
+  await authenticator?.close();
+  await bench?.close();
+});
+
+const aWorkspace = () => bench.aWorkspace();
+
+const factsOf = async (workspaceId: WorkspaceId) =>
+  (await admin.history(workspaceId, ALL)).items.map((it) => it.type);
+
+describe('keys', () => {
+  it('a key authenticates as what it was made for, and its secret is stored nowhere', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+    expect(secret).toMatch(/^prs_test_g[0-9a-z]{12}_[A-Za-z0-9_-]{43}$/);
+    expect(await authenticator.authenticate(secret)).toEqual({
+      ok: true,
+      principal: { workspaceId, keyId: key.keyId, role: 'agent', agentId, person: 'alice' },
+    });
+    const { rows } = await owner.query(
+      'SELECT row_to_json(k)::text AS text FROM api_key k UNION SELECT row_to_json(a)::text FROM admin_event a',
+    );
+    expect(rows.map((row: { text: string }) => row.text).join()).not.toContain(secret.slice(-43));
+  });
+
+  it('refuses unknown, altered, mismatched and malformed keys alike', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const { secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+    const altered = `${secret.slice(0, -1)}${secret.endsWith('A') ? 'B' : 'A'}`;
+    const other = (await admin.keys.create(workspaceId, newKey(agentId), BY)).secret;
+    const spliced = secret.slice(0, 23) + other.slice(23);
+    for (const text of ['', 'prs_test_x', altered, spliced, secret.replace('_test_', '_live_')])
+      expect(await authenticator.authenticate(text)).toEqual({ ok: false, code: 'authentication_failed' });
+    expect(await authenticator.authenticate(secret, agentId.toUpperCase())).toMatchObject({ ok: true });
+    expect(await authenticator.authenticate(secret, randomUUID())).toEqual({
+      ok: false,
+      code: 'authentication_failed',
+    });
+  });
+
+  it('a revoked key stops working with the answer to the revocation, under load and in another process', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const elsewhere = bench.as('purser_system');
+    const other = createAuthenticator(elsewhere);
+    try {
+      const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+      const load = Promise.all(Array.from({ length: 500 }, () => authenticator.authenticate(secret)));
+      await admin.keys.revoke(workspaceId, key.keyId, BY);
+      const after = await Promise.all([authenticator.authenticate(secret), other.authenticate(secret)]);
+      expect(after.map((it) => it.ok)).toEqual([false, false]);
+      await load;
+      await admin.keys.revoke(workspaceId, key.keyId, BY);
+      expect((await factsOf(workspaceId)).filter((it) => it === 'KeyRevoked')).toHaveLength(1);
+    } finally {
+      await other.close();
+      await elsewhere.end();
+    }
+  });
+
+  it('rotation lets both keys work for the overlap, never the old one for longer than before', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const first = await admin.keys.create(workspaceId, { ...newKey(agentId), expiresInSec: 60 }, BY);
+    const second = await admin.keys.rotate(workspaceId, first.key.keyId, 3600, BY);
+    const old = (await admin.keys.list(workspaceId, ALL)).items.find((it) => it.keyId === first.key.keyId);
+    expect(old?.expiresAtMs).toBe(first.key.expiresAtMs);
+    expect(second.key.expiresAtMs).toBe(first.key.expiresAtMs);
+    for (const { secret } of [first, second])
+      expect(await authenticator.authenticate(secret)).toMatchObject({ ok: true });
+    const third = await admin.keys.rotate(workspaceId, second.key.keyId, 0, BY);
+    expect(await authenticator.authenticate(second.secret)).toMatchObject({ ok: false });
+    expect(await authenticator.authenticate(third.secret)).toMatchObject({ ok: true });
+    await expect(admin.keys.rotate(workspaceId, second.key.keyId, 0, BY)).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+  });
+
+  it('an expired key and the keys of a disabled agent are refused', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+    await admin.agents.disable(workspaceId, agentId, BY);
+    expect(await authenticator.authenticate(secret)).toEqual({ ok: false, code: 'agent_disabled' });
+    await owner.query(`UPDATE api_key SET expires_at = now() - interval '1 second' WHERE key_id = $1`, [
+      key.keyId,
+    ]);
+    expect(await authenticator.authenticate(secret)).toEqual({ ok: false, code: 'authentication_failed' });
+  });
+
+  it('use is written down apart from the request, at most once a minute', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+    const used = async () => (await admin.keys.list(workspaceId, ALL)).items[0]?.lastUsedAtMs ?? null;
+    const once = createAuthenticator(system);
+    await once.authenticate(secret);
+    await once.close();
+    const first = await used();
+    expect(first).not.toBeNull();
+    const again = createAuthenticator(system);
+    await again.authenticate(secret);
+    await again.close();
+    expect(await used()).toBe(first);
+    expect(key.lastUsedAtMs).toBeNull();
+  });
+
+  it('hundreds of concurrent checks share a few queries', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const { secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
+    let queries = 0;
+    const counting = {
+      query: (...args: [never]) => ((queries += 1), system.query(...args)),
+    } as unknown as pg.Pool;
+    const counted = createAuthenticator(counting);
+    const answers = await Promise.all(Array.from({ length: 400 }, () => counted.authenticate(secret)));
+    expect(answers.every((it) => it.ok)).toBe(true);
+    expect(queries).toBeLessThanOrEqual(2);
+    await counted.close();
+  });
+});
