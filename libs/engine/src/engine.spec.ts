@@ -1,156 +1,26 @@
 // The engine on in-memory ports, one story per test. What happens under faults is the simulation's business.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseIdempotencyKey, Refusal, type OperationId } from '#domain';
+import { Refusal } from '#domain';
+import { AGENT, aPolicy, PAYER, TOKEN, WORKSPACE } from '../../../test/support/builders.js';
 import {
-  AGENT,
-  aPolicy,
-  aRequest,
-  NOON,
-  PAYER,
-  TOKEN,
-  WALLET,
-  WORKSPACE,
-} from '../../../test/support/builders.js';
-import { MemoryAdoption } from '../../../test/support/memory-adoption.js';
-import {
-  memoryAssets,
-  memoryDerivation,
-  memoryHashing,
-  memoryHeaders,
-  memoryIds,
-  memoryVault,
-  MemoryPolicies,
-  noMetrics,
-  silentLogger,
-} from '../../../test/support/memory-basics.js';
-import { MemoryChain } from '../../../test/support/memory-chain.js';
-import { MemoryChainReader, MemoryChainSource } from '../../../test/support/memory-chain-source.js';
-import { promptDesk } from '../../../test/support/memory-desk.js';
-import { MemoryDatabase } from '../../../test/support/memory-database.js';
-import { MemoryOperations } from '../../../test/support/memory-operations.js';
-import { MemorySeller, type Mode } from '../../../test/support/memory-seller.js';
-import { MemorySigner } from '../../../test/support/memory-signer.js';
-import { MemoryWatchStore } from '../../../test/support/memory-watch-store.js';
-import { Scheduler } from '../../../test/simulation/scheduler.js';
-import {
-  approve,
-  awaitAnswer,
-  cancel,
-  ChainWatcher,
-  drive,
-  quote,
-  reject,
-  submit,
-  sweep,
-  viewOperation,
-  type AgentPrincipal,
-  type Ports,
-} from './index.js';
+  PRINCIPAL,
+  request,
+  tickingInstallation,
+  type TickingInstallation,
+} from '../../../test/support/ticking-installation.js';
+import { awaitAnswer, cancel, drive, quote, sweep, viewOperation } from './index.js';
 
-const PRINCIPAL: AgentPrincipal = { workspaceId: WORKSPACE, agentId: AGENT, keyId: 'key', person: 'alice' };
-const BOB = { workspaceId: WORKSPACE, keyId: 'key of bob', person: 'bob' };
-
-/** The chain makes a block every second of virtual time, which passes only while something is awaited with it. */
-function installation() {
-  const scheduler = new Scheduler(NOON);
-  const clock = { nowMs: () => scheduler.nowMs };
-  const chain = new MemoryChain(clock.nowMs, 2);
-  scheduler.every(1_000, () => void chain.mine());
-  const pass = (ms: number): Promise<void> => scheduler.run(scheduler.nowMs + ms);
-  const finish = async <T>(work: Promise<T>): Promise<T> => {
-    let done = false;
-    const end = (): void => void (done = true);
-    work.then(end, end);
-    await new Promise((resolve) => setImmediate(resolve));
-    await scheduler.run(scheduler.nowMs + 120_000, () => done);
-    return work;
-  };
-  const database = new MemoryDatabase(clock.nowMs);
-  const policies = new MemoryPolicies();
-  const woken: OperationId[] = [];
-  const happened: string[] = [];
-  const seller = new MemorySeller({
-    chain,
-    ...clock,
-    sleep: (ms) => scheduler.sleep(ms),
-    chance: () => false,
-    breakChainReads: () => {},
-    happened: (what) => happened.push(what),
-  });
-  const signer = new MemorySigner(database);
-  const ports: Ports = {
-    clock,
-    ids: memoryIds(),
-    hashing: memoryHashing,
-    derivation: memoryDerivation,
-    vault: memoryVault,
-    operations: new MemoryOperations(database),
-    policies,
-    assets: memoryAssets,
-    signer,
-    seller,
-    headers: memoryHeaders,
-    chain: new MemoryChainReader(chain),
-    settlements: promptDesk(chain, clock.nowMs),
-    adoption: new MemoryAdoption(database),
-    waker: { wake: (ids) => void woken.push(...ids) },
-    answers: { changed: () => scheduler.sleep(1_000) },
-    logger: silentLogger,
-    metrics: noMetrics,
-  };
-  const wallet = { workspaceId: WORKSPACE, walletId: WALLET, address: PAYER };
-  policies.wallets.set(AGENT, wallet);
-  policies.policies.set(WORKSPACE, aPolicy({ approvalThreshold: 15_000n }));
-  database.wallets.set(PAYER, wallet);
-  database.budgets.setLimits(WORKSPACE, 'USD6', { day: 50_000n });
-  chain.fund(PAYER, 40_000n);
-  const watcher = new ChainWatcher({
-    ports,
-    source: new MemoryChainSource(chain),
-    store: new MemoryWatchStore(database),
-    owner: 'watcher',
-    tokens: [TOKEN],
-  });
-  return { ports, database, policies, signer, chain, watcher, pass, finish, woken, happened };
-}
-
-let purser: ReturnType<typeof installation>;
-let keys = 0;
-
+let purser: TickingInstallation;
 beforeEach(async () => {
-  purser = installation();
+  purser = tickingInstallation();
   await purser.pass(1_000);
   await purser.watcher.tick();
 });
 
-const request = (mode: Mode, query = 'price=10000', over: Parameters<typeof aRequest>[0] = {}) => {
-  const {
-    agentId: _agentId,
-    bodyHash: _bodyHash,
-    ...rest
-  } = aRequest({
-    url: `https://${mode.replaceAll('_', '-')}.example/item?${query}`,
-    ...over,
-  });
-  return rest;
-};
-
-const open = async (wanted: ReturnType<typeof request>, key = `key-${(keys += 1)}`): Promise<OperationId> => {
-  const body = wanted.method === 'POST' ? new TextEncoder().encode('body') : null;
-  return (await submit(purser.ports, PRINCIPAL, { key: parseIdempotencyKey(key), request: wanted, body }))
-    .operationId;
-};
-const run = (operationId: OperationId) =>
-  purser.finish(drive(purser.ports, operationId, { owner: 'worker', signal: new AbortController().signal }));
-const look = (operationId: OperationId) =>
-  viewOperation(purser.ports, { workspaceId: WORKSPACE, operationId });
-/** Lets blocks come and the watcher look at each. */
-const blocks = async (count: number): Promise<void> => {
-  for (let n = 0; n < count; n += 1) {
-    await purser.pass(1_000);
-    await purser.watcher.tick();
-  }
-};
+const open: TickingInstallation['open'] = (...wanted) => purser.open(...wanted);
+const run: TickingInstallation['run'] = (operationId) => purser.run(operationId);
+const look: TickingInstallation['look'] = (operationId) => purser.look(operationId);
+const blocks: TickingInstallation['blocks'] = (count) => purser.blocks(count);
 const transfers = (): number =>
   purser.chain.blocks.flatMap((block) => block.logs).filter((log) => log.kind === 'transfer').length;
 const refusal = (code: string) => expect.objectContaining({ constructor: Refusal, code }) as unknown;
@@ -270,70 +140,6 @@ describe('a key', () => {
     expect(await open(request('clean'), 'before')).toBe(first);
     purser.database.stopped.delete('global');
     await expect(open(request('clean', 'price=1'), 'during')).resolves.toBeDefined();
-  });
-});
-
-const waiting = async (mode: Mode = 'clean') => {
-  const id = await open(request(mode, 'price=15000'));
-  await run(id);
-  const view = await look(id);
-  return { id, digest: view.approval?.digest ?? '', view };
-};
-
-describe('above the threshold', () => {
-  it('nothing is signed before somebody else has approved exactly these terms', async () => {
-    const { id, digest, view } = await waiting();
-    expect(view).toMatchObject({ status: 'awaiting_approval', answerable: true });
-    await expect(approve(purser.ports, { ...BOB, person: 'alice' }, id, digest)).rejects.toEqual(
-      refusal('approver_not_eligible'),
-    );
-    await expect(approve(purser.ports, BOB, id, 'other')).rejects.toEqual(
-      refusal('approval_digest_mismatch'),
-    );
-    expect(purser.signer.ledger.size).toBe(0);
-    expect(await approve(purser.ports, BOB, id, digest)).toMatchObject({ status: 'approved' });
-    await run(id);
-    expect(await look(id)).toMatchObject({ status: 'provisional' });
-  });
-
-  it('a changed price is asked about again', async () => {
-    const { id, digest } = await waiting('price_changes');
-    await approve(purser.ports, BOB, id, digest);
-    await run(id);
-    const again = await look(id);
-    expect(again).toMatchObject({ status: 'awaiting_approval', terms: { amount: 16_000n } });
-    expect(again.approval?.digest).not.toBe(digest);
-    expect(purser.signer.ledger.size).toBe(0);
-  });
-
-  it('a rejection, a cancellation and the end of time each release the hold', async () => {
-    const held = (): unknown => purser.database.budgets.node(WORKSPACE, 'USD6')?.held;
-    const rejected = await waiting();
-    await reject(purser.ports, BOB, rejected.id, 'too dear');
-    await expect(approve(purser.ports, BOB, rejected.id, rejected.digest)).rejects.toEqual(
-      refusal('already_decided'),
-    );
-    expect(held()).toBe(0n);
-    const cancelled = await waiting();
-    await cancel(purser.ports, PRINCIPAL, cancelled.id, 'not needed');
-    expect(held()).toBe(0n);
-    const expired = await waiting();
-    await purser.pass(3_600_000);
-    await expect(approve(purser.ports, BOB, expired.id, expired.digest)).rejects.toEqual(
-      refusal('approval_expired'),
-    );
-    await run(expired.id);
-    expect(await look(expired.id)).toMatchObject({ status: 'expired', error: { code: 'approval_expired' } });
-    expect(held()).toBe(0n);
-  });
-
-  it('a look that began before the approval does not put its own, later time in its place', async () => {
-    const { id, digest } = await waiting();
-    const claimed = await purser.ports.operations.claim(id, 'a worker with an old job');
-    await approve(purser.ports, BOB, id, digest);
-    if (claimed)
-      await purser.ports.operations.yieldLease(claimed, purser.ports.clock.nowMs() + 3_600_000, null);
-    expect(await purser.ports.operations.due(10)).toEqual([id]);
   });
 });
 
