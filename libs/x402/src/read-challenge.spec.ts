@@ -1,9 +1,8 @@
 import { encodePaymentRequiredHeader } from '@x402/core/http';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '#domain';
-import { ChallengeError, readBroughtChallenge, readChallenge, readReceipt, type HeaderMap } from './index.js';
-import { parseStrictJson } from './strict-json.js';
+import { base64, bytes } from '../../../test/support/encoded.js';
+import { ChallengeError, readBroughtChallenge, readChallenge, type HeaderMap } from './index.js';
 
 const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e';
 const PAYEE = '0x209693Bc6afc0C5328bA36FaF03C514EF312287C';
@@ -31,9 +30,6 @@ const V1 = {
 };
 const resource = { url: 'https://api.example/data', description: 'd', mimeType: 'm' };
 
-const bytes = (value: unknown): Uint8Array =>
-  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
-const base64 = (value: unknown): string => Buffer.from(bytes(value)).toString('base64');
 const header = (accepts: unknown[]): HeaderMap => ({
   'payment-required': base64({ x402Version: 2, resource, accepts }),
 });
@@ -257,126 +253,5 @@ describe('reading a challenge', () => {
       bytes({ x402Version: 2, accepts: [{ ...V2, maxAmountRequired: '9' }] }),
     );
     expect(dropped).toEqual([{ index: 0, reason: 'ambiguous_amount' }]);
-  });
-});
-
-const words = fc.constantFrom(
-  'accepts',
-  'amount',
-  'maxAmountRequired',
-  'payTo',
-  'recipient',
-  'currency',
-  'network',
-  'scheme',
-  'asset',
-  'extra',
-  'resource',
-  'extensions',
-  'x402Version',
-  'paymentRequirement',
-  'Payment-Required',
-  '__proto__',
-);
-const challengeLike = fc.letrec((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 5 },
-    fc.constantFrom('exact', 'eip155:84532', 'base', '1', PAYEE, 1, 2, null),
-    fc.jsonValue({ maxDepth: 2 }),
-    fc.array(tie('value'), { maxLength: 3 }),
-    fc.dictionary(words, tie('value'), { maxKeys: 8 }),
-  ),
-})).value;
-
-const onlyOurs = (read: () => unknown): void => {
-  try {
-    read();
-  } catch (error) {
-    expect(error).toBeInstanceOf(ChallengeError);
-  }
-};
-
-describe('whatever a seller sends', () => {
-  it('the readers throw their own error or nothing', () => {
-    const body = fc.oneof(
-      fc.uint8Array({ maxLength: 200 }),
-      fc.string().map(bytes),
-      challengeLike.map(bytes),
-    );
-    const value = fc.oneof(
-      fc.string(),
-      fc.base64String(),
-      challengeLike.map(base64),
-      challengeLike.map((it) => `x402 ${base64(it)}`),
-      fc.string().map((it) => `x402 ${it}`),
-    );
-    const headers = fc.dictionary(
-      fc.constantFrom(
-        'payment-required',
-        'www-authenticate',
-        'payment-response',
-        'x-payment-response',
-        '__proto__',
-      ),
-      fc.oneof(value, fc.array(value, { maxLength: 3 })),
-    );
-    fc.assert(
-      fc.property(headers, body, challengeLike, (headers, body, brought) => {
-        onlyOurs(() => readChallenge(headers, body));
-        onlyOurs(() => readBroughtChallenge(brought as Json));
-        expect(() => readReceipt(headers)).not.toThrow();
-      }),
-      { numRuns: 3_000 },
-    );
-  });
-
-  it('strict JSON means what JSON.parse means, wherever it accepts', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
-        const text = JSON.stringify(value);
-        expect(JSON.stringify(parseStrictJson(text).value)).toBe(text);
-      }),
-    );
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        let parsed: unknown;
-        try {
-          parsed = parseStrictJson(text).value;
-        } catch {
-          return;
-        }
-        expect(parsed).toEqual(JSON.parse(text));
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-});
-
-describe('reading a receipt', () => {
-  const hash = `0x${'Ab'.repeat(32)}`;
-
-  it('takes either header', () => {
-    const receipt = base64({
-      success: true,
-      transaction: hash,
-      network: 'base',
-      payer: PAYEE,
-      errorReason: null,
-    });
-    const hint = { success: true, transaction: hash.toLowerCase(), network: 'base', payer: PAYEE };
-    expect(readReceipt({ 'payment-response': receipt })).toEqual(hint);
-    expect(readReceipt({ 'x-payment-response': receipt })).toEqual(hint);
-  });
-
-  it('is undefined for garbage and drops what is not a hash', () => {
-    expect(readReceipt({})).toBeUndefined();
-    expect(readReceipt({ 'payment-response': '!!' })).toBeUndefined();
-    expect(readReceipt({ 'payment-response': base64([]) })).toBeUndefined();
-    expect(
-      readReceipt({ 'payment-response': base64({ success: false, transaction: '', errorReason: 'r' }) }),
-    ).toEqual({
-      success: false,
-      reason: 'r',
-    });
   });
 });
