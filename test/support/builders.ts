@@ -162,6 +162,7 @@ export const APPROVE: OperationCommand = {
   nowMs: NOON,
   useByMs: NOON + 600_000,
 };
+export const REJECT: OperationCommand = { type: 'Reject', by: 'bob', reason: 'no', nowMs: NOON };
 export const CONFIRM: OperationCommand = {
   type: 'ConfirmTerms',
   terms: someTerms(),
@@ -204,7 +205,7 @@ export const WAYS = {
   ],
   failed: [...RESERVED, PREPARE, SIGNED, EXPIRED_UNUSED],
   refused: [OPEN, { type: 'Refuse', code: 'policy_refused', details: {} }],
-  rejected: [...WAITING, { type: 'Reject', by: 'bob', reason: 'no', nowMs: NOON }],
+  rejected: [...WAITING, REJECT],
   expired: [...WAITING, { type: 'ExpireApproval', nowMs: NOON + 60_000 }],
   cancelled: [OPEN, { type: 'Cancel', by: 'alice', reason: 'changed my mind' }],
   needs_attention: [
