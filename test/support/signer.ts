@@ -247,3 +247,9 @@ export function asRole(databaseUrl: string, role: string): string {
   url.password = '';
   return url.href;
 }
+
+export async function signatureOf(stage: SignerStage, operation: SeededOperation): Promise<string> {
+  const outcome = await stage.client.sign(operation);
+  if (outcome.kind !== 'signed') throw new Error(`${outcome.kind}: ${outcome.reason}`);
+  return Buffer.from(outcome.signature).toString('hex');
+}
