@@ -1,63 +1,29 @@
+// What the reads tell: operations, approvals and money, of one workspace and no other.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
-import pg from 'pg';
-import { parseApprovalId, parseOperationId, type AgentId, type WorkspaceId } from '#domain';
-import type { Actor, Administration, ReadStore } from '#engine';
-import { createAdministration, createReaderPool, createReadStore, Projector } from '#postgres';
-import { createReader } from '../../libs/postgres/src/reads/reader.js';
+import type pg from 'pg';
+import { parseApprovalId, parseOperationId } from '#domain';
+import type { Administration, ReadStore } from '#engine';
+import { Projector } from '#postgres';
 import { approvalId, NOON } from '../support/builders.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
-import { historyOf, writeOperation, type History, type HistoryOf } from '../support/history.js';
+import type { History } from '../support/history.js';
+import { ALL, BY } from '../support/postgres-admin.js';
+import { readBench, type ReadBench } from '../support/postgres-reads.js';
 
-const BY: Actor = { type: 'admin', id: 'key_test' };
-const ALL = { cursor: null, limit: 100 };
-let database: TestDatabase;
+let bench: ReadBench;
 let owner: pg.Pool;
 let system: pg.Pool;
-let readers: pg.Pool;
 let admin: Administration;
 let reads: ReadStore;
 
-const urlAs = (role: string): string => {
-  const url = new URL(database.url);
-  url.username = role;
-  return url.href;
-};
-
 beforeAll(async () => {
-  database = await createDatabase();
-  owner = new pg.Pool({ connectionString: database.url });
-  system = new pg.Pool({ connectionString: urlAs('purser_system') });
-  readers = createReaderPool({ connectionString: urlAs('purser_reader'), max: 4 });
-  admin = createAdministration(system, { keyEnvironment: 'test' });
-  reads = createReadStore(readers);
+  bench = await readBench();
+  ({ owner, system, admin, reads } = bench);
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), system.end(), readers.end()]);
-  await database.drop();
-});
+afterAll(() => bench?.close());
 
-interface Place {
-  readonly workspaceId: WorkspaceId;
-  readonly agentId: AgentId;
-}
-
-async function aWorkspace(): Promise<Place> {
-  const { workspaceId } = await admin.workspaces.create({ name: 'acme', dualControl: false }, BY);
-  const { agentId } = await admin.agents.create(workspaceId, { name: 'buyer' }, BY);
-  return { workspaceId, agentId };
-}
-
-async function anOperation(
-  place: Place,
-  way: HistoryOf['way'],
-  over: Partial<HistoryOf> = {},
-): Promise<History> {
-  const history = historyOf({ ...place, way, ...over });
-  await writeOperation(owner, history);
-  return history;
-}
+const aWorkspace = () => bench.aWorkspace();
+const anOperation: ReadBench['anOperation'] = (...wanted) => bench.anOperation(...wanted);
 
 const newestFirst = (a: History, b: History) =>
   b.openedAtMs - a.openedAtMs || (a.operationId < b.operationId ? -1 : 1);
@@ -261,70 +227,3 @@ describe('money', () => {
     expect(own.find((it) => it.type === 'SettlementFinalized')?.txHash).toMatch(/^0x0+77$/);
   });
 });
-
-describe('the reader', () => {
-  it('shows nothing without a workspace, and never another one’s rows, whatever was read or failed before on the connection', async () => {
-    const places = await Promise.all(Array.from({ length: 10 }, aWorkspace));
-    await Promise.all(places.map((place) => anOperation(place, 'settled')));
-    const read = createReader(readers);
-    const all = { text: 'SELECT workspace_id::text AS id FROM operations', values: [] };
-    let failures = 0;
-    await Promise.all(
-      Array.from({ length: 2_000 }, async (_, n) => {
-        const { workspaceId } = places[(n * 7) % places.length] as Place;
-        if (n % 9 === 0) {
-          await read(workspaceId, { text: 'SELECT 1 / $1::int', values: [0] }).catch(() => (failures += 1));
-        } else {
-          const rows = await read<{ id: string }>(workspaceId, all);
-          expect(rows.map((row) => row.id)).toEqual([workspaceId]);
-        }
-      }),
-    );
-    expect(failures).toBe(223);
-    expect((await readers.query(all.text)).rows).toEqual([]);
-    const write = read(places[0]?.workspaceId as WorkspaceId, { text: 'DELETE FROM operations', values: [] });
-    await expect(write).rejects.toThrow('read-only');
-  });
-
-  it('costs one round trip', async () => {
-    const place = await aWorkspace();
-    const delayMs = 150;
-    const proxy = await delayingProxy(new URL(database.url), delayMs);
-    const url = new URL(urlAs('purser_reader'));
-    url.port = String((proxy.address() as AddressInfo).port);
-    const far = createReaderPool({ connectionString: url.href, max: 1 });
-    try {
-      const store = createReadStore(far);
-      await store.budgets(place.workspaceId);
-      const startedAt = performance.now();
-      await store.budgets(place.workspaceId);
-      const took = performance.now() - startedAt;
-      expect(took).toBeGreaterThanOrEqual(delayMs);
-      // A second round trip alone would make it twice the delay.
-      expect(took).toBeLessThan(2 * delayMs);
-    } finally {
-      await far.end();
-      proxy.close();
-    }
-  });
-});
-
-/** Passes bytes on to the database, each answer late by `delayMs`. */
-async function delayingProxy(target: URL, delayMs: number): Promise<Server> {
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname);
-    near.on('data', (bytes) => far.write(bytes));
-    far.on('data', (bytes) => setTimeout(() => near.writable && near.write(bytes), delayMs));
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      one.on('close', () => other.destroy());
-      one.on('error', () => other.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return server;
-}

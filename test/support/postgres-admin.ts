@@ -12,6 +12,7 @@ export interface AdminBench {
   /** Superuser connections, for looking and for meddling. */
   readonly owner: pg.Pool;
   readonly system: pg.Pool;
+  readonly urlAs: (role: string) => string;
   /** A pool of one's own, to be ended by whoever asked for it. */
   readonly as: (role: string) => pg.Pool;
   readonly admin: Administration;
@@ -22,17 +23,19 @@ export interface AdminBench {
 
 export async function adminBench(): Promise<AdminBench> {
   const database = await createDatabase();
-  const as = (role: string): pg.Pool => {
+  const urlAs = (role: string): string => {
     const url = new URL(database.url);
     url.username = role;
-    return new pg.Pool({ connectionString: url.href });
+    return url.href;
   };
+  const as = (role: string): pg.Pool => new pg.Pool({ connectionString: urlAs(role) });
   const owner = new pg.Pool({ connectionString: database.url });
   const system = as('purser_system');
   const admin = createAdministration(system, { keyEnvironment: 'test' });
   return {
     owner,
     system,
+    urlAs,
     as,
     admin,
     async aWorkspace() {
