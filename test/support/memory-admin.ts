@@ -1,16 +1,13 @@
 // Administration in memory: enough to drive the HTTP edge. Rules of its own it has none; the real one is proven in the integration tier.
 import {
   parseAgentId,
-  parseEvmAddress,
   parseKeyId,
-  parseWalletId,
   parseWorkspaceId,
   refuse,
   WINDOWS,
   type AgentId,
   type BudgetView,
   type KeyId,
-  type WalletId,
   type WorkspaceId,
 } from '#domain';
 import type {
@@ -19,33 +16,23 @@ import type {
   Authenticator,
   IssuedKey,
   KeyView,
-  Page,
-  PageRequest,
   PolicyVersion,
   Principal,
   Scope,
   StopScope,
-  WalletKeys,
-  WalletView,
   WorkspaceView,
 } from '#engine';
-import { uuid, walletId } from './builders.js';
+import { uuid } from './builders.js';
 import type { MemoryPolicies } from './memory-basics.js';
 import { spentIn } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
-
-export function pageOf<Item>(items: readonly Item[], { cursor, limit }: PageRequest): Page<Item> {
-  if (cursor !== null && !/^c[0-9]+$/.test(cursor)) throw refuse('invalid_cursor', { field: 'cursor' });
-  const from = cursor === null ? 0 : Number(cursor.slice(1));
-  const nextCursor = from + limit < items.length ? `c${from + limit}` : null;
-  return { items: items.slice(from, from + limit), nextCursor };
-}
+import { found, pageOf } from './memory-lists.js';
+import { MemoryWallets } from './memory-wallets.js';
 
 export class MemoryAdmin implements Administration, Authenticator {
   readonly workspaceViews: WorkspaceView[] = [];
   readonly agentViews: AgentView[] = [];
   readonly issued: { key: KeyView; secret: string }[] = [];
-  readonly walletViews: WalletView[] = [];
   private readonly policyVersions = new Map<string, PolicyVersion[]>();
   private counter = 100;
 
@@ -152,39 +139,10 @@ export class MemoryAdmin implements Administration, Authenticator {
     },
   };
 
-  readonly wallets: Administration['wallets'] = {
-    create: async (workspaceId, input, keys) =>
-      this.addWallet(workspaceId, input, {
-        address: await keys.createKey(workspaceId, parseWalletId(`wal_${'0'.repeat(26)}`)),
-        origin: 'created',
-      }),
-    import: async (workspaceId, input, keys) =>
-      this.addWallet(workspaceId, input, {
-        address: await keys.importKey(workspaceId, parseWalletId(`wal_${'0'.repeat(26)}`), input.privateKey),
-        origin: 'imported',
-      }),
-    get: (workspaceId, id) => Promise.resolve(this.wallet(workspaceId, id)),
-    list: (workspaceId, page) =>
-      Promise.resolve(
-        pageOf(
-          this.walletViews.filter((it) => it.workspaceId === workspaceId),
-          page,
-        ),
-      ),
-    retire: async (workspaceId, id, keys) => {
-      const view = this.changeWallet(workspaceId, id, { status: 'retired' });
-      await keys.retireKey(workspaceId, id);
-      return view;
-    },
-    confirmBackup: (workspaceId, id) =>
-      Promise.resolve(this.changeWallet(workspaceId, id, { backupConfirmedAtMs: this.database.nowMs() })),
-    depositAddress: (workspaceId, id) => {
-      const { backupConfirmedAtMs, address } = this.wallet(workspaceId, id);
-      if (backupConfirmedAtMs === null)
-        throw refuse('validation_failed', { field: 'wallet_id', reason: 'backup_not_confirmed' });
-      return Promise.resolve(address);
-    },
-  };
+  readonly wallets: Administration['wallets'] = new MemoryWallets(
+    () => this.database.nowMs(),
+    () => this.next(),
+  );
 
   readonly budgets: Administration['budgets'] = {
     get: (scope) => Promise.resolve(this.budgetViews(scope)),
@@ -260,59 +218,11 @@ export class MemoryAdmin implements Administration, Authenticator {
       'key',
     );
   }
-
-  private wallet(workspaceId: WorkspaceId, id: WalletId): WalletView {
-    return found(
-      this.walletViews.find((it) => it.workspaceId === workspaceId && it.walletId === id),
-      'wallet',
-    );
-  }
-
-  private addWallet(
-    workspaceId: WorkspaceId,
-    { agentId, label }: { readonly agentId: AgentId | null; readonly label: string },
-    { address, origin }: Pick<WalletView, 'address' | 'origin'>,
-  ): WalletView {
-    const view: WalletView = {
-      walletId: parseWalletId(walletId(this.next())),
-      workspaceId,
-      agentId,
-      address,
-      label,
-      status: 'active',
-      origin,
-      backupConfirmedAtMs: null,
-      createdAtMs: this.database.nowMs(),
-    };
-    this.walletViews.push(view);
-    return view;
-  }
-
-  private changeWallet(workspaceId: WorkspaceId, id: WalletId, change: Partial<WalletView>): WalletView {
-    const view = { ...this.wallet(workspaceId, id), ...change };
-    this.walletViews.splice(
-      this.walletViews.findIndex((it) => it.walletId === id),
-      1,
-      view,
-    );
-    return view;
-  }
 }
-
-export const memoryWalletKeys: WalletKeys = {
-  createKey: () => Promise.resolve(parseEvmAddress(`0x${'c1'.repeat(20)}`)),
-  importKey: () => Promise.resolve(parseEvmAddress(`0x${'c2'.repeat(20)}`)),
-  retireKey: () => Promise.resolve(),
-};
 
 const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;
 
 function stopName(scope: StopScope): string {
   if (scope.kind === 'global') return 'global';
   return scope.kind === 'agent' ? `agent:${scope.agentId}` : `workspace:${scope.workspaceId}`;
-}
-
-function found<T>(value: T | undefined, object: string): T {
-  if (value === undefined) throw refuse('not_found', { object });
-  return value;
 }

@@ -6,7 +6,7 @@ import type { ApiCore } from '../../apps/api/src/core.js';
 import { createApp } from '../../apps/api/src/create-app.js';
 import { Stopping } from '../../apps/api/src/http/stopping.js';
 import { address, AGENT, NOON, TOKEN, uuid, walletId, WORKSPACE } from './builders.js';
-import { MemoryAdmin, memoryWalletKeys } from './memory-admin.js';
+import { MemoryAdmin } from './memory-admin.js';
 import { MemoryAdoption } from './memory-adoption.js';
 import {
   memoryAssets,
@@ -26,6 +26,7 @@ import { MemoryOperations } from './memory-operations.js';
 import { MemoryReads } from './memory-reads.js';
 import { MemoryShop } from './memory-shop.js';
 import { MemorySigner } from './memory-signer.js';
+import { memoryWalletKeys } from './memory-wallets.js';
 
 export const OTHER_WORKSPACE = uuid(2, 1) as WorkspaceId;
 

@@ -1,8 +1,9 @@
 // Reads over the in-memory rows, answering as the real ones do: another workspace's object does not exist.
 import { formatDecimal, refuse, upcast, type AgentId, type Approval, type WorkspaceId } from '#domain';
 import { foldWithTimes, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
-import { pageOf, type MemoryAdmin } from './memory-admin.js';
+import type { MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
+import { pageOf } from './memory-lists.js';
 
 export class MemoryReads implements ReadStore {
   constructor(
