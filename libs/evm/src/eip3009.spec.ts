@@ -1,9 +1,16 @@
 import * as fc from 'fast-check';
-import { parseCaip2, parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
+import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
 import { privateKeyToAccount, serializeSignature, sign } from 'viem/accounts';
 import { hashTypedData } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { createAssetRegistry, findAsset, REGISTERED_ASSETS } from './assets.js';
+import {
+  BASE_SEPOLIA_USDC,
+  BASE_USDC,
+  DEV_ADDRESS,
+  DEV_KEY,
+  VECTOR,
+} from '../../../test/support/eip3009-vector.js';
+import { REGISTERED_ASSETS } from './assets.js';
 import {
   createEip3009Hasher,
   openAuthorizationKey,
@@ -11,35 +18,11 @@ import {
   type TransferTuple,
 } from './eip3009.js';
 import { toHex } from './keccak.js';
-import {
-  addressOfPrivateKey,
-  checksumAddress,
-  decodePrivateKey,
-  encodePrivateKey,
-  InvalidKeyMaterialError,
-  loadNativeSecp256k1,
-  NativeSigningUnavailableError,
-  recoverAddress,
-} from './secp256k1.js';
+import { checksumAddress, decodePrivateKey, recoverAddress } from './secp256k1.js';
 import { InvalidAuthorizationError } from './words.js';
-
-// The third well-known development key of local EVM nodes (x402.md 4.4).
-const DEV_KEY = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a';
-const DEV_ADDRESS = parseEvmAddress('0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC');
-const BASE_SEPOLIA_USDC = parseEvmAddress('0x036CbD53842c5426634e7929541eC2318f3dCF7e');
-const BASE_USDC = parseEvmAddress('0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913');
 
 const sepolia = createEip3009Hasher({ name: 'USDC', version: '2', chainId: 84532, token: BASE_SEPOLIA_USDC });
 const base = createEip3009Hasher({ name: 'USD Coin', version: '2', chainId: 8453, token: BASE_USDC });
-
-const VECTOR: TransferTuple = {
-  from: DEV_ADDRESS,
-  to: parseEvmAddress('0x90F79bf6EB2c4f870365E785982E1f101E93b906'),
-  value: 10_000n,
-  validAfterSec: 0,
-  validBeforeSec: 1_900_000_000,
-  nonce: parseHex32(`0x${'11'.repeat(32)}`),
-};
 
 const TYPES = {
   TransferWithAuthorization: [
@@ -234,102 +217,5 @@ describe('EIP-3009 digests and signatures', () => {
     const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
     key.close();
     expect(() => key.signTransfer(sepolia, VECTOR)).toThrow();
-  });
-});
-
-describe('signature recovery', () => {
-  const key = openAuthorizationKey(decodePrivateKey(DEV_KEY));
-  const signed = key.signTransfer(sepolia, VECTOR);
-  const signature = toHex(signed.signature);
-  const digest = sepolia.transferDigest(VECTOR);
-  const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-
-  it('names another address when any field changed', () => {
-    const changed = sepolia.transferDigest({ ...VECTOR, value: 10_001n });
-    expect(recoverAddress(changed, signed.signature)).not.toBe(DEV_ADDRESS);
-  });
-
-  it('refuses the second form of a signature, with s in the upper half', () => {
-    const s = BigInt(`0x${signature.slice(66, 130)}`);
-    const v = signature.endsWith('1b') ? '1c' : '1b';
-    const twin = `${signature.slice(0, 66)}${(ORDER - s).toString(16).padStart(64, '0')}${v}`;
-    expect(recoverAddress(digest, bytesOf(twin))).toBeUndefined();
-  });
-
-  it.each([
-    ['too short', '0x1234'],
-    ['an odd v', `${signature.slice(0, 130)}00`],
-    ['no point on the curve', `0x${'00'.repeat(64)}1b`],
-    ['r above the order', `0x${'ff'.repeat(32)}${'11'.repeat(32)}1b`],
-  ])('answers undefined, and never throws, for %s', (_what, bad) => {
-    expect(recoverAddress(digest, bytesOf(bad))).toBeUndefined();
-  });
-});
-
-describe('private keys', () => {
-  it('go from hex to bytes, address and back', () => {
-    const key = decodePrivateKey(DEV_KEY.slice(2));
-    expect(encodePrivateKey(key)).toBe(DEV_KEY);
-    expect(addressOfPrivateKey(key)).toBe(DEV_ADDRESS);
-  });
-
-  it.each([['0x00'], [`0x${'00'.repeat(32)}`], [`0x${'ff'.repeat(32)}`], ['not hex']])(
-    'are refused without naming them: %s',
-    (text) => {
-      expect(() => decodePrivateKey(text)).toThrow(InvalidKeyMaterialError);
-      expect(() => decodePrivateKey(text)).not.toThrow(text);
-    },
-  );
-});
-
-function noBuildFound(): never {
-  throw new Error('No native build was found');
-}
-
-describe('the native binding', () => {
-  it('is required: the JavaScript fallback is never loaded in its place', () => {
-    expect(() => loadNativeSecp256k1(noBuildFound)).toThrow(NativeSigningUnavailableError);
-  });
-
-  it('must give the known answer', () => {
-    const real = loadNativeSecp256k1();
-    const broken = { ...real, ecdsaSign: () => ({ signature: new Uint8Array(64), recid: 0 }) };
-    expect(() => loadNativeSecp256k1(() => broken)).toThrow(NativeSigningUnavailableError);
-    expect(() => loadNativeSecp256k1(() => ({}))).toThrow(NativeSigningUnavailableError);
-  });
-});
-
-describe('the asset registry', () => {
-  const BASE = parseCaip2('eip155:8453');
-  const BASE_SEPOLIA = parseCaip2('eip155:84532');
-
-  it.each(REGISTERED_ASSETS.map((asset) => [asset.network, asset] as const))(
-    'derives the domain separator that the token on %s reports',
-    (_network, asset) => {
-      expect(createEip3009Hasher(asset).domainSeparator).toBe(asset.domainSeparator);
-    },
-  );
-
-  it('knows a token only on its own chain', () => {
-    expect(findAsset(BASE_SEPOLIA, BASE_SEPOLIA_USDC)?.name).toBe('USDC');
-    expect(findAsset(BASE, BASE_USDC)?.name).toBe('USD Coin');
-    expect(findAsset(BASE, BASE_SEPOLIA_USDC)).toBeUndefined();
-  });
-
-  it('offers only the networks that are configured', () => {
-    const registry = createAssetRegistry([BASE_SEPOLIA]);
-    expect(registry.find(BASE, BASE_USDC)).toBeUndefined();
-    expect(registry.all().map((asset) => asset.network)).toEqual([BASE_SEPOLIA]);
-  });
-
-  it('gives the digest that is signed, and none for a tuple of another token or chain', () => {
-    const registry = createAssetRegistry([BASE, BASE_SEPOLIA]);
-    const asset = registry.find(BASE_SEPOLIA, BASE_SEPOLIA_USDC) ?? expect.fail('not registered');
-    const tuple = { ...VECTOR, network: BASE_SEPOLIA, token: BASE_SEPOLIA_USDC };
-    expect(registry.digest(asset, tuple)).toBe(
-      '0xbb97f4b133abea49d591e0714f9cdb5e2bb6ea679183268ce972c63a7609f6d3',
-    );
-    expect(() => registry.digest(asset, { ...tuple, network: BASE })).toThrow(InvalidAuthorizationError);
-    expect(() => registry.digest(asset, { ...tuple, token: BASE_USDC })).toThrow(InvalidAuthorizationError);
   });
 });
