@@ -1,133 +1,18 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { encodeFunctionData, multicall3Abi, type Address, type Hex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import {
-  parseCaip2,
-  parseEvmAddress,
-  parseHex32,
-  type Authorization,
-  type Hex32,
-  type WalletId,
-} from '#domain';
+// What libs/evm signs and reads, against a node and the token on it.
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { parseEvmAddress, parseHex32 } from '#domain';
 import {
   createChainReader,
   createEvmRpc,
-  decodePrivateKey,
   fateOf,
-  finalizedBlock,
   findAsset,
-  findForkPoint,
-  hasherOf,
   indexTokenEvents,
   networkProfile,
-  openAuthorizationKey,
   scanRange,
-  toHex,
   verifyNetwork,
-  type EvmRpc,
 } from '#evm';
-import { rpc as rawRpc, startAnvil, type Service } from '../../apps/local/src/services/index.js';
-import {
-  chainClients,
-  freshAccount,
-  fundGas,
-  LOCAL_TOKEN,
-  mintUsdc,
-  prepareChain,
-  usdcAbi,
-} from '../support/chain.js';
-
-const NETWORK = parseCaip2('eip155:84532');
-const TOKEN = parseEvmAddress(LOCAL_TOKEN);
-const MULTICALL3: Address = '0xcA11bde05977b3631167028862bE2a173976CA11';
-const PAYEE = parseEvmAddress(`0x${'5e'.repeat(20)}`);
-const LOCAL = networkProfile('local') ?? expect.fail('no local profile');
-const FAR_SEC = 4_000_000_000;
-
-const clientOf = (url: string): EvmRpc => createEvmRpc({ url, chainId: LOCAL.chainId });
-
-let serial = 0;
-function freshNonce(): Hex32 {
-  serial += 1;
-  return parseHex32(`0x${serial.toString(16).padStart(64, '0')}`);
-}
-
-/** A wallet of ours on a node, with the calls that settle what it signed. */
-async function walletOn(url: string) {
-  const { privateKey } = await freshAccount({ usdc: 1_000_000n, rpcUrl: url });
-  const key = openAuthorizationKey(decodePrivateKey(privateKey));
-  const hasher = hasherOf(NETWORK, TOKEN) ?? expect.fail('the local token is not registered');
-  const clients = chainClients(url);
-  const account = privateKeyToAccount(privateKey);
-
-  const authorize = (value: bigint, nonce = freshNonce()): Authorization => ({
-    network: NETWORK,
-    token: TOKEN,
-    walletId: 'wal_00000000000000000000000000' as WalletId,
-    from: key.address,
-    to: PAYEE,
-    value,
-    validAfterSec: 0,
-    validBeforeSec: FAR_SEC,
-    nonce,
-    digest: parseHex32(`0x${'0'.repeat(64)}`),
-  });
-  const transferCall = (authorization: Authorization): Hex =>
-    encodeFunctionData({
-      abi: usdcAbi,
-      functionName: 'transferWithAuthorization',
-      args: [
-        authorization.from,
-        authorization.to,
-        authorization.value,
-        BigInt(authorization.validAfterSec),
-        BigInt(authorization.validBeforeSec),
-        authorization.nonce,
-        toHex(key.signTransfer(hasher, authorization).signature),
-      ],
-    });
-  const send = async (to: Address, data: Hex): Promise<Hex32> => {
-    const hash = await clients.wallet.sendTransaction({ account, to, data });
-    const receipt = await clients.reader.waitForTransactionReceipt({ hash });
-    expect(receipt.status).toBe('success');
-    return parseHex32(hash);
-  };
-  return {
-    address: key.address,
-    authorize,
-    settle: (authorization: Authorization) => send(LOCAL_TOKEN, transferCall(authorization)),
-    settleTogether: (authorizations: readonly Authorization[]) =>
-      send(
-        MULTICALL3,
-        encodeFunctionData({
-          abi: multicall3Abi,
-          functionName: 'aggregate3',
-          args: [
-            authorizations.map((a) => ({
-              target: LOCAL_TOKEN,
-              allowFailure: false,
-              callData: transferCall(a),
-            })),
-          ],
-        }),
-      ),
-    cancel: (authorization: Authorization) =>
-      send(
-        LOCAL_TOKEN,
-        encodeFunctionData({
-          abi: usdcAbi,
-          functionName: 'cancelAuthorization',
-          args: [
-            authorization.from,
-            authorization.nonce,
-            toHex(key.signCancel(hasher, authorization).signature),
-          ],
-        }),
-      ),
-    pay: (value: bigint) =>
-      send(LOCAL_TOKEN, encodeFunctionData({ abi: usdcAbi, functionName: 'transfer', args: [PAYEE, value] })),
-  };
-}
+import { chainClients, LOCAL_TOKEN, usdcAbi } from '../support/chain.js';
+import { clientOf, freshNonce, LOCAL, NETWORK, PAYEE, TOKEN, walletOn } from '../support/evm-wallet.js';
 
 describe('the token accepts what libs/evm signs, and the chain tells it back', () => {
   const client = clientOf(inject('rpcUrl'));
@@ -232,80 +117,5 @@ describe('the token accepts what libs/evm signs, and the chain tells it back', (
     await expect(verifyNetwork(client, sepolia)).rejects.toThrow('wrong_chain');
     const base = createEvmRpc({ url: inject('rpcUrl'), chainId: 8453 });
     await expect(base.block('latest')).rejects.toThrow('wrong_chain');
-  });
-});
-
-describe('a node that misbehaves', () => {
-  let node: Service;
-  let client: EvmRpc;
-
-  beforeAll(async () => {
-    node = await startAnvil({ mining: 'automine', slotsInAnEpoch: 8 });
-    await prepareChain(node.url);
-    client = clientOf(node.url);
-  });
-  afterAll(() => node.stop());
-
-  const latest = async () => (await client.block('latest')) ?? expect.fail('no latest block');
-
-  it('and reorganizes is found out, and reads tied to a block that is gone fail', async () => {
-    const wallet = await walletOn(node.url);
-    const authorization = wallet.authorize(5n);
-    const start = await latest();
-    await wallet.settle(authorization);
-    await rawRpc(node.url, 'anvil_mine', ['0x2']);
-    const head = await latest();
-    const numbers = Array.from({ length: head.number - start.number + 1 }, (_, i) => start.number + i);
-    const stored = await Promise.all(
-      numbers.map(async (number) => (await client.block(number)) ?? expect.fail('block missing')),
-    );
-    expect(await finalizedBlock(client, LOCAL.finality)).toMatchObject({ number: head.number - 2 });
-    expect(await findForkPoint(stored, client)).toMatchObject({ number: head.number });
-    expect(await client.authorizationStates([authorization], { blockHash: head.hash })).toEqual([true]);
-
-    await rawRpc(node.url, 'anvil_reorg', [3, []]);
-
-    expect(await findForkPoint(stored, client)).toMatchObject({ number: start.number, hash: start.hash });
-    await expect(client.authorizationStates([authorization], { blockHash: head.hash })).rejects.toThrow(
-      'rejected',
-    );
-    expect(await client.authorizationStates([authorization], 'latest')).toEqual([false]);
-    const range = { fromBlock: start.number + 1, toBlock: head.number };
-    expect(await scanRange(client, { tokens: [TOKEN], wallets: [wallet.address] }, range)).toEqual([]);
-  });
-
-  it('and has no Multicall3 gives the same answers, still in one request', async () => {
-    const owner = parseEvmAddress(`0x${'77'.repeat(20)}`);
-    await fundGas(node.url, owner);
-    await mintUsdc(node.url, owner, 42n);
-    const queries = [
-      { token: TOKEN, owner },
-      { token: TOKEN, owner: PAYEE },
-      { token: owner, owner },
-    ];
-    const withMulticall = await client.balances(queries, 'latest');
-    await rawRpc(node.url, 'anvil_setCode', [MULTICALL3, '0x']);
-    const before = client.stats().httpRequests;
-    expect(await client.balances(queries, 'latest')).toEqual(withMulticall);
-    expect(client.stats().httpRequests - before).toBe(2);
-    expect(withMulticall[0]).toBe(42n);
-  });
-
-  it('and comes back as another chain is believed in nothing', async () => {
-    await latest();
-    await rawRpc(node.url, 'anvil_setChainId', [1]);
-    await expect(client.block('latest')).rejects.toThrow('wrong_chain');
-    await rawRpc(node.url, 'anvil_setChainId', [LOCAL.chainId]);
-    await latest();
-  });
-
-  it('and dies is unreachable, by a name without its address', async () => {
-    const dying = await startAnvil({ mining: 'automine' });
-    const lost = clientOf(dying.url);
-    await lost.block('latest');
-    await dying.stop();
-    const error: unknown = await lost.block('latest').catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ fault: 'unreachable' });
-    expect(String(error)).not.toContain(new URL(dying.url).port);
   });
 });
