@@ -4,12 +4,11 @@ import { fold } from '#domain';
 import type { Logger } from '#engine';
 import { Projector, PROJECTIONS, rebuildProjection } from '#postgres';
 import { randomUUID } from 'node:crypto';
-import { WAYS } from '../support/builders.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { appendEvents, historyOf, type History } from '../support/history.js';
+import { expectedBalances, manyHistories, random } from '../support/many-histories.js';
 
 const silent: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const WAYS_TAKEN = Object.keys(WAYS).filter((way) => way !== 'absent') as (keyof typeof WAYS)[];
 const TABLES = PROJECTIONS.flatMap((it) => it.tables);
 let database: TestDatabase;
 let owner: pg.Pool;
@@ -39,12 +38,6 @@ function systemPool(): pg.Pool {
 const projectorOn = (pool: pg.Pool, owner = 'one', batchSize = 200) =>
   new Projector({ pool, owner, logger: silent, batchSize, pollMs: 20, gatherMs: 0 });
 
-/** A small generator, so that a failing run can be repeated. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
-}
-
 /** Appends histories in pieces of one to three events, some rolled back and tried again, some transactions slow. */
 async function writeAll(histories: readonly History[], seed: number): Promise<number> {
   const next = random(seed);
@@ -72,21 +65,6 @@ async function writeAll(histories: readonly History[], seed: number): Promise<nu
   return rolledBack;
 }
 
-const manyHistories = (count: number, seed: number): History[] => {
-  const next = random(seed);
-  const workspaces = Array.from({ length: 3 }, () => ({
-    workspaceId: randomUUID(),
-    agents: [randomUUID(), randomUUID()],
-  }));
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)] as T;
-  return Array.from({ length: count }, () => {
-    const { workspaceId, agents } = pick(workspaces);
-    const amount = BigInt(1 + Math.floor(next() * 1_000_000));
-    const url = `https://shop${Math.floor(next() * 5)}.example/item`;
-    return historyOf({ workspaceId, agentId: pick(agents), way: pick(WAYS_TAKEN), amount, url });
-  });
-};
-
 const opened = () => historyOf({ workspaceId: randomUUID(), agentId: randomUUID(), way: 'opened' });
 
 async function contents(): Promise<Record<string, string>> {
@@ -107,30 +85,6 @@ const rights = async () =>
        FROM pg_class c WHERE c.relname LIKE 'projection\\_%' AND c.relrowsecurity AND c.relkind = 'r' ORDER BY 1`,
     )
   ).rows.map((row) => row.text);
-
-/** What balances must say, from the histories alone. */
-function expectedBalances(histories: readonly History[]) {
-  const sums = new Map<string, { held: bigint; captured: bigint; released: bigint }>();
-  for (const { agentId, events } of histories) {
-    for (const event of events) {
-      if (
-        event.type !== 'BudgetReserved' &&
-        event.type !== 'BudgetCaptured' &&
-        event.type !== 'BudgetReleased'
-      )
-        continue;
-      const sum = sums.get(agentId) ?? { held: 0n, captured: 0n, released: 0n };
-      sums.set(agentId, sum);
-      if (event.type === 'BudgetReserved') sum.held += event.data.amount;
-      else sum.held -= event.data.amount;
-      if (event.type === 'BudgetCaptured') sum.captured += event.data.amount;
-      if (event.type === 'BudgetReleased') sum.released += event.data.amount;
-    }
-  }
-  return [...sums]
-    .map(([agentId, sum]) => ({ agentId, ...sum }))
-    .sort((a, b) => (a.agentId < b.agentId ? -1 : 1));
-}
 
 async function shownBalances() {
   const { rows } = await owner.query<Record<string, string>>(
