@@ -7,7 +7,8 @@ import type { BroadcastMessage } from './messages.js';
 export const MAX_CALL_BYTES = 126 * 1024;
 
 const HEX = /^(?:[0-9a-f]{2})*$/;
-const DECIMAL = /^[0-9]{1,78}$/;
+/** More than any gas or fee, and within 256 bits. */
+const DECIMAL = /^[0-9]{1,60}$/;
 
 export function broadcastMessage(call: BroadcastCall, fees: Fees): BroadcastMessage {
   const { network, sender, accountNonce, target, data } = call;

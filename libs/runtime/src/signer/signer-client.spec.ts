@@ -67,6 +67,7 @@ describe('broadcast messages', () => {
     { target: '0x00' },
     { network: 'solana' },
     { gasLimit: '-1' },
+    { gasLimit: '9'.repeat(78) },
     { maxFeePerGas: 5 },
     { maxPriorityFeePerGas: '0x5' },
   ])('are refused with another %o', (over) => {
