@@ -38,7 +38,12 @@ export class MemoryDesk implements SettlementDesk {
       return Promise.resolve({ claimed: false, settlement: this.look(known) });
     const { network, token, from, nonce, to, value } = request.transfer;
     const view: SettlementView = {
-      ...{ network, token, from, nonce, to, value },
+      network,
+      token,
+      from,
+      nonce,
+      to,
+      value,
       settlementId: `settlement-${this.rows.size + 1}`,
       workspaceId: request.workspaceId,
       requestKey: request.requestKey,
@@ -74,8 +79,9 @@ export class MemoryDesk implements SettlementDesk {
 
   private broadcast(row: Row, { transfer, requestKey }: SettlementRequest): void {
     const { signature, network, token, from, to, value, validAfterSec, validBeforeSec, nonce } = transfer;
+    const tuple = { network, token, from, to, value, validAfterSec, validBeforeSec, nonce };
     const hash = this.world.chain.submit({
-      ...{ network, token, from, to, value, validAfterSec, validBeforeSec, nonce },
+      ...tuple,
       signature: Buffer.from(signature).toString('hex'),
       operationId: requestKey ?? '',
     });

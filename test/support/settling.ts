@@ -120,6 +120,7 @@ export async function startSettling(
         owner: `test-${owners}`,
         accounts,
         feeCap: FEE_CAP,
+        costCap: 10n ** 19n,
         lowBalance: 10n ** 15n,
       });
     },

@@ -80,19 +80,12 @@ function attemptReceipt(receipt: Receipt): AttemptReceipt {
 
 function outcomeOf(error: unknown): SendOutcome {
   if (!(error instanceof RpcError)) throw error;
-  switch (error.fault) {
-    case 'already_known':
-      return 'sent';
-    case 'nonce_too_low':
-      return 'nonce_used';
-    case 'underpriced':
-    case 'no_gas_money':
-    case 'rejected':
-      return error.fault;
-    default:
-      // Silence, and anything else that leaves open whether the node has it: it is sent again, the same bytes.
-      return 'rejected';
-  }
+  const { fault } = error;
+  if (fault === 'already_known') return 'sent';
+  if (fault === 'nonce_too_low') return 'nonce_used';
+  if (fault === 'underpriced' || fault === 'no_gas_money') return fault;
+  // Silence, and anything else that leaves open whether the node has it: it is sent again, the same bytes.
+  return 'rejected';
 }
 
 /** Which of the calls succeeded, from Multicall3's answer. */
@@ -106,6 +99,8 @@ function successes(answer: Hex, count: number): readonly boolean[] {
   throw new RpcError('bad_response', 'eth_call');
 }
 
+const unused = (reason: string) => ({ kind: 'unused' as const, reason });
+
 async function whyNot(rpc: EvmRpc, transfer: SignedTransfer): ReturnType<BroadcastChain['whyNot']> {
   const { token, from, nonce, value } = transfer;
   const [[used], [balance], head] = await Promise.all([
@@ -115,7 +110,6 @@ async function whyNot(rpc: EvmRpc, transfer: SignedTransfer): ReturnType<Broadca
   ]);
   if (head === undefined || used === undefined) throw new RpcError('bad_response', 'eth_call');
   if (used) return useOf(rpc, transfer, head.number);
-  const unused = (reason: string) => ({ kind: 'unused' as const, reason });
   // The next block's time is at least one second later, and both bounds are strict.
   if (head.timestampSec + 1 >= transfer.validBeforeSec)
     return unused('invalid_exact_evm_payload_authorization_valid_before');

@@ -1,8 +1,44 @@
 // How a node's answers are read: strictly, and a malformed one is `bad_response`, never a value.
-import { parseEvmAddress, parseHex32, type Hex32 } from '#domain';
+import { parseEvmAddress, parseHex32, type EvmAddress, type Hex32 } from '#domain';
 import type { Hex } from 'viem';
 import { RpcError } from './json-rpc.js';
-import { inChainOrder, type BlockHeader, type RawLog, type Receipt } from './rpc.js';
+
+/** A block as the money rules need it. */
+export interface BlockHeader {
+  readonly number: number;
+  readonly hash: Hex32;
+  readonly parentHash: Hex32;
+  readonly timestampSec: number;
+  /** Wei per gas. */
+  readonly baseFeePerGas: bigint;
+}
+
+export interface RawLog {
+  readonly address: EvmAddress;
+  readonly topics: readonly Hex32[];
+  /** `0x` and lower-case hex. */
+  readonly data: Hex;
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly logIndex: number;
+}
+
+export interface Receipt {
+  readonly txHash: Hex32;
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+  readonly succeeded: boolean;
+  readonly logs: readonly RawLog[];
+}
+
+/** Chain order: by block, then by position in it. */
+export function inChainOrder(
+  a: { readonly blockNumber: number; readonly logIndex: number },
+  b: { readonly blockNumber: number; readonly logIndex: number },
+): number {
+  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
+}
 
 export function uintOf(word: Hex | undefined): bigint | undefined {
   return word !== undefined && word.length === 66 ? BigInt(word) : undefined;

@@ -14,40 +14,17 @@ import {
   quantity,
   receiptOf,
   uintOf,
+  inChainOrder,
+  type BlockHeader,
+  type RawLog,
+  type Receipt,
 } from './rpc-answers.js';
 
-/** A block as the money rules need it. */
-export interface BlockHeader {
-  readonly number: number;
-  readonly hash: Hex32;
-  readonly parentHash: Hex32;
-  readonly timestampSec: number;
-  /** Wei per gas. */
-  readonly baseFeePerGas: bigint;
-}
+export { inChainOrder, type BlockHeader, type RawLog, type Receipt };
 
 export type BlockTag = 'latest' | 'safe' | 'finalized';
 /** Reading by hash ties the answer to one block: after a reorg the node refuses instead of answering for another. */
 export type BlockRef = BlockTag | number | { readonly blockHash: Hex32 };
-
-export interface RawLog {
-  readonly address: EvmAddress;
-  readonly topics: readonly Hex32[];
-  /** `0x` and lower-case hex. */
-  readonly data: Hex;
-  readonly txHash: Hex32;
-  readonly blockNumber: number;
-  readonly blockHash: Hex32;
-  readonly logIndex: number;
-}
-
-export interface Receipt {
-  readonly txHash: Hex32;
-  readonly blockNumber: number;
-  readonly blockHash: Hex32;
-  readonly succeeded: boolean;
-  readonly logs: readonly RawLog[];
-}
 
 export interface LogFilter {
   readonly fromBlock: number;
@@ -201,14 +178,6 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
     },
     stats: () => rpc.stats(),
   };
-}
-
-/** Chain order: by block, then by position in it. */
-export function inChainOrder(
-  a: { readonly blockNumber: number; readonly logIndex: number },
-  b: { readonly blockNumber: number; readonly logIndex: number },
-): number {
-  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
 }
 
 /** An address as the 32-byte word that calls and topics use, without `0x`. */

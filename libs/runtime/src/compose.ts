@@ -129,6 +129,7 @@ export async function createCore(config: Config): Promise<Core> {
         owner,
         accounts: config.broadcast.accounts,
         feeCap: config.signer.maxFeePerGas,
+        costCap: config.signer.maxGasCost,
         lowBalance: config.broadcast.lowBalance,
       }),
   );

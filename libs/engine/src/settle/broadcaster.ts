@@ -26,6 +26,8 @@ export interface BroadcasterDeps {
   readonly accounts: number;
   /** Wei per gas that is never exceeded, whatever the chain asks. */
   readonly feeCap: bigint;
+  /** Wei that one transaction never costs more than. The signer refuses what is above either. */
+  readonly costCap: bigint;
   /** Wei below which an account raises the alarm. */
   readonly lowBalance: bigint;
 }
@@ -123,7 +125,8 @@ export class Broadcaster {
     const account = accounts.find((it) => it.address === broadcast.sender);
     if (account === undefined) return;
     const head = await this.deps.chain.latest();
-    if (broadcast.attempts.length === 0) await this.sign(account, broadcast, await this.fees(head));
+    if (broadcast.attempts.length === 0)
+      await this.sign(account, broadcast, await this.fees(broadcast, head));
     await this.send(account, broadcast);
   }
 
@@ -184,13 +187,19 @@ export class Broadcaster {
     account.nextNonce += 1;
     const broadcast: Broadcast = { ...call, kind: 'transfers', transfers, attempts: [], mined: null };
     this.follower.add(broadcast);
-    await this.sign(account, broadcast, await this.fees(head));
+    await this.sign(account, broadcast, await this.fees(broadcast, head));
     await this.send(account, broadcast);
     return true;
   }
 
-  private async fees(head: ChainBlock): Promise<Fees> {
-    return firstFees(head.baseFeePerGas, await this.deps.chain.priorityFee(), this.deps.feeCap);
+  private async fees(broadcast: Broadcast, head: ChainBlock): Promise<Fees> {
+    return firstFees(head.baseFeePerGas, await this.deps.chain.priorityFee(), this.capOf(broadcast));
+  }
+
+  private capOf({ gasLimit }: Broadcast): bigint {
+    const { feeCap, costCap } = this.deps;
+    const affordable = costCap / gasLimit;
+    return affordable < feeCap ? affordable : feeCap;
   }
 
   /** The bytes are stored before anybody but the signer has seen them. */
@@ -259,8 +268,9 @@ export class Broadcaster {
   }
 
   private async bump(account: Account, broadcast: Broadcast, before: Fees, head: ChainBlock): Promise<void> {
-    const { chain, feeCap, logger } = this.deps;
-    const fees = bumpedFees(before, head.baseFeePerGas, await chain.priorityFee(), feeCap);
+    const { chain, logger } = this.deps;
+    const cap = this.capOf(broadcast);
+    const fees = bumpedFees(before, head.baseFeePerGas, await chain.priorityFee(), cap);
     if (fees !== undefined) return this.sign(account, broadcast, fees);
     logger.warn(
       { network: this.network, accountNonce: broadcast.accountNonce, alarm: 'broadcast_fee_cap' },

@@ -112,7 +112,13 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
       const { network, sender, accountNonce, target, gasLimit } = call;
       const [row] = await run('intend', INTEND, [
         ...keyLists(transfers),
-        ...[network, sender, accountNonce, kind, target, callHash, sealing.seal(call.data)],
+        network,
+        sender,
+        accountNonce,
+        kind,
+        target,
+        callHash,
+        sealing.seal(call.data),
         gasLimit.toString(),
       ]);
       return row?.['made'] === 1;
