@@ -12,7 +12,7 @@ export {
 } from './choose-offer.js';
 export { paymentHeader, supportsPaymentIdentifier, type PaymentHeader } from './encode-payment.js';
 export { headerCodec } from './header-codec.js';
-export { networkOf } from './networks.js';
+export { networkOf, v1NameOf } from './networks.js';
 export { type DroppedOffer, type Offer, type OfferFault } from './offer.js';
 export {
   MAX_BODY_BYTES,
@@ -24,4 +24,11 @@ export {
   type ChallengeSource,
   type HeaderMap,
 } from './read-challenge.js';
+export {
+  MAX_SIGNATURE_BYTES,
+  readFacilitatorRequest,
+  type FacilitatorFault,
+  type FacilitatorRequest,
+  type ReadFacilitatorRequest,
+} from './read-facilitator-request.js';
 export { readReceipt, type ReceiptHint } from './read-receipt.js';

@@ -36,3 +36,18 @@ export function networkOf(spelling: string): Caip2 | undefined {
     return undefined;
   }
 }
+
+const V1_NAMES: ReadonlyMap<string, string> = new Map(
+  [...V1_CHAIN_IDS].map(([name, chainId]) => [`eip155:${chainId}`, name]),
+);
+
+/** CAIP-2 id of a network's v1 name, spelled exactly so; undefined for every other text. */
+export function networkOfV1Name(name: string): Caip2 | undefined {
+  const chainId = V1_CHAIN_IDS.get(name);
+  return chainId === undefined ? undefined : parseCaip2(`eip155:${chainId}`);
+}
+
+/** What v1 calls a network, or undefined: no v1 payment can be made there. */
+export function v1NameOf(network: Caip2): string | undefined {
+  return V1_NAMES.get(network);
+}
