@@ -48,7 +48,7 @@ export function createChainSource({ profile, rpcs, tokens }: ChainSourceOptions)
 }
 
 /** Reads through the RPC that answered last; on a fault through the others, each once. */
-function failover(rpcs: readonly EvmRpc[]): <T>(read: (rpc: EvmRpc) => Promise<T>) => Promise<T> {
+export function failover(rpcs: readonly EvmRpc[]): <T>(read: (rpc: EvmRpc) => Promise<T>) => Promise<T> {
   let preferred = 0;
   return async (read) => {
     let fault: unknown = new RpcError('wrong_chain', 'configuration: no RPC');

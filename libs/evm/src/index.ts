@@ -39,6 +39,7 @@ export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
 export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
 export { keccak256, keccak256OfText, toHex } from './keccak.js';
+export { createPaymentChecks, type PaymentChecksOptions } from './payment-checks.js';
 export {
   createEvmRpc,
   type BlockHeader,

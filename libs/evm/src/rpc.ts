@@ -68,6 +68,14 @@ export interface EvmRpc {
   priorityFee(): Promise<bigint>;
   /** Gives signed bytes to the node. Faults: `already_known`, `nonce_too_low`, `underpriced`, `no_gas_money`, `rejected`. */
   sendRaw(raw: Hex): Promise<Hex32>;
+  /**
+   * What calls of one moment would return, made one after another so that each sees what those before it changed; undefined: that one
+   * reverts. Where no Multicall3 lives each stands alone.
+   */
+  callInOrder(
+    calls: readonly { readonly to: EvmAddress; readonly data: Hex }[],
+    at: BlockRef,
+  ): Promise<readonly (Hex | undefined)[]>;
   stats(): { readonly httpRequests: number; readonly calls: number };
 }
 
@@ -176,6 +184,7 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
       const method = 'eth_sendRawTransaction';
       return hash32(method, await rpc.call(method, [raw]));
     },
+    callInOrder: callMany,
     stats: () => rpc.stats(),
   };
 }
