@@ -7,7 +7,17 @@ export type * from './ports.js';
 export type * from './seller-ports.js';
 export type * from './settle/broadcast-ports.js';
 export { Broadcaster, type BroadcasterDeps } from './settle/broadcaster.js';
+export {
+  settlePayment,
+  supportedNetworks,
+  supportsNetwork,
+  verifyPayment,
+  type Settled,
+  type Verified,
+} from './settle/facilitate.js';
+export type * from './settle/facilitator-ports.js';
 export type * from './settle/ports.js';
+export { type InvalidReason } from './settle/verify.js';
 export { LeaseKeeper, sweep } from './sweep.js';
 export {
   append,

@@ -1,0 +1,174 @@
+// The facilitator's two questions (design.md 8, x402.md 6): would this payment settle, and settle it. Whatever a caller is told about
+// a claimed transfer comes from the desk: nothing here knows more about money than its rows.
+import { chainIdOf, type Caip2, type Hex32 } from '#domain';
+import type { FacilitatorRequest } from '#x402';
+import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
+import type { SettlementView } from './ports.js';
+import {
+  judgeFacts,
+  judgeRecipient,
+  judgeRequirements,
+  judgeSignature,
+  judgeTerms,
+  judgeValue,
+  signedByKey,
+  type Acceptable,
+  type InvalidReason,
+} from './verify.js';
+
+export type Verified =
+  { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: InvalidReason };
+
+export type Settled =
+  | { readonly kind: 'settled'; readonly txHash: Hex32 }
+  /** Refused before a claim, failed after it, or claimed before (`duplicate_settlement`). */
+  | { readonly kind: 'not_settled'; readonly reason: string; readonly txHash: Hex32 | null }
+  /** Claimed, and not ended yet: never a "no". */
+  | { readonly kind: 'pending'; readonly txHash: Hex32 | null };
+
+/** Whether a registered asset lives on that network; a payment elsewhere is not this facilitator's business. */
+export function supportsNetwork(ports: Pick<FacilitatorPorts, 'assets'>, network: Caip2): boolean {
+  return supportedNetworks(ports).includes(network);
+}
+
+/** By chain id. */
+export function supportedNetworks({ assets }: Pick<FacilitatorPorts, 'assets'>): readonly Caip2[] {
+  const networks = new Set(assets.all().map((asset) => asset.network));
+  return [...networks].toSorted((a, b) => chainIdOf(a) - chainIdOf(b));
+}
+
+/** Writes nothing. @throws when chain or database give no answer. */
+export async function verifyPayment(ports: FacilitatorPorts, request: FacilitatorRequest): Promise<Verified> {
+  const acceptable = judgeRequirements(ports, request);
+  if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
+  const reason = await judgePayment(ports, request, acceptable);
+  if (reason !== undefined) return { kind: 'invalid', reason };
+  // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
+  const claim = await ports.desk.find(request.transfer);
+  const used = claim?.status === 'settled' || claim?.status === 'broadcast';
+  return used ? { kind: 'invalid', reason: 'invalid_exact_evm_nonce_already_used' } : { kind: 'valid' };
+}
+
+/** The checks that depend on signature, time and chain. A payment that fails without the chain's word costs no request to it. */
+async function judgePayment(
+  ports: FacilitatorPorts,
+  request: FacilitatorRequest,
+  { digest }: Acceptable,
+): Promise<InvalidReason | undefined> {
+  const byKey = signedByKey(ports, request, digest);
+  const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000));
+  if (byKey && early !== undefined) return early;
+  const facts = await ports.checks.factsOf(request.transfer, digest);
+  return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts);
+}
+
+/**
+ * Claims the transfer and waits for its outcome until the deadline (unix ms). A transfer that was claimed before is answered from its claim, before
+ * anything is checked that the claim itself has changed: its nonce is used and the balance gone.
+ * @throws when chain or database give no answer before the claim; afterwards the answer is `pending`.
+ */
+export async function settlePayment(
+  ports: FacilitatorPorts,
+  caller: FacilitatorCaller,
+  request: FacilitatorRequest,
+  deadlineMs: number,
+): Promise<Settled> {
+  const acceptable = judgeRequirements(ports, request);
+  if (typeof acceptable === 'string') return notSettled(acceptable);
+  const asked: Asked = { ports, caller, request, requestKey: requestKeyOf(caller, request), deadlineMs };
+  const before = await findClaim(asked);
+  if (before !== undefined) return repeat(asked, before);
+  const reason = await judgePayment(ports, request, acceptable);
+  if (reason !== undefined) {
+    // Another request may have claimed and settled it while the chain was asked.
+    const since = await findClaim(asked);
+    return since === undefined ? notSettled(reason) : repeat(asked, since);
+  }
+  const { claimed, settlement } = await ports.desk.claim({
+    transfer: request.transfer,
+    workspaceId: caller.workspaceId,
+    askedBy: caller.askedBy,
+    requestKey: asked.requestKey,
+  });
+  if (!claimed) return repeat(asked, settlement);
+  return afterClaim(asked, settlement, async () => {
+    await ports.rights.take(request.transfer, heldUntil(asked));
+    return tell(asked);
+  });
+}
+
+interface Asked {
+  readonly ports: FacilitatorPorts;
+  readonly caller: FacilitatorCaller;
+  readonly request: FacilitatorRequest;
+  readonly requestKey: string | null;
+  readonly deadlineMs: number;
+}
+
+/** The two name spaces are the caller's and the payer's; the caller's word goes first. */
+function requestKeyOf({ idempotencyKey }: FacilitatorCaller, { paymentIdentifier }: FacilitatorRequest) {
+  if (idempotencyKey !== null) return `key:${idempotencyKey}`;
+  return paymentIdentifier === null ? null : `id:${paymentIdentifier}`;
+}
+
+/** A failed claim makes room for another try, or says so itself when it is claimed again. */
+async function findClaim({ ports, request }: Asked): Promise<SettlementView | undefined> {
+  const claim = await ports.desk.find(request.transfer);
+  return claim?.status === 'failed' ? undefined : claim;
+}
+
+/** Ruling 11. The claim is of the same nonce; only the same transfer may share its outcome. */
+async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
+  const { ports, caller, request, requestKey } = asked;
+  const { transfer } = request;
+  if (claim.to !== transfer.to || claim.value !== transfer.value)
+    return notSettled('invalid_exact_evm_nonce_already_used');
+  // What the seller asks for must be what it is told was paid.
+  const reason = judgeRecipient(request) ?? judgeValue(request);
+  if (reason !== undefined) return notSettled(reason);
+  if (claim.status === 'failed') return outcomeOf(claim);
+  const same =
+    requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
+  return afterClaim(asked, claim, async () => {
+    if (same) return outcomeOf(await ports.desk.ended(transfer, asked.deadlineMs));
+    if (await ports.rights.take(transfer, heldUntil(asked))) return tell(asked);
+    return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
+  });
+}
+
+/** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
+const HOLD_MS = 10_000;
+const heldUntil = ({ deadlineMs }: Asked): number => deadlineMs + HOLD_MS;
+
+/** Waits with the right to be told, and uses it up or gives it back. */
+async function tell({ ports, request: { transfer }, deadlineMs }: Asked): Promise<Settled> {
+  const outcome = outcomeOf(await ports.desk.ended(transfer, deadlineMs));
+  if (outcome.kind === 'settled') await ports.rights.told(transfer);
+  else await ports.rights.giveBack(transfer);
+  return outcome;
+}
+
+/** From the claim on, trouble of ours is no outcome of the payment. */
+async function afterClaim(
+  { ports }: Asked,
+  claim: SettlementView,
+  answer: () => Promise<Settled>,
+): Promise<Settled> {
+  try {
+    return await answer();
+  } catch (error) {
+    ports.logger.error({ settlement_id: claim.settlementId, error }, 'an outcome could not be told');
+    return { kind: 'pending', txHash: claim.txHash };
+  }
+}
+
+function outcomeOf({ status, txHash, reason }: SettlementView): Settled {
+  if (status === 'settled' && txHash !== null) return { kind: 'settled', txHash };
+  if (status === 'failed')
+    return { kind: 'not_settled', reason: reason ?? 'unexpected_settle_error', txHash };
+  return { kind: 'pending', txHash };
+}
+
+function notSettled(reason: InvalidReason): Settled {
+  return { kind: 'not_settled', reason, txHash: null };
+}

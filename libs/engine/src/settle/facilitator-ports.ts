@@ -1,0 +1,60 @@
+// What the facilitator needs beside the desk: facts of the chain, and who may be told what.
+import type { EvmAddress, Hex32, WorkspaceId } from '#domain';
+import type { AssetRegistry, Clock, Logger } from '../ports.js';
+import type { SettlementDesk, SignedTransfer, TransferKey } from './ports.js';
+
+/** How the latest block stands to one transfer. */
+export interface ChainFacts {
+  /** Base units of the payer; undefined: no token answers there. */
+  readonly balance: bigint | undefined;
+  /** Used or cancelled; undefined: the token knows no authorizations. */
+  readonly nonceUsed: boolean | undefined;
+  /**
+   * `account`: no contract stands at the payer's address, its key decides. Otherwise what the contract says of the signature (ERC-1271), whether or
+   * not a key is behind it too (EIP-7702): tokens ask the contract first.
+   */
+  readonly payer: 'account' | 'accepts' | 'refuses';
+  /** The transfer would succeed if it were sent now. */
+  readonly transferable: boolean;
+}
+
+export interface PaymentChecks {
+  /** Payments asked about at the same time share requests. @throws when there is no trustworthy answer. */
+  factsOf(transfer: SignedTransfer, digest: Hex32): Promise<ChainFacts>;
+}
+
+/**
+ * The right to be told an outcome (ruling 11). Where no request key tells a repeat from a replay, one caller at a time waits for the outcome of
+ * a transfer, and one caller is told that it is settled: fifty replays at a stock seller give one 200. Kept where every process sees it.
+ */
+export interface AnswerRights {
+  /** Takes the right until then (unix ms) unless somebody has it or has been told. */
+  take(key: TransferKey, untilMs: number): Promise<boolean>;
+  /** The outcome goes to whoever holds the right, and to nobody after. */
+  told(key: TransferKey): Promise<void>;
+  /** Whoever held it was told `settlement_pending`, or nothing: the next may ask. */
+  giveBack(key: TransferKey): Promise<void>;
+}
+
+export interface FacilitatorPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly assets: AssetRegistry;
+  /** Address whose key made the signature; undefined when it is not canonical (v, low s), as tokens refuse it then. */
+  readonly recover: (digest: Hex32, signature: Uint8Array) => EvmAddress | undefined;
+  readonly checks: PaymentChecks;
+  readonly desk: SettlementDesk;
+  readonly rights: AnswerRights;
+  /** Accounts that broadcast for us, on any network. */
+  readonly signers: () => Promise<readonly EvmAddress[]>;
+}
+
+/** Who asks, as far as answers depend on it. */
+export interface FacilitatorCaller {
+  /** Null where the facilitator is open. */
+  readonly workspaceId: WorkspaceId | null;
+  /** Key id, or `open`; never a secret. */
+  readonly askedBy: string;
+  /** Of the `Idempotency-Key` header. */
+  readonly idempotencyKey: string | null;
+}

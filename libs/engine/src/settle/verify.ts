@@ -1,0 +1,105 @@
+// The checks of x402.md 4.1 on one `exact` payment by EIP-3009, in the order and with the reason strings of `@x402/evm` (exact/facilitator). Rules
+// only: what the chain says is handed in. Where several things are wrong, the first in the order is named.
+import type { FacilitatorRequest } from '#x402';
+import type { Hex32 } from '#domain';
+import type { RegisteredAsset } from '../ports.js';
+import type { ChainFacts, FacilitatorPorts } from './facilitator-ports.js';
+
+/** A transfer needs this long to get into a block (x402.md 4.1). */
+export const MIN_LEFT_SEC = 6;
+
+/** Reasons that the checks can give; the SDK's own, and `invalid_payment_requirements` for an asset that is not registered. */
+export type InvalidReason =
+  | 'invalid_exact_evm_scheme'
+  | 'invalid_exact_evm_network_mismatch'
+  | 'invalid_exact_evm_missing_eip712_domain'
+  | 'invalid_payment_requirements'
+  | 'invalid_exact_evm_token_name_mismatch'
+  | 'invalid_exact_evm_token_version_mismatch'
+  | 'eip6492_factory_not_allowed'
+  | 'invalid_exact_evm_signature'
+  | 'invalid_exact_evm_recipient_mismatch'
+  | 'invalid_exact_evm_payload_authorization_valid_before'
+  | 'invalid_exact_evm_payload_authorization_valid_after'
+  | 'invalid_exact_evm_payload_authorization_value_mismatch'
+  | 'invalid_exact_evm_authorization_value'
+  | 'asset_not_deployed_contract'
+  | 'invalid_exact_evm_eip3009_not_supported'
+  | 'invalid_exact_evm_nonce_already_used'
+  | 'invalid_exact_evm_insufficient_balance'
+  | 'invalid_exact_evm_transaction_simulation_failed';
+
+/** A payment whose requirements we can settle; what is left depends on signature, time and chain. */
+export interface Acceptable {
+  readonly asset: RegisteredAsset;
+  readonly digest: Hex32;
+}
+
+type Rules = Pick<FacilitatorPorts, 'assets' | 'recover'>;
+
+/** What the request itself decides about the asset asked for. The EIP-712 domain is ours; the seller's must be the same. */
+export function judgeRequirements(
+  ports: Pick<Rules, 'assets'>,
+  request: FacilitatorRequest,
+): InvalidReason | Acceptable {
+  if (request.payloadScheme !== request.scheme) return 'invalid_exact_evm_scheme';
+  if (request.domainName === null || request.domainVersion === null)
+    return 'invalid_exact_evm_missing_eip712_domain';
+  if (request.payloadNetworkName !== request.networkName) return 'invalid_exact_evm_network_mismatch';
+  const asset = ports.assets.find(request.network, request.asset);
+  if (asset === undefined) return 'invalid_payment_requirements';
+  if (request.domainName !== asset.name) return 'invalid_exact_evm_token_name_mismatch';
+  if (request.domainVersion !== asset.version) return 'invalid_exact_evm_token_version_mismatch';
+  return { asset, digest: ports.assets.digest(asset, request.transfer) };
+}
+
+/** Whether the payer's key made the signature; for a payer that is a contract it says nothing. */
+export function signedByKey(ports: Pick<Rules, 'recover'>, request: FacilitatorRequest, digest: Hex32) {
+  return ports.recover(digest, request.transfer.signature) === request.transfer.from;
+}
+
+/** The signature, once the chain has said what the payer is. An undeployed wallet would need a deployment that nobody here pays for. */
+export function judgeSignature(
+  request: FacilitatorRequest,
+  byKey: boolean,
+  facts: Pick<ChainFacts, 'payer'>,
+): InvalidReason | undefined {
+  if (facts.payer === 'account' && request.wrapped) return 'eip6492_factory_not_allowed';
+  const valid = facts.payer === 'account' ? byKey : facts.payer === 'accepts';
+  return valid ? undefined : 'invalid_exact_evm_signature';
+}
+
+/** Recipient, times and amount: what the payer signed against what the seller asks. */
+export function judgeTerms(request: FacilitatorRequest, nowSec: number): InvalidReason | undefined {
+  return judgeRecipient(request) ?? judgeTimes(request, nowSec) ?? judgeValue(request);
+}
+
+export function judgeRecipient({ transfer, payTo }: FacilitatorRequest): InvalidReason | undefined {
+  return transfer.to === payTo ? undefined : 'invalid_exact_evm_recipient_mismatch';
+}
+
+function judgeTimes({ transfer }: FacilitatorRequest, nowSec: number): InvalidReason | undefined {
+  if (transfer.validBeforeSec < nowSec + MIN_LEFT_SEC)
+    return 'invalid_exact_evm_payload_authorization_valid_before';
+  if (transfer.validAfterSec > nowSec) return 'invalid_exact_evm_payload_authorization_valid_after';
+  return undefined;
+}
+
+/** Exactly the amount, also in v1: the SDK demands it in both (x402.md 4.1). */
+export function judgeValue({ transfer, amount, version }: FacilitatorRequest): InvalidReason | undefined {
+  if (transfer.value === amount) return undefined;
+  return version === 1
+    ? 'invalid_exact_evm_authorization_value'
+    : 'invalid_exact_evm_payload_authorization_value_mismatch';
+}
+
+/** Whether the token would do it now, and if not, why. */
+export function judgeFacts(request: FacilitatorRequest, facts: ChainFacts): InvalidReason | undefined {
+  const { balance, nonceUsed, transferable } = facts;
+  if (balance === undefined && nonceUsed === undefined && request.version === 2)
+    return 'asset_not_deployed_contract';
+  if (nonceUsed === undefined) return 'invalid_exact_evm_eip3009_not_supported';
+  if (nonceUsed) return 'invalid_exact_evm_nonce_already_used';
+  if (balance === undefined || balance < request.amount) return 'invalid_exact_evm_insufficient_balance';
+  return transferable ? undefined : 'invalid_exact_evm_transaction_simulation_failed';
+}

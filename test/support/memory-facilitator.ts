@@ -1,0 +1,182 @@
+// The facilitator's outside in memory: the desk with its rows, a chain that settles when a test says so, and who may be told what.
+import type { EvmAddress, Hex32 } from '#domain';
+import type {
+  AnswerRights,
+  ChainFacts,
+  FacilitatorPorts,
+  PaymentChecks,
+  SettlementDesk,
+  SettlementRequest,
+  SettlementView,
+  SignedTransfer,
+  TransferKey,
+} from '#engine';
+import { createAssetRegistry, recoverAddress } from '#evm';
+import { address, hex32, uuid } from './builders.js';
+import { BUYER, USDC_NETWORK } from './facilitator-requests.js';
+import { silentLogger } from './memory-basics.js';
+
+export const BROADCASTER = address(0xb40a);
+const keyText = ({ network, token, from, nonce }: TransferKey): string =>
+  [network, token, from, nonce].join('/');
+
+/** What a node would say. A contract payer accepts exactly the signature given here. */
+export class MemoryPaymentChecks implements PaymentChecks {
+  readonly balances = new Map<EvmAddress, bigint>([[BUYER, 1_000_000n]]);
+  readonly used = new Set<string>();
+  readonly contracts = new Map<EvmAddress, Uint8Array>();
+  /** Answers in place of the chain. */
+  override: Partial<ChainFacts> = {};
+  fails: Error | null = null;
+  asked = 0;
+
+  factsOf(transfer: SignedTransfer): Promise<ChainFacts> {
+    this.asked += 1;
+    if (this.fails) return Promise.reject(this.fails);
+    const balance = this.balances.get(transfer.from) ?? 0n;
+    const nonceUsed = this.used.has(keyText(transfer));
+    const accepted = this.contracts.get(transfer.from);
+    const payer =
+      accepted === undefined
+        ? 'account'
+        : Buffer.from(accepted).equals(transfer.signature)
+          ? 'accepts'
+          : 'refuses';
+    const transferable = !nonceUsed && balance >= transfer.value && payer !== 'refuses';
+    return Promise.resolve({ balance, nonceUsed, payer, transferable, ...this.override });
+  }
+}
+
+type Row = { -readonly [Name in keyof SettlementView]: SettlementView[Name] } & {
+  request: SettlementRequest;
+};
+
+export class MemoryDesk implements SettlementDesk, AnswerRights {
+  readonly rows = new Map<string, Row>();
+  /** Unix ms; for ever where told. */
+  readonly rights = new Map<string, number>();
+  /** What becomes of a claim: settled at once, or left as it is until the test ends it. */
+  mode: 'settles' | 'waits' = 'settles';
+  fails: Error | null = null;
+  private readonly waiters = new Map<string, (() => void)[]>();
+
+  constructor(
+    private readonly checks: MemoryPaymentChecks,
+    private readonly clock: { now(): number; passTo(ms: number): void },
+  ) {}
+
+  claim(request: SettlementRequest) {
+    const { transfer, workspaceId, requestKey } = request;
+    const known = this.rows.get(keyText(transfer));
+    if (known !== undefined && (known.status !== 'failed' || known.txHash !== null))
+      return Promise.resolve({ claimed: false, settlement: view(known) });
+    const row: Row = {
+      ...transfer,
+      settlementId: uuid(this.rows.size + 1, 7),
+      workspaceId,
+      requestKey,
+      status: 'waiting',
+      txHash: null,
+      reason: null,
+      final: false,
+      request,
+    };
+    this.rows.set(keyText(transfer), row);
+    const settlement = view(row);
+    if (this.mode === 'settles') this.settle(transfer);
+    return Promise.resolve({ claimed: true, settlement });
+  }
+
+  find(key: TransferKey): Promise<SettlementView | undefined> {
+    const row = this.rows.get(keyText(key));
+    return Promise.resolve(row && view(row));
+  }
+
+  /** With nobody to end it, the caller's time runs out. */
+  async ended(key: TransferKey, deadlineMs: number): Promise<SettlementView> {
+    if (this.fails) throw this.fails;
+    const row = this.row(key);
+    const live = row.status === 'waiting' || row.status === 'broadcast';
+    if (live && this.held) await this.changed(key);
+    else if (live) this.clock.passTo(deadlineMs);
+    return view(this.row(key));
+  }
+
+  /** While true, time stands still for those who wait: they wait for `settle` or `end`. */
+  held = false;
+
+  settle(key: TransferKey): Hex32 {
+    const row = this.row(key);
+    const txHash = hex32(0x7000 + [...this.rows.keys()].indexOf(keyText(key)));
+    Object.assign(row, { status: 'settled', txHash });
+    this.checks.used.add(keyText(key));
+    this.checks.balances.set(row.from, (this.checks.balances.get(row.from) ?? 0n) - row.value);
+    this.wake(key);
+    return txHash;
+  }
+
+  broadcast(key: TransferKey, txHash: Hex32): void {
+    Object.assign(this.row(key), { status: 'broadcast', txHash });
+  }
+
+  fail(key: TransferKey, reason: string, txHash: Hex32 | null): void {
+    Object.assign(this.row(key), { status: 'failed', reason, txHash });
+    this.wake(key);
+  }
+
+  take(key: TransferKey, untilMs: number): Promise<boolean> {
+    const free = (this.rights.get(keyText(key)) ?? 0) <= this.clock.now();
+    if (free) this.rights.set(keyText(key), untilMs);
+    return Promise.resolve(free);
+  }
+
+  told(key: TransferKey): Promise<void> {
+    this.rights.set(keyText(key), Number.MAX_SAFE_INTEGER);
+    return Promise.resolve();
+  }
+
+  giveBack(key: TransferKey): Promise<void> {
+    this.rights.delete(keyText(key));
+    return Promise.resolve();
+  }
+
+  row(key: TransferKey): Row {
+    const row = this.rows.get(keyText(key));
+    if (row === undefined) throw new Error('no such claim');
+    return row;
+  }
+
+  private changed(key: TransferKey): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiters.set(keyText(key), [...(this.waiters.get(keyText(key)) ?? []), resolve]);
+    });
+  }
+
+  private wake(key: TransferKey): void {
+    for (const resolve of this.waiters.get(keyText(key)) ?? []) resolve();
+    this.waiters.delete(keyText(key));
+  }
+}
+
+const view = ({ request: _request, ...row }: Row): SettlementView => row;
+
+/** Real rules over the real registry; only chain and desk are in memory. */
+export class MemoryFacilitator {
+  readonly checks = new MemoryPaymentChecks();
+  readonly desk: MemoryDesk;
+  readonly ports: FacilitatorPorts;
+
+  constructor(clock: { now(): number; passTo(ms: number): void }) {
+    this.desk = new MemoryDesk(this.checks, clock);
+    this.ports = {
+      clock: { nowMs: () => clock.now() },
+      logger: silentLogger,
+      assets: createAssetRegistry([USDC_NETWORK]),
+      recover: (digest, signature) => recoverAddress(Buffer.from(digest.slice(2), 'hex'), signature),
+      checks: this.checks,
+      desk: this.desk,
+      rights: this.desk,
+      signers: () => Promise.resolve([BROADCASTER]),
+    };
+  }
+}
