@@ -26,8 +26,12 @@ async function answers(method: string, path: string, as: string) {
     as,
     ...(method === 'GET' ? {} : { body: { nothing: 'like it' } }),
   });
-  const error = (body as { error?: { code: string; details: { cause?: string } } }).error;
-  return { status, code: error?.details?.cause ?? error?.code };
+  const { error, invalidReason, errorReason } = body as {
+    error?: { code: string; details: { cause?: string } };
+    invalidReason?: string;
+    errorReason?: string;
+  };
+  return { status, code: error?.details?.cause ?? error?.code ?? invalidReason ?? errorReason };
 }
 
 describe('roles', () => {

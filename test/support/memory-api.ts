@@ -22,6 +22,7 @@ import { MemoryChainReader } from './memory-chain-source.js';
 import { MemoryChain } from './memory-chain.js';
 import { promptDesk } from './memory-desk.js';
 import { MemoryDatabase } from './memory-database.js';
+import { MemoryFacilitator } from './memory-facilitator.js';
 import { MemoryOperations } from './memory-operations.js';
 import { MemoryReads } from './memory-reads.js';
 import { MemoryShop } from './memory-shop.js';
@@ -56,6 +57,10 @@ export class MemoryApi {
   readonly policies = new MemoryPolicies();
   readonly admin = new MemoryAdmin(this.database, this.policies);
   readonly operations = new MemoryOperations(this.database);
+  readonly facilitator = new MemoryFacilitator({
+    now: () => this.nowMs,
+    passTo: (ms) => (this.nowMs = Math.max(this.nowMs, ms)),
+  });
   readonly logged: Record<string, unknown>[] = [];
   /** Role to API key; `agent2` is of another workspace. */
   readonly secrets: Record<string, string> = {};
@@ -143,6 +148,11 @@ export class MemoryApi {
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
       metricsFor: 'on',
+      facilitator: {
+        access: 'keys',
+        ports: { ...this.facilitator.ports, logger: this.ports.logger },
+        settleWithinMs: 30_000,
+      },
       health: () => Promise.resolve({ ready: true, parts: { database: { ok: true, required: true } } }),
     };
   }
@@ -174,7 +184,8 @@ export class MemoryApi {
       });
     await this.seedAgent('agent', WORKSPACE, AGENT, 1);
     await this.seedAgent('agent2', OTHER_WORKSPACE, uuid(2, 2) as AgentId, 2);
-    for (const role of ['admin', 'approver', 'auditor'] as const) await this.seedKey(role, WORKSPACE, role);
+    for (const role of ['admin', 'approver', 'auditor', 'seller'] as const)
+      await this.seedKey(role, WORKSPACE, role);
     await this.seedKey('admin2', OTHER_WORKSPACE, 'admin');
   }
 

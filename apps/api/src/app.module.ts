@@ -3,6 +3,7 @@ import type { ApiCore } from './core.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
+import { FacilitatorController } from './facilitator/facilitator.controller.js';
 import { DocsController } from './http/docs.controller.js';
 import { HealthController } from './http/health.controller.js';
 import type { Stopping } from './http/stopping.js';
@@ -28,6 +29,7 @@ export const CONTROLLERS = [
   RulesController,
   StopsController,
   WorkspacesController,
+  FacilitatorController,
   HealthController,
   DocsController,
 ] as const;

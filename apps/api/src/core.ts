@@ -1,4 +1,12 @@
-import type { Administration, Authenticator, Logger, Ports, ReadStore, WalletKeys } from '#engine';
+import type {
+  Administration,
+  Authenticator,
+  FacilitatorPorts,
+  Logger,
+  Ports,
+  ReadStore,
+  WalletKeys,
+} from '#engine';
 
 /** What the readiness probe reports. Only `required` parts decide: Redis may be away, money does not wait for it. */
 export interface Health {
@@ -12,6 +20,14 @@ export interface HttpMetrics {
   scrape(): Promise<string>;
 }
 
+export interface Facilitator {
+  /** `keys`: for keys of the role `seller`, and admins. `open`: for everybody, without credentials. */
+  readonly access: 'keys' | 'open';
+  readonly ports: FacilitatorPorts;
+  /** How long a settle request waits for the chain before it is answered with `settlement_pending`. */
+  readonly settleWithinMs: number;
+}
+
 /** Everything the API process needs from outside. Composed in the runtime; tests pass fakes. */
 export interface ApiCore {
   readonly ports: Ports;
@@ -23,5 +39,7 @@ export interface ApiCore {
   readonly metrics: HttpMetrics;
   /** Who may read `/metrics`; its figures are sums over all workspaces (S12). */
   readonly metricsFor: 'on' | 'loopback' | 'off';
+  /** Null: this installation serves no facilitator. */
+  readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
 }

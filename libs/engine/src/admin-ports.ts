@@ -31,7 +31,8 @@ export interface Page<Item> {
 
 // ---- Who calls
 
-export type Role = 'admin' | 'agent' | 'approver' | 'auditor';
+/** `seller` may ask the facilitator, and nothing else. */
+export type Role = 'admin' | 'agent' | 'approver' | 'auditor' | 'seller';
 
 /** An authenticated caller. `agentId` is set exactly when the role is `agent`. */
 export interface Principal {

@@ -12,6 +12,7 @@ export {
   supportedNetworks,
   supportsNetwork,
   verifyPayment,
+  type Patience,
   type Settled,
   type Verified,
 } from './settle/facilitate.js';

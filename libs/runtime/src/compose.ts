@@ -28,6 +28,7 @@ import { systemClock } from './clock.js';
 import type { Config, NetworkConfig } from './config.js';
 import { connectDatabase, type Stores } from './database.js';
 import { createDerivation } from './derivation.js';
+import { composeFacilitator, type Facilitator, type Settling } from './facilitator.js';
 import { hashing } from './hashing.js';
 import { createIds } from './ids.js';
 import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
@@ -57,6 +58,8 @@ export interface Core {
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
+  /** Null: none is served here. */
+  readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
   purgeExpiredBlobs(): Promise<number>;
   close(): Promise<void>;
@@ -147,6 +150,7 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
+    facilitator: composeFacilitator(config, ports, rpcs, settling()),
     health: () => health(stores, signer, relay),
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {
@@ -156,6 +160,11 @@ export async function createCore(config: Config): Promise<Core> {
       await http.close();
     },
   };
+}
+
+/** Where the desk comes in; until it does, the facilitator is not served. */
+function settling(): Settling | null {
+  return null;
 }
 
 function connectChains(networks: readonly NetworkConfig[]): ReadonlyMap<Caip2, readonly EvmRpc[]> {

@@ -6,7 +6,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { Caip2 } from '#domain';
 import { networkProfile, type NetworkProfile } from '#evm';
-import { Environment, WORKER_ROLES, type WorkerRole } from './environment.js';
+import { Environment, WORKER_ROLES, type FacilitatorAccess, type WorkerRole } from './environment.js';
 import type { LogLevel } from './logger.js';
 
 export const PROCESSES = ['api', 'worker', 'signer', 'migrate'] as const;
@@ -59,6 +59,11 @@ export interface Config {
     readonly perSeller: number;
     /** Port for metrics and health of the worker; 0: any free one. */
     readonly port: number;
+  };
+  readonly facilitator: {
+    /** Who may ask: nobody, keys of sellers and admins, or everybody. */
+    readonly access: FacilitatorAccess;
+    readonly settleWithinMs: number;
   };
   readonly retention: { readonly bodyTtlSec: number; readonly keylessWindowSec: number };
   readonly telemetry: {
@@ -154,6 +159,10 @@ function build(
       concurrency: settings.PURSER_WORKER_CONCURRENCY ?? 256,
       perSeller: settings.PURSER_SELLER_CONCURRENCY ?? 16,
       port: settings.PURSER_WORKER_PORT ?? 0,
+    },
+    facilitator: {
+      access: (settings.PURSER_FACILITATOR ?? 'keys') as FacilitatorAccess,
+      settleWithinMs: (settings.PURSER_FACILITATOR_WAIT_SEC ?? 30) * 1000,
     },
     retention: {
       bodyTtlSec: settings.PURSER_BODY_TTL_SEC ?? 7 * 24 * 3600,

@@ -31,6 +31,8 @@ const MAX_SOCKET_PATH = 100;
 
 export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'broadcast', 'project', 'webhooks'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
+export const FACILITATOR_ACCESS = ['off', 'keys', 'open'] as const;
+export type FacilitatorAccess = (typeof FACILITATOR_ACCESS)[number];
 
 const toInteger = Transform(({ value }: { value: unknown }) =>
   typeof value === 'string' && /^[0-9]{1,12}$/.test(value) ? Number(value) : value,
@@ -107,6 +109,11 @@ export class Environment {
   @IsOptional() @WorkerRoles() PURSER_WORKER_ROLES?: string;
   @Integer(1, 4_096) PURSER_WORKER_CONCURRENCY?: number;
   @Integer(1, 64) PURSER_SELLER_CONCURRENCY?: number;
+
+  @IsOptional()
+  @IsIn(FACILITATOR_ACCESS, { message: `must be one of ${FACILITATOR_ACCESS.join(', ')}` })
+  PURSER_FACILITATOR?: string;
+  @Integer(1, 120) PURSER_FACILITATOR_WAIT_SEC?: number;
 
   @Integer(60, 31_536_000) PURSER_BODY_TTL_SEC?: number;
   @Integer(0, 3_600) PURSER_KEYLESS_WINDOW_SEC?: number;

@@ -4,16 +4,23 @@ import { createParamDecorator, SetMetadata, type ExecutionContext } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import type { Principal, Role } from '#engine';
 
-export const ROLES: readonly Role[] = ['admin', 'agent', 'approver', 'auditor'];
+export const ROLES: readonly Role[] = ['admin', 'agent', 'approver', 'auditor', 'seller'];
 export const ACCESS = 'purser:access';
 
-/** `public`: no credentials are read at all. `operator`: an admin of the installation's first workspace. */
-export type Access = 'public' | { readonly roles: readonly Role[]; readonly operator: boolean };
+/**
+ * `public`: no credentials are read at all. `operator`: an admin of the installation's first workspace. `facilitator`: as the installation
+ * is set up; by these roles, by anybody without credentials, or not there at all.
+ */
+export type Access =
+  'public' | { readonly roles: readonly Role[]; readonly operator: boolean; readonly facilitator?: true };
 
 export const Public = () => SetMetadata<string, Access>(ACCESS, 'public');
 export const Roles = (...roles: readonly Role[]) =>
   SetMetadata<string, Access>(ACCESS, { roles, operator: false });
 export const OperatorOnly = () => SetMetadata<string, Access>(ACCESS, { roles: ['admin'], operator: true });
+
+export const ForSellers = () =>
+  SetMetadata<string, Access>(ACCESS, { roles: ['seller', 'admin'], operator: false, facilitator: true });
 
 export interface AuthenticatedRequest extends FastifyRequest {
   principal?: Principal;

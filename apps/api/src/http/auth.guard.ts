@@ -17,6 +17,11 @@ export class AuthGuard implements CanActivate {
     const access = Reflect.getMetadata(ACCESS, context.getHandler()) as Access | undefined;
     if (access === 'public') return true;
     if (access === undefined) throw new Error('a route without declared access');
+    if (access.facilitator === true) {
+      const { facilitator } = this.core;
+      if (facilitator === null) throw refuse('not_found', { object: 'route' });
+      if (facilitator.access === 'open') return true;
+    }
     return this.check(access, context.switchToHttp().getRequest<AuthenticatedRequest>());
   }
 

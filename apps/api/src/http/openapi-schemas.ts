@@ -1,34 +1,23 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
-type Schema = Readonly<Record<string, unknown>>;
-
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean' } as const;
-const int = { type: 'integer' } as const;
-const maybe = (schema: { readonly type: string }): Schema => ({ ...schema, type: [schema.type, 'null'] });
-const maybeText = maybe(text);
-const time = { type: 'string', format: 'date-time' } as const;
-const maybeTime = { type: ['string', 'null'], format: 'date-time' } as const;
-const atomic = { type: 'string', pattern: '^(0|[1-9][0-9]*)$', description: 'base units' } as const;
-const maybeAtomic = { ...atomic, type: ['string', 'null'] } as const;
-const any: Schema = {};
-const list = (items: Schema): Schema => ({ type: 'array', items });
-const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-const maybeRef = (name: string): Schema => ({ oneOf: [ref(name), { type: 'null' }] });
-
-/** Every named property is present unless its name ends with `?`. */
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  const names = Object.keys(properties);
-  return {
-    type: 'object',
-    properties: Object.fromEntries(
-      Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]),
-    ),
-    required: names.filter((name) => !name.endsWith('?')),
-  };
-}
-const page = (items: string): Schema =>
-  object({ items: list(ref(items)), next_cursor: maybeText, has_more: flag });
+import { FACILITATOR } from '../facilitator/openapi.js';
+import {
+  any,
+  atomic,
+  flag,
+  int,
+  list,
+  maybe,
+  maybeAtomic,
+  maybeRef,
+  maybeText,
+  maybeTime,
+  object,
+  page,
+  ref,
+  text,
+  time,
+} from './openapi-words.js';
 
 const HIGHTOP_STATUS = {
   type: 'string',
@@ -298,5 +287,5 @@ const NATIVE = {
   History: object({ items: list({ type: 'object' }), next_cursor: maybeText, has_more: flag }),
 } as const;
 
-export const SCHEMAS = { ...HIGHTOP, UpstreamResponse, ...NATIVE };
+export const SCHEMAS = { ...HIGHTOP, UpstreamResponse, ...NATIVE, ...FACILITATOR };
 export type SchemaName = keyof typeof SCHEMAS;

@@ -10,6 +10,21 @@ export class Stopping {
     for (const leave of this.waiting) leave();
   }
 
+  /** Work that may wait, with a promise that resolves when waiting has to end. */
+  async leaving<T>(work: (stopped: Promise<void>) => Promise<T>): Promise<T> {
+    if (this.begun) return work(Promise.resolve());
+    let leave: (() => void) | undefined;
+    const stopped = new Promise<void>((resolve) => {
+      leave = resolve;
+      this.waiting.add(leave);
+    });
+    try {
+      return await work(stopped);
+    } finally {
+      if (leave) this.waiting.delete(leave);
+    }
+  }
+
   /** `awaitAnswer`, unless the process stops first. */
   async awaitAnswer(ports: Ports, submitted: Submitted, deadlineMs: number): Promise<OperationView> {
     if (this.begun || ports.clock.nowMs() >= deadlineMs) return viewOperation(ports, submitted);

@@ -17,8 +17,8 @@ export class NewAgentDto {
 }
 
 export class NewKeyDto {
-  @OneOf(['admin', 'agent', 'approver', 'auditor'], { about: 'what the key may do' })
-  role!: 'admin' | 'agent' | 'approver' | 'auditor';
+  @OneOf(['admin', 'agent', 'approver', 'auditor', 'seller'], { about: 'what the key may do' })
+  role!: 'admin' | 'agent' | 'approver' | 'auditor' | 'seller';
 
   @Uuid({ optional: true, about: 'whose key it is; for the role agent, and only there' })
   agent_id?: string;

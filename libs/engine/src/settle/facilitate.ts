@@ -62,8 +62,15 @@ async function judgePayment(
   return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts);
 }
 
+export interface Patience {
+  /** Unix ms. */
+  readonly deadlineMs: number;
+  /** Resolves when waiting has to end earlier. */
+  readonly stopped?: Promise<void>;
+}
+
 /**
- * Claims the transfer and waits for its outcome until the deadline (unix ms). A transfer that was claimed before is answered from its claim, before
+ * Claims the transfer and waits for its outcome as long as it may. A transfer that was claimed before is answered from its claim, before
  * anything is checked that the claim itself has changed: its nonce is used and the balance gone.
  * @throws when chain or database give no answer before the claim; afterwards the answer is `pending`.
  */
@@ -71,11 +78,11 @@ export async function settlePayment(
   ports: FacilitatorPorts,
   caller: FacilitatorCaller,
   request: FacilitatorRequest,
-  deadlineMs: number,
+  patience: Patience,
 ): Promise<Settled> {
   const acceptable = judgeRequirements(ports, request);
   if (typeof acceptable === 'string') return notSettled(acceptable);
-  const asked: Asked = { ports, caller, request, requestKey: requestKeyOf(caller, request), deadlineMs };
+  const asked: Asked = { ports, caller, request, requestKey: requestKeyOf(caller, request), patience };
   const before = await findClaim(asked);
   if (before !== undefined) return repeat(asked, before);
   const reason = await judgePayment(ports, request, acceptable);
@@ -102,7 +109,7 @@ interface Asked {
   readonly caller: FacilitatorCaller;
   readonly request: FacilitatorRequest;
   readonly requestKey: string | null;
-  readonly deadlineMs: number;
+  readonly patience: Patience;
 }
 
 /** The two name spaces are the caller's and the payer's; the caller's word goes first. */
@@ -130,7 +137,7 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   const same =
     requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
   return afterClaim(asked, claim, async () => {
-    if (same) return outcomeOf(await ports.desk.ended(transfer, asked.deadlineMs));
+    if (same) return outcomeOf(await ended(asked));
     if (await ports.rights.take(transfer, heldUntil(asked))) return tell(asked);
     return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
   });
@@ -138,14 +145,26 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
 const HOLD_MS = 10_000;
-const heldUntil = ({ deadlineMs }: Asked): number => deadlineMs + HOLD_MS;
+const heldUntil = ({ patience }: Asked): number => patience.deadlineMs + HOLD_MS;
 
 /** Waits with the right to be told, and uses it up or gives it back. */
-async function tell({ ports, request: { transfer }, deadlineMs }: Asked): Promise<Settled> {
-  const outcome = outcomeOf(await ports.desk.ended(transfer, deadlineMs));
+async function tell(asked: Asked): Promise<Settled> {
+  const { ports, request } = asked;
+  const { transfer } = request;
+  const outcome = outcomeOf(await ended(asked));
   if (outcome.kind === 'settled') await ports.rights.told(transfer);
   else await ports.rights.giveBack(transfer);
   return outcome;
+}
+
+/** As it ended, or as it stands when waiting ends. */
+async function ended({ ports, request: { transfer }, patience }: Asked): Promise<SettlementView> {
+  const end = ports.desk.ended(transfer, patience.deadlineMs);
+  if (patience.stopped === undefined) return end;
+  // Left behind at a stop; whatever becomes of it, nobody asks any more.
+  end.catch(() => undefined);
+  const first = await Promise.race([end, patience.stopped]);
+  return first ?? (await ports.desk.find(transfer)) ?? end;
 }
 
 /** From the claim on, trouble of ours is no outcome of the payment. */

@@ -4,9 +4,15 @@ import type { Role } from '#engine';
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { base32 } from './ids.js';
 
-// The first letter in which the role's name differs from the other three.
-const LETTERS: Readonly<Record<Role, string>> = { admin: 'd', agent: 'g', approver: 'p', auditor: 'u' };
-const FORMAT = /^prs_[a-z]{1,16}_([dgpu][0-9a-z]{12})_[A-Za-z0-9_-]{43}$/;
+// A letter of the role's name that no other role has taken.
+const LETTERS: Readonly<Record<Role, string>> = {
+  admin: 'd',
+  agent: 'g',
+  approver: 'p',
+  auditor: 'u',
+  seller: 's',
+};
+const FORMAT = /^prs_[a-z]{1,16}_([dgpsu][0-9a-z]{12})_[A-Za-z0-9_-]{43}$/;
 const NOBODY = Buffer.alloc(32);
 
 export interface FreshKey {
