@@ -7,7 +7,43 @@ function tower(levels: number): unknown[] {
   return value;
 }
 
+/** Every term that `settle` needs, as nobody else is asked. */
+const NAMED = {
+  pay_to: `0x${'5e'.repeat(20)}`,
+  amount: '10000',
+  network: 'eip155:84532',
+  asset: '0x036cbd53842c5426634e7929541ec2318f3dcf7e',
+};
+
 export const FIELDS: readonly Row[] = [
+  ...(['pay_to', 'amount', 'network', 'asset'] as const).map((name) => ({
+    bad: `settle without ${name}`,
+    call: submit({ kind: 'settle', ...GOOD, expect: { ...NAMED, [name]: undefined } }),
+    status: 400,
+    code: 'validation_failed',
+    field: `expect.${name}`,
+  })),
+  {
+    bad: 'settle without any term',
+    call: submit({ kind: 'settle', ...GOOD }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'expect.pay_to',
+  },
+  {
+    bad: 'a challenge for a purchase, which asks the seller itself',
+    call: submit({ kind: 'purchase', ...GOOD, challenge: {} }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'challenge',
+  },
+  {
+    bad: 'a kind of operation that there is not',
+    call: submit({ kind: 'refund', ...GOOD }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'kind',
+  },
   ...['note\u0000', 'half \ud800 a pair'].map((note) => ({
     bad: `text that no database holds: ${JSON.stringify(note)}`,
     call: submit({ kind: 'purchase', ...GOOD, note }),
