@@ -29,6 +29,19 @@ describe('repeats (ruling 11)', () => {
     expect(first.body.success).toBe(true);
   });
 
+  it('the same key while the first still waits: both wait, and both hear the same', async () => {
+    const { desk } = client.api.facilitator;
+    desk.mode = 'waits';
+    desk.held = true;
+    const asked = Array.from({ length: 3 }, () => client.settle({}, undefined, { key: 'order-1' }));
+    while (client.claims === 0) await setImmediate();
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    const transaction = desk.settle(transferOf());
+    for (const { body } of await Promise.all(asked))
+      expect(body).toMatchObject({ success: true, transaction });
+    expect(client.claims).toBe(1);
+  });
+
   it('the same payment-identifier gets the first answer', async () => {
     const first = await client.settle({ paymentIdentifier: IDENTIFIER });
     const again = await client.settle({ paymentIdentifier: IDENTIFIER });

@@ -48,6 +48,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     admin_event: 'SI',
     agent: 'SIu',
     agent_stop: 'SID',
+    answer_right: 'SIu',
     api_key: 'SIu',
     applied_migration: 'S',
     approval: 'S',

@@ -1,3 +1,4 @@
+export { createAnswerRights } from './answer-rights.js';
 export { createAdoption } from './adoption.js';
 export {
   coalesce,

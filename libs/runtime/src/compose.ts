@@ -150,7 +150,7 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
-    facilitator: composeFacilitator(config, ports, rpcs, settling()),
+    facilitator: composeFacilitator(config, ports, rpcs, stores.answerRights, settling()),
     health: () => health(stores, signer, relay),
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {

@@ -2,6 +2,7 @@
 import type {
   Administration,
   Adoption,
+  AnswerRights,
   Answers,
   Authenticator,
   Logger,
@@ -18,6 +19,7 @@ import {
   bindInstallation,
   createAdoption,
   createAdministration,
+  createAnswerRights,
   createAnswers,
   createAuthenticator,
   createBroadcastStore,
@@ -46,6 +48,7 @@ export interface Stores {
   readonly operations: OperationStore;
   readonly policies: PolicyStore;
   readonly answers: Answers;
+  readonly answerRights: AnswerRights;
   readonly adoption: Adoption;
   readonly admin: Administration;
   readonly reads: ReadStore;
@@ -114,6 +117,7 @@ export async function connectDatabase(
     }),
     policies: createPolicyStore(systemPool),
     answers,
+    answerRights: createAnswerRights(systemPool),
     adoption: createAdoption(systemPool),
     admin: createAdministration(systemPool, {
       keyEnvironment: config.networks.every((it) => it.profile.testnet) ? 'test' : 'live',

@@ -10,10 +10,9 @@ export interface Facilitator {
   readonly settleWithinMs: number;
 }
 
-/** What brings transfers on chain, and remembers who was told. */
+/** What brings transfers on chain. */
 export interface Settling {
   readonly desk: SettlementDesk;
-  readonly rights: AnswerRights;
   /** Accounts that broadcast, on any network. */
   readonly signers: FacilitatorPorts['signers'];
 }
@@ -23,6 +22,7 @@ export function composeFacilitator(
   config: Config,
   ports: Pick<Ports, 'assets' | 'clock' | 'logger'>,
   rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>,
+  rights: AnswerRights,
   settling: Settling | null,
 ): Facilitator | null {
   const { access, settleWithinMs } = config.facilitator;
@@ -33,6 +33,7 @@ export function composeFacilitator(
     settleWithinMs,
     ports: {
       ...settling,
+      rights,
       assets,
       clock,
       logger,

@@ -98,10 +98,7 @@ export async function settlePayment(
     requestKey: asked.requestKey,
   });
   if (!claimed) return repeat(asked, settlement);
-  return afterClaim(asked, settlement, async () => {
-    await ports.rights.take(request.transfer, heldUntil(asked));
-    return tell(asked);
-  });
+  return afterClaim(asked, settlement, () => wait(asked, settlement));
 }
 
 interface Asked {
@@ -126,7 +123,7 @@ async function findClaim({ ports, request }: Asked): Promise<SettlementView | un
 
 /** Ruling 11. The claim is of the same nonce; only the same transfer may share its outcome. */
 async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
-  const { ports, caller, request, requestKey } = asked;
+  const { request } = asked;
   const { transfer } = request;
   if (claim.to !== transfer.to || claim.value !== transfer.value)
     return notSettled('invalid_exact_evm_nonce_already_used');
@@ -134,13 +131,17 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   const reason = judgeRecipient(request) ?? judgeValue(request);
   if (reason !== undefined) return notSettled(reason);
   if (claim.status === 'failed') return outcomeOf(claim);
+  return afterClaim(asked, claim, () => wait(asked, claim));
+}
+
+/** The same request key: the first answer, as often as it is asked for. Otherwise the right to be told decides. */
+async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
+  const { ports, caller, request, requestKey } = asked;
+  if (await ports.rights.take(request.transfer, heldUntil(asked))) return tell(asked);
   const same =
     requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
-  return afterClaim(asked, claim, async () => {
-    if (same) return outcomeOf(await ended(asked));
-    if (await ports.rights.take(transfer, heldUntil(asked))) return tell(asked);
-    return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
-  });
+  if (same) return outcomeOf(await ended(asked));
+  return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
 }
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */

@@ -14,6 +14,7 @@ import * as watch from './20261121-11-watch.js';
 import * as roles from './20261121-20-roles.js';
 import * as readGrants from './20261121-21-read-grants.js';
 import * as settlement from './20261121-30-settlement.js';
+import * as answerRights from './20261121-31-answer-rights.js';
 
 export interface Migration {
   readonly name: string;
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   roles,
   readGrants,
   settlement,
+  answerRights,
 ];
