@@ -1,6 +1,6 @@
 // The one place where ports meet adapters. The API and the worker call it; tests pass their own parts over it.
 import { hostname } from 'node:os';
-import type { Caip2 } from '#domain';
+import type { Caip2, EvmAddress } from '#domain';
 import {
   Broadcaster,
   ChainWatcher,
@@ -150,7 +150,13 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
-    facilitator: composeFacilitator(config, ports, rpcs, stores.answerRights, settling()),
+    facilitator: composeFacilitator(
+      config,
+      ports,
+      rpcs,
+      stores.answerRights,
+      settlingOf(config, stores, signer),
+    ),
     health: () => health(stores, signer, relay),
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {
@@ -162,9 +168,18 @@ export async function createCore(config: Config): Promise<Core> {
   };
 }
 
-/** Where the desk comes in; until it does, the facilitator is not served. */
-function settling(): Settling | null {
-  return null;
+/** Null where no account of ours broadcasts. The accounts are always the same ones, so they are asked for once. */
+function settlingOf(config: Config, stores: Stores, signer: SignerClient): Settling | null {
+  const { accounts } = config.broadcast;
+  if (accounts === 0) return null;
+  let known: readonly EvmAddress[] | undefined;
+  return {
+    desk: stores.settlements,
+    signers: async () => {
+      const ofNetworks = config.networks.map(({ network }) => signer.broadcastAccounts(network, accounts));
+      return (known ??= (await Promise.all(ofNetworks)).flat());
+    },
+  };
 }
 
 function connectChains(networks: readonly NetworkConfig[]): ReadonlyMap<Caip2, readonly EvmRpc[]> {
