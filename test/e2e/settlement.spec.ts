@@ -6,8 +6,10 @@ import { wrapFetchWithPaymentFromConfig } from '@x402/fetch';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startExpressSeller, startSellerV1, type Seller } from '../../apps/local/src/sellers/index.js';
+import { freePort } from '../../apps/local/src/services/index.js';
 import { LOCAL_NETWORK, LOCAL_TOKEN } from '../../apps/local/src/chain.js';
 import { chargesOf, mintUsdc } from '../support/chain.js';
+import { facilitatorBody, keyOf } from '../support/facilitator-requests.js';
 import { Agent, call, freshKey, type Answer } from './support/client.js';
 import { TestStack, until } from './support/stack.js';
 
@@ -50,14 +52,15 @@ async function aBuyer() {
 }
 
 beforeAll(async () => {
-  stack = await TestStack.start({ blockTime: 0, apis: 2, allow: [] });
+  const port = await freePort();
+  stack = await TestStack.start({ blockTime: 0, apis: 2, allow: [`127.0.0.1:${port}`] });
   agent = new Agent(() => stack.file, stack.file.agent);
   const made = await call(`${stack.file.apiUrl}/purser/v1/keys`, 'POST', {
     headers: { Authorization: `Bearer ${stack.file.adminKey}` },
     body: { role: 'seller', person: 'shop@example.test', label: 'shop' },
   });
   sellerKey = made.body.secret as string;
-  v2 = await startExpressSeller({ rpcUrl: stack.file.rpcUrl, facilitator: facilitator() });
+  v2 = await startExpressSeller({ rpcUrl: stack.file.rpcUrl, port, facilitator: facilitator() });
   v1 = await startSellerV1({ rpcUrl: stack.file.rpcUrl, facilitator: facilitator(1) });
 });
 afterAll(async () => {
@@ -117,6 +120,45 @@ describe('the facilitator', () => {
     const answer = await paying(`${v2.url}/weather`);
     expect(answer.status, await answer.clone().text()).toBe(200);
     expect(await chargesOf(buyer.address, stack.file.rpcUrl)).toHaveLength(1);
+  });
+
+  const raw = (body: unknown, api: number, key?: string): Promise<Answer> =>
+    call(`${stack.file.apiUrls[api % 2] ?? ''}/facilitator/settle`, 'POST', {
+      headers: {
+        Authorization: `Bearer ${sellerKey}`,
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+      },
+      body,
+    });
+  const aPayment = async (nonce: number) => {
+    const from = keyOf(nonce).address;
+    await mintUsdc(stack.file.rpcUrl, from, 10_000_000n);
+    return { from, body: facilitatorBody({ nonce, signer: nonce, from, validBeforeSec: inFiveMinutes() }) };
+  };
+  const inFiveMinutes = (): number => Math.floor(Date.now() / 1000) + 300;
+
+  it('brings one payload that is asked for 50 times at once, at two processes, on chain once: one success', async () => {
+    const { from, body } = await aPayment(4_711);
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => raw(body, n)));
+    expect(answers.every((it) => it.status === 200)).toBe(true);
+    const told = answers.map((it) => (it.body.success === true ? 'success' : String(it.body.errorReason)));
+    expect(told.filter((it) => it === 'success')).toHaveLength(1);
+    expect(told.filter((it) => it === 'duplicate_settlement')).toHaveLength(49);
+    expect(await chargesOf(from, stack.file.rpcUrl)).toHaveLength(1);
+  });
+
+  it('gives 50 equal answers to 50 requests under one key', async () => {
+    const { from, body } = await aPayment(4_712);
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => raw(body, n, 'order-4712')));
+    expect(new Set(answers.map((it) => JSON.stringify(it.body))).size).toBe(1);
+    expect(answers[0]?.body).toMatchObject({ success: true, payer: from });
+    expect(await chargesOf(from, stack.file.rpcUrl)).toHaveLength(1);
+  });
+
+  it('is where our own payer pays, too', async () => {
+    const answer = await agent.purchase(freshKey('own'), { url: `${v2.url}/weather`, max_amount: '10000' });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    expect(answer.body).toMatchObject({ settled: true, seller_accepted: true });
   });
 
   it('serves a v1 seller and buyer', async () => {

@@ -43,8 +43,9 @@ interface Account {
 const MAX_BATCH = 100;
 /** Transactions of one account that wait for a block; nodes drop what queues up further. */
 const MAX_PENDING = 16;
-const LEASE_SEC = 15;
-const RENEW_MS = 5_000;
+/** Short, since two at once could only compete for a row: what was claimed waits so long when a worker dies. */
+const LEASE_SEC = 6;
+const RENEW_MS = 2_000;
 /** A transaction that is in no block after so long is given to the node again, and then at a higher fee. */
 const RESEND_MS = 5_000;
 const BUMP_MS = 15_000;
