@@ -51,6 +51,21 @@ async function aBuyer() {
   return account;
 }
 
+const raw = (body: unknown, api: number, key?: string): Promise<Answer> =>
+  call(`${stack.file.apiUrls[api % 2] ?? ''}/facilitator/settle`, 'POST', {
+    headers: {
+      Authorization: `Bearer ${sellerKey}`,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
+    body,
+  });
+const aPayment = async (nonce: number) => {
+  const from = keyOf(nonce).address;
+  await mintUsdc(stack.file.rpcUrl, from, 10_000_000n);
+  return { from, body: facilitatorBody({ nonce, signer: nonce, from, validBeforeSec: inFiveMinutes() }) };
+};
+const inFiveMinutes = (): number => Math.floor(Date.now() / 1000) + 300;
+
 beforeAll(async () => {
   const port = await freePort();
   stack = await TestStack.start({ blockTime: 0, apis: 2, allow: [`127.0.0.1:${port}`] });
@@ -121,21 +136,6 @@ describe('the facilitator', () => {
     expect(answer.status, await answer.clone().text()).toBe(200);
     expect(await chargesOf(buyer.address, stack.file.rpcUrl)).toHaveLength(1);
   });
-
-  const raw = (body: unknown, api: number, key?: string): Promise<Answer> =>
-    call(`${stack.file.apiUrls[api % 2] ?? ''}/facilitator/settle`, 'POST', {
-      headers: {
-        Authorization: `Bearer ${sellerKey}`,
-        ...(key === undefined ? {} : { 'idempotency-key': key }),
-      },
-      body,
-    });
-  const aPayment = async (nonce: number) => {
-    const from = keyOf(nonce).address;
-    await mintUsdc(stack.file.rpcUrl, from, 10_000_000n);
-    return { from, body: facilitatorBody({ nonce, signer: nonce, from, validBeforeSec: inFiveMinutes() }) };
-  };
-  const inFiveMinutes = (): number => Math.floor(Date.now() / 1000) + 300;
 
   it('brings one payload that is asked for 50 times at once, at two processes, on chain once: one success', async () => {
     const { from, body } = await aPayment(4_711);

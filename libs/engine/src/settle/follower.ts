@@ -1,15 +1,23 @@
 // Follows what was broadcast until it is final. Its cost grows with blocks and with transactions under way, not with transfers.
 import type { Hex32 } from '#domain';
+import type { Logger } from '../ports.js';
 import type {
   Attempt,
   AttemptReceipt,
   Broadcast,
+  BroadcastChain,
   BroadcastRef,
+  BroadcastStore,
   ChainBlock,
   SettlementOutcome,
 } from './broadcast-ports.js';
-import type { BroadcasterDeps } from './broadcaster.js';
 import { outcomeOf } from './outcome.js';
+
+export interface FollowerDeps {
+  readonly chain: BroadcastChain;
+  readonly store: BroadcastStore;
+  readonly logger: Logger;
+}
 
 export class Follower {
   private readonly all = new Map<string, Broadcast>();
@@ -19,7 +27,7 @@ export class Follower {
   private changed = true;
   private nonceLost = false;
 
-  constructor(private readonly deps: Pick<BroadcasterDeps, 'chain' | 'store' | 'logger'>) {}
+  constructor(private readonly deps: FollowerDeps) {}
 
   /** Not final yet. */
   get size(): number {
