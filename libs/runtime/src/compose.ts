@@ -150,13 +150,11 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
-    facilitator: composeFacilitator(
-      config,
-      ports,
+    facilitator: composeFacilitator(config, ports, {
       rpcs,
-      stores.answerRights,
-      settlingOf(config, stores, signer),
-    ),
+      rights: stores.answerRights,
+      settling: settlingOf(config, stores, signer),
+    }),
     health: () => health(stores, signer, relay),
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {

@@ -17,17 +17,19 @@ export interface Settling {
   readonly signers: FacilitatorPorts['signers'];
 }
 
+export interface FacilitatorParts {
+  readonly rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>;
+  readonly rights: AnswerRights;
+  readonly settling: Settling | null;
+}
+
 /** Null where it is switched off, or where nothing brings transfers on chain. */
 export function composeFacilitator(
-  config: Config,
-  ports: Pick<Ports, 'assets' | 'clock' | 'logger'>,
-  rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>,
-  rights: AnswerRights,
-  settling: Settling | null,
+  { facilitator: { access, settleWithinMs } }: Pick<Config, 'facilitator'>,
+  { assets, clock, logger }: Pick<Ports, 'assets' | 'clock' | 'logger'>,
+  { rpcs, rights, settling }: FacilitatorParts,
 ): Facilitator | null {
-  const { access, settleWithinMs } = config.facilitator;
   if (access === 'off' || settling === null) return null;
-  const { assets, clock, logger } = ports;
   return {
     access,
     settleWithinMs,
