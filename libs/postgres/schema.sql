@@ -718,7 +718,7 @@ CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING
 GRANT INSERT, SELECT ON settlement TO purser_system;
 GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place) ON settlement TO purser_signer;
 GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_checker;
-GRANT UPDATE (signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_system;
+GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE signer_ledger (

@@ -7,7 +7,15 @@ import { memoryBench } from './memory.js';
 import { purchaseIdleBench } from './purchase-idle.js';
 import { reserveHotBench } from './reserve-hot.js';
 import { sagaBench } from './saga.js';
+import {
+  settleAutomineBench,
+  settleBlocksBench,
+  settleGasBench,
+  settleIdleBench,
+  verifyBench,
+} from './settle.js';
 import { signBench } from './sign.js';
+import { watchCostBench } from './watch-cost.js';
 
 const BENCHES: readonly Bench[] = [
   signBench,
@@ -16,6 +24,12 @@ const BENCHES: readonly Bench[] = [
   sagaBench,
   purchaseIdleBench,
   memoryBench,
+  settleAutomineBench,
+  settleBlocksBench,
+  settleGasBench,
+  settleIdleBench,
+  verifyBench,
+  watchCostBench,
 ];
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
@@ -48,7 +62,7 @@ if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(resu
 process.exit(results.every((result) => result.pass) ? 0 : 1);
 
 function row(...cells: readonly string[]): string {
-  const widths = [16, 12, 22, 8, 18, 10, 4];
+  const widths = [28, 12, 22, 8, 18, 10, 4];
   return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' ');
 }
 

@@ -110,7 +110,9 @@ afterAll(async () => {
   await bench.close();
 });
 beforeEach(async () => {
-  await bench.owner.query('TRUNCATE settlement, broadcast_attempt, broadcast, broadcast_account');
+  await bench.owner.query(
+    'TRUNCATE answer_right, settlement, broadcast_attempt, broadcast, broadcast_account',
+  );
   await store.addAccount(NETWORK, SENDER, 5);
 });
 

@@ -34,13 +34,16 @@ export class BenchStack {
   ) {}
 
   /** Services below Purser, migrated, with a workspace set up through an API that is stopped again. */
-  static async start(options: { readonly sellers?: boolean } = {}): Promise<BenchStack> {
+  static async start(
+    options: { readonly sellers?: boolean; readonly mining?: number | 'automine' } = {},
+  ): Promise<BenchStack> {
     const home = mkdtempSync(join(tmpdir(), 'purser-bench-'));
     process.env['PURSER_HOME'] = home;
     const folder = new StackFolder(home);
     const place: Place = { folder, secrets: loadSecrets(folder), ports: await choosePorts(folder, 1, 1) };
     const supervisor = new Supervisor({ changed: () => undefined, log: () => undefined });
-    const settings = { apis: 1, workers: 1, mining: 'automine', reset: false, once: false } as const;
+    const { mining = 'automine' } = options;
+    const settings = { apis: 1, workers: 1, mining, reset: false, once: false };
     const urls = await startServices(supervisor, place, settings);
     const stack = new BenchStack(place, urls, await prepareDatabase(urls.postgresUrl, place), supervisor);
     try {

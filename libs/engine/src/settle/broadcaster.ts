@@ -1,6 +1,6 @@
 // Brings waiting transfers on chain: whatever waits goes out together, a lone one at once. Every step is a row first, so a crash anywhere is
 // followed by the same nonce, the same call and the same bytes; and should all of that fail, the token refuses a second transfer by itself.
-import type { Caip2, EvmAddress } from '#domain';
+import type { Caip2 } from '#domain';
 import type { Clock, Logger } from '../ports.js';
 import type {
   Broadcast,
@@ -9,6 +9,7 @@ import type {
   ChainBlock,
   PlacedTransfer,
 } from './broadcast-ports.js';
+import { GasWatch, openAccounts, type Account } from './accounts.js';
 import { bumpedFees, firstFees } from './fees.js';
 import { Follower } from './follower.js';
 import { outcomeOf } from './outcome.js';
@@ -32,11 +33,10 @@ export interface BroadcasterDeps {
   readonly lowBalance: bigint;
 }
 
-interface Account {
-  readonly address: EvmAddress;
-  nextNonce: number;
-  /** Why nothing new goes out from here: no money for gas, or the signer refused. */
-  stuck: string | null;
+/** Wei per gas. */
+interface Prices {
+  readonly baseFeePerGas: bigint;
+  readonly priorityFee: bigint;
 }
 
 /** Transfers in one transaction: 4 million gas, an eighth of what the smallest of our chains takes per block. */
@@ -49,7 +49,6 @@ const RENEW_MS = 2_000;
 /** A transaction that is in no block after so long is given to the node again, and then at a higher fee. */
 const RESEND_MS = 5_000;
 const BUMP_MS = 15_000;
-const BALANCE_EVERY_MS = 30_000;
 
 /** Pauses between turns, milliseconds. */
 const IDLE_MS = 1_000;
@@ -61,11 +60,12 @@ export class Broadcaster {
   private follower: Follower;
   private leasedUntilMs = 0;
   private lookMs = FIRST_LOOK_MS;
-  private balancesAtMs = 0;
+  private gas: GasWatch;
   private readonly sentAtMs = new Map<string, number>();
 
   constructor(private readonly deps: BroadcasterDeps) {
     this.follower = new Follower(deps);
+    this.gas = new GasWatch(deps);
   }
 
   get network(): Caip2 {
@@ -76,7 +76,7 @@ export class Broadcaster {
   async turn(): Promise<number> {
     if (!(await this.leads())) return IDLE_MS;
     const accounts = (this.accounts ??= await this.recover());
-    await this.watchBalances(accounts);
+    await this.gas.look(accounts);
     const sent = await this.dispatch(accounts);
     this.lookMs = sent ? FIRST_LOOK_MS : Math.min(LAST_LOOK_MS, this.lookMs * 2);
     const pending = await this.look(accounts);
@@ -101,20 +101,11 @@ export class Broadcaster {
 
   /** Everything from the rows and the chain: accounts, and what is under way. Signed bytes leave again, the same ones. */
   private async recover(): Promise<Account[]> {
-    const { chain, store, signer } = this.deps;
-    const addresses = await signer.broadcastAccounts(this.network, this.deps.accounts);
-    const known = new Map((await store.accounts(this.network)).map((it) => [it.address, it.nextNonce]));
-    const accounts: Account[] = [];
-    for (const address of addresses) {
-      const onChain = await chain.accountNonce(address);
-      const stored = known.get(address);
-      if (stored === undefined) await store.addAccount(this.network, address, onChain);
-      else if (stored < onChain) await store.raiseNonce(this.network, address, onChain);
-      accounts.push({ address, nextNonce: Math.max(stored ?? 0, onChain), stuck: null });
-    }
+    const { store } = this.deps;
+    const accounts = await openAccounts(this.deps);
     this.follower = new Follower(this.deps);
     this.sentAtMs.clear();
-    this.balancesAtMs = 0;
+    this.gas = new GasWatch(this.deps);
     for (const broadcast of await store.unfinished(this.network)) {
       this.follower.add(broadcast);
       if (broadcast.mined === null) await this.resume(accounts, broadcast);
@@ -125,9 +116,8 @@ export class Broadcaster {
   private async resume(accounts: readonly Account[], broadcast: Broadcast): Promise<void> {
     const account = accounts.find((it) => it.address === broadcast.sender);
     if (account === undefined) return;
-    const head = await this.deps.chain.latest();
     if (broadcast.attempts.length === 0)
-      await this.sign(account, broadcast, await this.fees(broadcast, head));
+      await this.sign(account, broadcast, this.fees(broadcast, await this.prices()));
     await this.send(account, broadcast);
   }
 
@@ -139,9 +129,10 @@ export class Broadcaster {
       if (account === undefined) return sent;
       const waiting = await store.waiting(this.network, MAX_BATCH);
       if (waiting.length === 0) return sent;
-      const able = await this.viable(account, waiting);
+      // Asked together, so that it is one exchange.
+      const [prices, able] = await Promise.all([this.prices(), this.viable(account, waiting)]);
       if (able.length === 0) continue;
-      if (!(await this.broadcast(account, able))) return sent;
+      if (!(await this.broadcast(account, able, prices))) return sent;
       sent = true;
     }
   }
@@ -172,29 +163,35 @@ export class Broadcaster {
     return waiting.filter((_, index) => succeeds[index] === true);
   }
 
-  private async broadcast(account: Account, transfers: readonly PlacedTransfer[]): Promise<boolean> {
+  private async broadcast(
+    account: Account,
+    transfers: readonly PlacedTransfer[],
+    prices: Prices,
+  ): Promise<boolean> {
     const { chain, store } = this.deps;
     const { callHash, ...composed } = chain.compose(transfers);
     const { address: sender, nextNonce: accountNonce } = account;
     const call = { network: this.network, sender, accountNonce, ...composed };
-    const [head, intended] = await Promise.all([
-      chain.latest(),
-      store.intend(call, callHash, 'transfers', transfers),
-    ]);
-    if (!intended) {
+    if (!(await store.intend(call, callHash, 'transfers', transfers))) {
       this.forget();
       return false;
     }
     account.nextNonce += 1;
     const broadcast: Broadcast = { ...call, kind: 'transfers', transfers, attempts: [], mined: null };
     this.follower.add(broadcast);
-    await this.sign(account, broadcast, await this.fees(broadcast, head));
+    await this.sign(account, broadcast, this.fees(broadcast, prices));
     await this.send(account, broadcast);
     return true;
   }
 
-  private async fees(broadcast: Broadcast, head: ChainBlock): Promise<Fees> {
-    return firstFees(head.baseFeePerGas, await this.deps.chain.priorityFee(), this.capOf(broadcast));
+  private async prices(): Promise<Prices> {
+    const { chain } = this.deps;
+    const [{ baseFeePerGas }, priorityFee] = await Promise.all([chain.latest(), chain.priorityFee()]);
+    return { baseFeePerGas, priorityFee };
+  }
+
+  private fees(broadcast: Broadcast, { baseFeePerGas, priorityFee }: Prices): Fees {
+    return firstFees(baseFeePerGas, priorityFee, this.capOf(broadcast));
   }
 
   private capOf({ gasLimit }: Broadcast): bigint {
@@ -277,22 +274,6 @@ export class Broadcaster {
       { network: this.network, accountNonce: broadcast.accountNonce, alarm: 'broadcast_fee_cap' },
       'a transaction waits, and the fee cap allows no more',
     );
-  }
-
-  private async watchBalances(accounts: readonly Account[]): Promise<void> {
-    const { chain, clock, logger, lowBalance } = this.deps;
-    if (clock.nowMs() - this.balancesAtMs < BALANCE_EVERY_MS && accounts.every((it) => it.stuck === null))
-      return;
-    this.balancesAtMs = clock.nowMs();
-    const balances = await Promise.all(accounts.map((account) => chain.balance(account.address)));
-    accounts.forEach((account, index) => {
-      const balance = balances[index] ?? 0n;
-      if (balance === 0n) account.stuck = 'no_gas_money';
-      else if (account.stuck === 'no_gas_money') account.stuck = null;
-      if (balance >= lowBalance) return;
-      const about = { network: this.network, sender: account.address, balance: balance.toString() };
-      logger.error({ ...about, alarm: 'broadcast_account_low' }, 'a broadcast account is low on gas money');
-    });
   }
 }
 

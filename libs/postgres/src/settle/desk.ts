@@ -52,37 +52,44 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
       return keys.map((_, index) => found.get(index + 1));
     },
   );
-  const claim = coalesce(async (requests: readonly SettlementRequest[]): Promise<readonly boolean[]> => {
-    // Of equal ones in this batch the first asks; the others find what it made.
-    const first = new Map<string, number>();
-    requests.forEach(({ transfer }, index) => {
-      if (!first.has(textOf(transfer))) first.set(textOf(transfer), index);
-    });
-    const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
-    const { rows } = await pool.query<Row>({
-      name: 'purser_settlement_claim',
-      text: CLAIM,
-      values: [
-        ...keyLists(asking.map((it) => it.transfer)),
-        asking.map(() => randomUUID()),
-        asking.map((it) => it.transfer.to),
-        asking.map((it) => it.transfer.value.toString()),
-        asking.map((it) => it.transfer.validAfterSec),
-        asking.map((it) => it.transfer.validBeforeSec),
-        asking.map((it) => sealing.seal(it.transfer.signature)),
-        asking.map((it) => it.workspaceId),
-        asking.map((it) => it.askedBy),
-        asking.map((it) => it.requestKey),
-      ],
-    });
-    const made = new Set(
-      rows.map((row) => [row['network'], row['token'], row['payer'], row['nonce']].join('/')),
-    );
-    return requests.map(({ transfer }, index) => {
-      const key = textOf(transfer);
-      return made.has(key) && first.get(key) === index;
-    });
-  });
+  /** What was made by each request; undefined: somebody else was first. */
+  const claim = coalesce(
+    async (requests: readonly SettlementRequest[]): Promise<readonly (SettlementView | undefined)[]> => {
+      // Of equal ones in this batch the first asks; the others find what it made.
+      const first = new Map<string, number>();
+      requests.forEach(({ transfer }, index) => {
+        if (!first.has(textOf(transfer))) first.set(textOf(transfer), index);
+      });
+      const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
+      const { rows } = await pool.query<Row>({
+        name: 'purser_settlement_claim',
+        text: CLAIM,
+        values: [
+          ...keyLists(asking.map((it) => it.transfer)),
+          asking.map(() => randomUUID()),
+          asking.map((it) => it.transfer.to),
+          asking.map((it) => it.transfer.value.toString()),
+          asking.map((it) => it.transfer.validAfterSec),
+          asking.map((it) => it.transfer.validBeforeSec),
+          asking.map((it) => sealing.seal(it.transfer.signature)),
+          asking.map((it) => it.workspaceId),
+          asking.map((it) => it.askedBy),
+          asking.map((it) => it.requestKey),
+        ],
+      });
+      const made = new Map(
+        rows.map((row) => [
+          [row['network'], row['token'], row['payer'], row['nonce']].join('/'),
+          row['settlement_id'] as string,
+        ]),
+      );
+      return requests.map((request, index) => {
+        const key = textOf(request.transfer);
+        const id = made.get(key);
+        return id !== undefined && first.get(key) === index ? justClaimed(request, id) : undefined;
+      });
+    },
+  );
   const known = async (key: TransferKey): Promise<SettlementView> => {
     const view = await find(key);
     if (view === undefined) throw new Error('a claimed settlement is missing');
@@ -91,8 +98,9 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
   return {
     find,
     async claim(request) {
-      const claimed = await claim(request);
-      return { claimed, settlement: await known(request.transfer) };
+      const made = await claim(request);
+      if (made !== undefined) return { claimed: true, settlement: made };
+      return { claimed: false, settlement: await known(request.transfer) };
     },
     async ended(key, deadlineMs) {
       for (;;) {
@@ -102,6 +110,12 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
       }
     },
   };
+}
+
+function justClaimed({ transfer, workspaceId, requestKey }: SettlementRequest, id: string): SettlementView {
+  const { network, token, from, nonce, to, value } = transfer;
+  const asked = { network, token, from, nonce, to, value, workspaceId, requestKey };
+  return { ...asked, settlementId: id, status: 'waiting', txHash: null, reason: null, final: false };
 }
 
 function textOf({ network, token, from, nonce }: TransferKey): string {

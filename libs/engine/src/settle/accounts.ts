@@ -1,0 +1,67 @@
+// The accounts that broadcast: which nonce each takes next, and whether it can pay for gas.
+import type { EvmAddress } from '#domain';
+import type { Clock, Logger } from '../ports.js';
+import type { BroadcastChain, BroadcastStore } from './broadcast-ports.js';
+import type { BroadcastSigner } from './ports.js';
+
+export interface Account {
+  readonly address: EvmAddress;
+  nextNonce: number;
+  /** Why nothing new goes out from here: no money for gas, or the signer refused. */
+  stuck: string | null;
+}
+
+export interface AccountDeps {
+  readonly chain: BroadcastChain;
+  readonly store: BroadcastStore;
+  readonly signer: BroadcastSigner;
+  readonly accounts: number;
+}
+
+/** From the signer, the rows and the chain: a nonce that the chain has seen used is not taken again, whoever used it. */
+export async function openAccounts({ chain, store, signer, accounts }: AccountDeps): Promise<Account[]> {
+  const { network } = chain;
+  const addresses = await signer.broadcastAccounts(network, accounts);
+  const known = new Map((await store.accounts(network)).map((it) => [it.address, it.nextNonce]));
+  const opened: Account[] = [];
+  for (const address of addresses) {
+    const onChain = await chain.accountNonce(address);
+    const stored = known.get(address);
+    if (stored === undefined) await store.addAccount(network, address, onChain);
+    else if (stored < onChain) await store.raiseNonce(network, address, onChain);
+    opened.push({ address, nextNonce: Math.max(stored ?? 0, onChain), stuck: null });
+  }
+  return opened;
+}
+
+const LOOK_EVERY_MS = 30_000;
+
+export interface GasDeps {
+  readonly chain: BroadcastChain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Wei below which an account raises the alarm. */
+  readonly lowBalance: bigint;
+}
+
+/** Looks at the accounts' ether now and then, and says when there is little. */
+export class GasWatch {
+  private lookedAtMs = 0;
+
+  constructor(private readonly deps: GasDeps) {}
+
+  async look(accounts: readonly Account[]): Promise<void> {
+    const { chain, clock, logger, lowBalance } = this.deps;
+    if (clock.nowMs() - this.lookedAtMs < LOOK_EVERY_MS) return;
+    this.lookedAtMs = clock.nowMs();
+    const balances = await Promise.all(accounts.map((account) => chain.balance(account.address)));
+    accounts.forEach((account, index) => {
+      const balance = balances[index] ?? 0n;
+      if (balance === 0n) account.stuck = 'no_gas_money';
+      else if (account.stuck === 'no_gas_money') account.stuck = null;
+      if (balance >= lowBalance) return;
+      const about = { network: chain.network, sender: account.address, balance: balance.toString() };
+      logger.error({ ...about, alarm: 'broadcast_account_low' }, 'a broadcast account is low on gas money');
+    });
+  }
+}
