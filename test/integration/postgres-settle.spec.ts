@@ -125,7 +125,7 @@ describe('a claim', () => {
     expect(answers.filter((it) => it.claimed)).toHaveLength(1);
     const keys = new Set(answers.map((it) => it.settlement.requestKey));
     expect(keys.size).toBe(1);
-    expect(await store.waiting(NETWORK, 10)).toHaveLength(1);
+    expect(await store.waiting(NETWORK, 10, [])).toHaveLength(1);
   });
 
   it('gives back what it was given, and keeps the signature sealed', async () => {
@@ -138,7 +138,7 @@ describe('a claim', () => {
       final: false,
       value: 10_000n,
     });
-    const [waiting] = await store.waiting(NETWORK, 10);
+    const [waiting] = await store.waiting(NETWORK, 10, []);
     expect({ ...waiting, signature: Buffer.from(waiting?.signature ?? []) }).toEqual({
       ...transfer,
       settlementId: settlement.settlementId,
@@ -188,7 +188,7 @@ describe('an intent', () => {
   it('takes the next nonce and all of its transfers', async () => {
     const { call, transfers } = await aBroadcast(5, [aTransfer(), aTransfer(), aTransfer()]);
     expect(await store.accounts(NETWORK)).toEqual([{ address: SENDER, nextNonce: 6 }]);
-    expect(await store.waiting(NETWORK, 10)).toEqual([]);
+    expect(await store.waiting(NETWORK, 10, [])).toEqual([]);
     const [broadcast] = await store.unfinished(NETWORK);
     expect(broadcast).toMatchObject({
       accountNonce: 5,
@@ -275,7 +275,9 @@ describe('a broadcast', () => {
     const { call, transfers } = await aBroadcast(5);
     await store.taken(call);
     expect(await store.unfinished(NETWORK)).toEqual([]);
-    expect((await store.waiting(NETWORK, 10)).map((it) => it.nonce)).toEqual(transfers.map((it) => it.nonce));
+    expect((await store.waiting(NETWORK, 10, [])).map((it) => it.nonce)).toEqual(
+      transfers.map((it) => it.nonce),
+    );
   });
 
   it('keeps account nonces rising', async () => {

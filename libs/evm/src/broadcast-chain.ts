@@ -1,19 +1,19 @@
 // One chain as the broadcaster sees it (design.md 8), over one RPC endpoint: composing, sending, and what became of what was sent.
-import { parseHex32, type Caip2, type Hex32 } from '#domain';
-import type { AttemptReceipt, BroadcastChain, SendOutcome, SignedTransfer } from '#engine';
+import { parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
+import type { AttemptReceipt, BroadcastChain, Outlook, SendOutcome, SignedTransfer } from '#engine';
 import { decodeFunctionResult, multicall3Abi, type Hex } from 'viem';
 import type { FinalityRule } from './chains.js';
 import { finalizedBlock } from './finality.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
-import { padded, type EvmRpc, type Receipt } from './rpc.js';
+import { logsInRange } from './chain-watcher.js';
+import { padded, type BlockHeader, type EvmRpc, type Receipt } from './rpc.js';
 import { fateInLogs, TOPICS } from './settlement-logs.js';
 import { encodeTransfers } from './transfer-calls.js';
 
-/** Gas of a transaction before its calls, of one call, and of the contract that judges the signature of a contract account. */
+/** Gas of a transaction before its calls, and of one call. */
 const GAS_BASE = 60_000n;
 const GAS_PER_TRANSFER = 80_000n;
-const GAS_PER_CONTRACT_SIGNATURE = 100_000n;
 /** How far back somebody else's transaction is looked for; an authorization lives ten minutes at most (ruling 13). */
 const LOOK_BACK_BLOCKS = 2_000;
 
@@ -41,12 +41,10 @@ export function createBroadcastChain({ network, rpc, finality }: BroadcastChainO
       const { target, data } = encodeTransfers(transfers);
       return { target, data, callHash: hashOf(data), gasLimit: gasFor(transfers) };
     },
-    async simulate(from, transfers) {
-      const { target, data } = encodeTransfers(transfers);
-      const answer = await rpc.call({ from, to: target, data: hexOf(data) });
-      if (transfers.length === 1) return [answer !== undefined];
-      if (answer === undefined) throw new RpcError('reverted', 'eth_call');
-      return successes(answer, transfers.length);
+    outlook: (sender, transfers) => outlook(rpc, sender, transfers),
+    async estimateGas(from, transfer) {
+      const { target, data } = encodeTransfers([transfer]);
+      return rpc.estimateGas({ from, to: target, data: hexOf(data) });
     },
     async send(raw) {
       try {
@@ -64,11 +62,46 @@ export function createBroadcastChain({ network, rpc, finality }: BroadcastChainO
   };
 }
 
-function gasFor(transfers: readonly SignedTransfer[]): bigint {
-  const contracts = transfers.filter((it) => it.signature.length !== 65).length;
-  return (
-    GAS_BASE + GAS_PER_TRANSFER * BigInt(transfers.length) + GAS_PER_CONTRACT_SIGNATURE * BigInt(contracts)
+/** A payer without code and a signature of a key's length: the token's own rules decide, and nobody else's. */
+async function outlook(
+  rpc: EvmRpc,
+  sender: EvmAddress,
+  transfers: readonly SignedTransfer[],
+): Promise<readonly Outlook[]> {
+  const byKey = transfers.filter((it) => it.signature.length === 65);
+  // Asked together, so that it is one exchange; code is rare, and then what it spoils is asked again without it.
+  const [codes, hopeful] = await Promise.all([
+    Promise.all(byKey.map((it) => rpc.code(it.from))),
+    simulate(rpc, sender, byKey),
+  ]);
+  const plain = byKey.filter((_, index) => codes[index] === '0x');
+  const succeeds =
+    plain.length === byKey.length && hopeful !== undefined ? hopeful : await simulate(rpc, sender, plain);
+  if (succeeds === undefined) throw new RpcError('reverted', 'eth_call');
+  const known = new Map(
+    plain.map((it, index) => [it, succeeds[index] === true ? 'succeeds' : 'fails'] as const),
   );
+  return transfers.map((it) => known.get(it) ?? 'alone');
+}
+
+/** Undefined: not even the whole came to an end. */
+async function simulate(
+  rpc: EvmRpc,
+  from: EvmAddress,
+  transfers: readonly SignedTransfer[],
+): Promise<readonly boolean[] | undefined> {
+  if (transfers.length === 0) return [];
+  const { target, data } = encodeTransfers(transfers);
+  const answer = await rpc.call({ from, to: target, data: hexOf(data) }).catch((error: unknown) => {
+    if (error instanceof RpcError && error.fault === 'rejected') return undefined;
+    throw error;
+  });
+  if (transfers.length === 1) return [answer !== undefined];
+  return answer === undefined ? undefined : successes(answer, transfers.length);
+}
+
+function gasFor(transfers: readonly SignedTransfer[]): bigint {
+  return GAS_BASE + GAS_PER_TRANSFER * BigInt(transfers.length);
 }
 
 function attemptReceipt(receipt: Receipt): AttemptReceipt {
@@ -109,7 +142,7 @@ async function whyNot(rpc: EvmRpc, transfer: SignedTransfer): ReturnType<Broadca
     rpc.block('latest'),
   ]);
   if (head === undefined || used === undefined) throw new RpcError('bad_response', 'eth_call');
-  if (used) return useOf(rpc, transfer, head.number);
+  if (used) return useOf(rpc, transfer, head);
   // The next block's time is at least one second later, and both bounds are strict.
   if (head.timestampSec + 1 >= transfer.validBeforeSec)
     return unused('invalid_exact_evm_payload_authorization_valid_before');
@@ -123,11 +156,11 @@ async function whyNot(rpc: EvmRpc, transfer: SignedTransfer): ReturnType<Broadca
 async function useOf(
   rpc: EvmRpc,
   transfer: SignedTransfer,
-  latest: number,
+  head: BlockHeader,
 ): ReturnType<BroadcastChain['whyNot']> {
-  const [use] = await rpc.logs({
-    fromBlock: Math.max(0, latest - LOOK_BACK_BLOCKS),
-    toBlock: latest,
+  const [use] = await logsInRange(rpc, {
+    fromBlock: Math.max(0, head.number - LOOK_BACK_BLOCKS),
+    toBlock: head.number,
     addresses: [transfer.token],
     topics: [
       [TOPICS.authorizationUsed, TOPICS.authorizationCanceled],
@@ -137,10 +170,10 @@ async function useOf(
   });
   const receipt = use && (await rpc.receipt(use.txHash));
   const fate = receipt?.succeeded === true ? fateInLogs(transfer, receipt.logs) : undefined;
-  // Used longer ago than we look back: a transfer that we cannot show is none that we may claim.
-  if (fate === undefined || fate.kind === 'unused')
-    return { kind: 'unused', reason: 'invalid_exact_evm_nonce_already_used' };
-  return fate;
+  if (fate !== undefined && fate.kind !== 'unused') return fate;
+  // Logs may lag behind the state. A transfer that stays out of sight is none that we may call settled, but not before it could not be any more.
+  if (head.timestampSec < transfer.validBeforeSec) throw new RpcError('bad_response', 'eth_getLogs');
+  return unused('invalid_exact_evm_nonce_already_used');
 }
 
 function hashOf(data: Uint8Array): Hex32 {

@@ -60,6 +60,12 @@ export interface EvmRpc {
     call: { readonly from?: EvmAddress; readonly to: EvmAddress; readonly data: Hex },
     at?: BlockRef,
   ): Promise<Hex | undefined>;
+  /** Gas that the call would use if it were sent now; undefined: it reverts. */
+  estimateGas(call: {
+    readonly from: EvmAddress;
+    readonly to: EvmAddress;
+    readonly data: Hex;
+  }): Promise<bigint | undefined>;
   /** Account nonce after the latest block. */
   transactionCount(account: EvmAddress): Promise<number>;
   /** Wei. */
@@ -169,6 +175,15 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
       return bytesOf('eth_getCode', await rpc.call('eth_getCode', [address, blockParam(at)]));
     },
     call,
+    async estimateGas(call) {
+      const method = 'eth_estimateGas';
+      try {
+        return amountOf(method, await rpc.call(method, [call]));
+      } catch (error) {
+        if (error instanceof RpcError && error.fault === 'reverted') return undefined;
+        throw error;
+      }
+    },
     async transactionCount(account) {
       const method = 'eth_getTransactionCount';
       return quantity(method, await rpc.call(method, [account, 'latest']));

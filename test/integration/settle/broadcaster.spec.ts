@@ -63,7 +63,7 @@ describe('what waits', () => {
     await settling.claim(bad);
     const blind: BroadcastChain = {
       ...settling.chain,
-      simulate: (_, transfers) => Promise.resolve(transfers.map(() => true)),
+      outlook: (_, transfers) => Promise.resolve(transfers.map(() => 'succeeds' as const)),
     };
     const views = await settling.settle(settling.broadcaster({ chain: blind }), [...good, bad]);
     expect(views.map((it) => it.status)).toEqual(['settled', 'settled', 'settled', 'failed']);
@@ -77,6 +77,79 @@ describe('what waits', () => {
     const [view] = await settling.settle(settling.broadcaster(), [transfer]);
     expect(view).toMatchObject({ status: 'settled', txHash: other });
     expect(await settling.chargesOf(payer)).toBe(1);
+  });
+});
+
+describe('what the chain does not tell', () => {
+  it('of one transfer holds up no other', async () => {
+    const poor = await settling.aPayer(5_000n);
+    const bad = poor.authorize();
+    await settling.claim(bad);
+    const good = await claimed(3);
+    const mute: BroadcastChain = { ...settling.chain, whyNot: () => Promise.reject(new Error('no answer')) };
+    const views = await settling.settle(settling.broadcaster({ chain: mute }), good);
+    expect(views.every((it) => it.status === 'settled')).toBe(true);
+    expect((await settling.desk.find(bad))?.status).toBe('waiting');
+    const [ended] = await settling.settle(settling.broadcaster(), [bad]);
+    expect(ended?.reason).toBe('invalid_exact_evm_insufficient_balance');
+  });
+
+  it('is decided by code of the payer, so that it travels alone', async () => {
+    const wallet = await settling.aPayer();
+    const alone = [wallet.authorize(), wallet.authorize()];
+    for (const transfer of alone) await settling.claim(transfer);
+    const others = await claimed(5);
+    const before = settling.signer.signed.length;
+    const chain: BroadcastChain = {
+      ...settling.chain,
+      outlook: async (sender, transfers) =>
+        (await settling.chain.outlook(sender, transfers)).map((it, index) =>
+          transfers[index]?.from === wallet.address ? 'alone' : it,
+        ),
+    };
+    const views = await settling.settle(settling.broadcaster({ chain }), [...alone, ...others]);
+    expect(views.every((it) => it.status === 'settled')).toBe(true);
+    expect(settling.signer.signed.slice(before)).toHaveLength(3);
+    expect(new Set(views.slice(2).map((it) => it.txHash)).size).toBe(1);
+  });
+
+  it('a contract that has code is told from an account by the chain', async () => {
+    const wallet = await settling.aPayer();
+    await settling.node('anvil_setCode', wallet.address, '0x00');
+    const outlook = await settling.chain.outlook(settling.signer.accounts[0] ?? expect.fail(), [
+      payer.authorize(),
+      wallet.authorize(),
+      payer.authorize({ signature: new Uint8Array(70) }),
+      payer.authorize({ value: 10n ** 15n }),
+    ]);
+    expect(outlook).toEqual(['succeeds', 'alone', 'alone', 'fails']);
+  });
+});
+
+describe('two broadcasters at once', () => {
+  it('pay once, and bytes that no row holds never leave', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const transfers = await claimed(4);
+      const left: Uint8Array[] = [];
+      const chain: BroadcastChain = {
+        ...settling.chain,
+        send: (raw) => {
+          left.push(raw);
+          return settling.chain.send(raw);
+        },
+      };
+      const both = [settling.broadcaster({ chain }), settling.broadcaster({ chain })];
+      for (let turn = 0; turn < 6; turn += 1)
+        await Promise.all(both.map((it) => it.turn().catch(() => it.forget())));
+      const views = await settling.settle(settling.broadcaster(), transfers);
+      expect(views.every((it) => it.status === 'settled')).toBe(true);
+      const { rows } = await settling.bench.owner.query<{ raw: Buffer }>(
+        'SELECT raw_sealed AS raw FROM broadcast_attempt',
+      );
+      const stored = new Set(rows.map((row) => row.raw.toString('hex')));
+      expect(left.every((raw) => stored.has(Buffer.from(raw).toString('hex')))).toBe(true);
+    }
+    expect(await settling.chargesOf(payer)).toBe(20);
   });
 });
 

@@ -52,11 +52,12 @@ describe('a transaction under way', () => {
     await broadcaster.turn();
     const { baseFeePerGas } = await settling.chain.latest();
     await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(baseFeePerGas * 100n).toString(16)}`);
-    await mine();
+    await broadcaster.turn();
+    await mine(3);
     nowMs += 6_000;
     await broadcaster.turn();
     const [first, second] = settling.signer.signed;
-    expect(second?.maxFeePerGas).toBeGreaterThan(baseFeePerGas * 80n);
+    expect(second?.maxFeePerGas).toBeGreaterThan(baseFeePerGas * 60n);
     const call = ({ accountNonce, target, data, gasLimit }: NonNullable<typeof first>) => ({
       accountNonce,
       target,
@@ -72,8 +73,9 @@ describe('a transaction under way', () => {
     const broadcaster = settling.broadcaster(clock);
     const transfer = await aClaim();
     await broadcaster.turn();
-    await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(600n * 10n ** 9n).toString(16)}`);
-    await mine();
+    await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(2_000n * 10n ** 9n).toString(16)}`);
+    await broadcaster.turn();
+    await mine(3);
     nowMs += 6_000;
     await broadcaster.turn();
     expect(settling.lines.alarms).toContain('broadcast_fee_cap');
@@ -117,7 +119,49 @@ describe('a transaction under way', () => {
   });
 });
 
+describe('a transfer that somebody else settled', () => {
+  it('waits again when their block is gone, and is final when it is', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    const { target, data } = settling.chain.compose([transfer]);
+    const other = '0x00000000000000000000000000000000000f1257';
+    await settling.node('anvil_impersonateAccount', other);
+    await settling.node('anvil_setBalance', other, '0x56bc75e2d63100000');
+    const hash = await settling.node('eth_sendTransaction', {
+      from: other,
+      to: target,
+      data: `0x${Buffer.from(data).toString('hex')}`,
+      gas: '0x30000',
+    });
+    await mine();
+    await broadcaster.turn();
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', txHash: hash, final: false });
+    await settling.node('anvil_reorg', 1, []);
+    await settling.node('anvil_dropTransaction', hash);
+    await mine(20);
+    nowMs += 11_000;
+    await broadcaster.turn();
+    expect((await viewOf(transfer)).status).not.toBe('settled');
+    await settling.settle(broadcaster, [transfer], true);
+    await mine(20);
+    nowMs += 11_000;
+    await broadcaster.turn();
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', final: true });
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+});
+
 describe('an account', () => {
+  it('with too little for the gas of what waits takes nothing, and leaves it to others', async () => {
+    await settling.node('anvil_setBalance', sender(), '0x1');
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    expect((await viewOf(transfer)).status).toBe('waiting');
+    expect(settling.lines.alarms).toContain('broadcast_account_empty');
+    expect(settling.signer.signed).toHaveLength(0);
+  });
+
   it('without gas money sends nothing, says so, and goes on when it has some', async () => {
     await settling.node('anvil_setBalance', sender(), '0x0');
     const broadcaster = settling.broadcaster(clock);

@@ -9,6 +9,21 @@ export interface Account {
   nextNonce: number;
   /** Why nothing new goes out from here: no money for gas, or the signer refused. */
   stuck: string | null;
+  stuckAtMs: number;
+  /** Wei it held when it could not pay; more than that lets it go on. */
+  stuckBalance: bigint;
+}
+
+export function stop(account: Account, reason: string, nowMs: number, balance = 0n): void {
+  account.stuck = reason;
+  account.stuckAtMs = nowMs;
+  account.stuckBalance = balance;
+}
+
+/** Whatever it was but money may be over: the signer was restarted, a fee has become payable. */
+export function restart(account: Account, nowMs: number, afterMs: number): void {
+  if (account.stuck !== null && account.stuck !== 'no_gas_money' && nowMs - account.stuckAtMs >= afterMs)
+    account.stuck = null;
 }
 
 export interface AccountDeps {
@@ -29,7 +44,13 @@ export async function openAccounts({ chain, store, signer, accounts }: AccountDe
     const stored = known.get(address);
     if (stored === undefined) await store.addAccount(network, address, onChain);
     else if (stored < onChain) await store.raiseNonce(network, address, onChain);
-    opened.push({ address, nextNonce: Math.max(stored ?? 0, onChain), stuck: null });
+    opened.push({
+      address,
+      nextNonce: Math.max(stored ?? 0, onChain),
+      stuck: null,
+      stuckAtMs: 0,
+      stuckBalance: 0n,
+    });
   }
   return opened;
 }
@@ -57,8 +78,8 @@ export class GasWatch {
     const balances = await Promise.all(accounts.map((account) => chain.balance(account.address)));
     accounts.forEach((account, index) => {
       const balance = balances[index] ?? 0n;
-      if (balance === 0n) account.stuck = 'no_gas_money';
-      else if (account.stuck === 'no_gas_money') account.stuck = null;
+      if (balance === 0n) stop(account, 'no_gas_money', clock.nowMs());
+      else if (account.stuck === 'no_gas_money' && balance > account.stuckBalance) account.stuck = null;
       if (balance >= lowBalance) return;
       const about = { network: chain.network, sender: account.address, balance: balance.toString() };
       logger.error({ ...about, alarm: 'broadcast_account_low' }, 'a broadcast account is low on gas money');

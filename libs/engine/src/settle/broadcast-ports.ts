@@ -37,6 +37,11 @@ export interface Broadcast extends BroadcastCall {
   readonly mined: MinedIn | null;
 }
 
+export interface SettledElsewhere extends TransferKey {
+  readonly blockNumber: number;
+  readonly blockHash: Hex32;
+}
+
 export type SettlementOutcome =
   | { readonly kind: 'settled'; readonly settlement: Settlement }
   | { readonly kind: 'failed'; readonly reason: string };
@@ -49,8 +54,8 @@ export interface BroadcastStore {
   addAccount(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
   /** The chain has used nonces up to here that no row explains. */
   raiseNonce(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
-  /** Oldest first. */
-  waiting(network: Caip2, limit: number): Promise<readonly PlacedTransfer[]>;
+  /** Oldest first, without those of these settlement ids. */
+  waiting(network: Caip2, limit: number, except: readonly string[]): Promise<readonly PlacedTransfer[]>;
   /** Broadcasts that are not final, by sender and nonce. */
   unfinished(network: Caip2): Promise<readonly Broadcast[]>;
   /**
@@ -63,8 +68,11 @@ export interface BroadcastStore {
     kind: Broadcast['kind'],
     transfers: readonly TransferKey[],
   ): Promise<boolean>;
-  /** The signed bytes are durable when this returns; only then may they leave. */
-  attempted(ref: BroadcastRef, attempt: Attempt): Promise<void>;
+  /**
+   * The signed bytes are durable when this returns true; only then may they leave. False: somebody else has stored another attempt under
+   * this number, and leads.
+   */
+  attempted(ref: BroadcastRef, attempt: Attempt): Promise<boolean>;
   /** Ends settlements that wait and can not, or need not, be broadcast. */
   end(
     transfers: readonly { readonly key: TransferKey; readonly outcome: SettlementOutcome }[],
@@ -74,6 +82,10 @@ export interface BroadcastStore {
   /** Its block is not on the chain any more: open again, its settlements with it. */
   reopened(ref: BroadcastRef): Promise<void>;
   finalized(refs: readonly BroadcastRef[]): Promise<void>;
+  /** Settled by somebody else's transaction, in a block up to this one, and not final yet. */
+  settledElsewhere(network: Caip2, upToBlock: number, limit: number): Promise<readonly SettledElsewhere[]>;
+  /** The same, looked at again: final, or not on the chain any more, so that they wait once more. */
+  confirmElsewhere(final: readonly TransferKey[], orphaned: readonly TransferKey[]): Promise<void>;
   /** Somebody else's transaction has the nonce: the settlements wait for another. */
   taken(ref: BroadcastRef): Promise<void>;
 }
@@ -86,6 +98,17 @@ export interface ChainBlock {
   /** Wei per gas. */
   readonly baseFeePerGas: bigint;
 }
+
+/** A call that carries transfers. */
+export interface Composed {
+  readonly target: EvmAddress;
+  readonly data: Uint8Array;
+  readonly callHash: Hex32;
+  readonly gasLimit: bigint;
+}
+
+/** `alone`: code of the payer's own has a say, so nothing that holds now need hold later. */
+export type Outlook = 'succeeds' | 'fails' | 'alone';
 
 /** How one attempt stands on chain. */
 export interface AttemptReceipt extends MinedIn {
@@ -112,20 +135,17 @@ export interface BroadcastChain {
   /** Wei. */
   balance(sender: EvmAddress): Promise<bigint>;
   /** One transfer calls the token; more go through Multicall3, where one that fails leaves the others alone. */
-  compose(transfers: readonly SignedTransfer[]): {
-    readonly target: EvmAddress;
-    readonly data: Uint8Array;
-    readonly callHash: Hex32;
-    readonly gasLimit: bigint;
-  };
-  /** Which transfers would succeed at the latest block if sent now, in the order asked. */
-  simulate(sender: EvmAddress, transfers: readonly SignedTransfer[]): Promise<readonly boolean[]>;
+  compose(transfers: readonly SignedTransfer[]): Composed;
+  /** What sending them together now would come to, in the order asked. */
+  outlook(sender: EvmAddress, transfers: readonly SignedTransfer[]): Promise<readonly Outlook[]>;
+  /** Gas of the transfer sent by itself; undefined: it would fail. */
+  estimateGas(sender: EvmAddress, transfer: SignedTransfer): Promise<bigint | undefined>;
   send(raw: Uint8Array): Promise<SendOutcome>;
   /** Undefined: not in a block. In the order asked. */
   receipts(txHashes: readonly Hex32[]): Promise<readonly (AttemptReceipt | undefined)[]>;
   /**
    * What became of a transfer that our own transaction did not make: settled by another, cancelled, or `unused` with the reason why it would
-   * fail now, in the words of x402.
+   * fail now, in the words of x402. Throws also when the nonce is used and no log tells how: nodes may lag behind themselves.
    */
   whyNot(
     transfer: SignedTransfer,

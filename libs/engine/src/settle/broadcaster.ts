@@ -2,18 +2,13 @@
 // followed by the same nonce, the same call and the same bytes; and should all of that fail, the token refuses a second transfer by itself.
 import type { Caip2 } from '#domain';
 import type { Clock, Logger } from '../ports.js';
-import type {
-  Broadcast,
-  BroadcastChain,
-  BroadcastStore,
-  ChainBlock,
-  PlacedTransfer,
-} from './broadcast-ports.js';
-import { GasWatch, openAccounts, type Account } from './accounts.js';
+import type { Broadcast, BroadcastChain, BroadcastStore, ChainBlock } from './broadcast-ports.js';
+import { GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
 import { bumpedFees, firstFees } from './fees.js';
 import { Follower } from './follower.js';
-import { outcomeOf } from './outcome.js';
 import type { BroadcastSigner, Fees } from './ports.js';
+import { Selection, type Selected } from './selection.js';
+import { SentTimes } from './sent-times.js';
 
 export interface BroadcasterDeps {
   readonly chain: BroadcastChain;
@@ -33,14 +28,15 @@ export interface BroadcasterDeps {
   readonly lowBalance: bigint;
 }
 
-/** Wei per gas. */
 interface Prices {
+  /** Wei per gas, this and the next. */
   readonly baseFeePerGas: bigint;
   readonly priorityFee: bigint;
+  /** Wei that the account holds. */
+  readonly balance: bigint;
 }
 
-/** Transfers in one transaction: 4 million gas, an eighth of what the smallest of our chains takes per block. */
-const MAX_BATCH = 100;
+const ROUNDS = 8;
 /** Transactions of one account that wait for a block; nodes drop what queues up further. */
 const MAX_PENDING = 16;
 /** Short, since two at once could only compete for a row: what was claimed waits so long when a worker dies. */
@@ -49,23 +45,28 @@ const RENEW_MS = 2_000;
 /** A transaction that is in no block after so long is given to the node again, and then at a higher fee. */
 const RESEND_MS = 5_000;
 const BUMP_MS = 15_000;
+const BUMP_BLOCKS = 2;
 
 /** Pauses between turns, milliseconds. */
 const IDLE_MS = 1_000;
 const FIRST_LOOK_MS = 2;
 const LAST_LOOK_MS = 250;
+const QUIET_LOOK_MS = 10_000;
 
 export class Broadcaster {
   private accounts: Account[] | null = null;
   private follower: Follower;
   private leasedUntilMs = 0;
   private lookMs = FIRST_LOOK_MS;
+  private lookedAtMs = 0;
   private gas: GasWatch;
-  private readonly sentAtMs = new Map<string, number>();
+  private sent = new SentTimes();
+  private selection: Selection;
 
   constructor(private readonly deps: BroadcasterDeps) {
     this.follower = new Follower(deps);
     this.gas = new GasWatch(deps);
+    this.selection = new Selection(deps);
   }
 
   get network(): Caip2 {
@@ -78,8 +79,9 @@ export class Broadcaster {
     const accounts = (this.accounts ??= await this.recover());
     await this.gas.look(accounts);
     const sent = await this.dispatch(accounts);
-    this.lookMs = sent ? FIRST_LOOK_MS : Math.min(LAST_LOOK_MS, this.lookMs * 2);
+    this.lookMs = sent === 'nothing' ? Math.min(LAST_LOOK_MS, this.lookMs * 2) : FIRST_LOOK_MS;
     const pending = await this.look(accounts);
+    if (sent === 'more' || this.accounts === null) return 0;
     return pending ? this.lookMs : IDLE_MS;
   }
 
@@ -104,7 +106,8 @@ export class Broadcaster {
     const { store } = this.deps;
     const accounts = await openAccounts(this.deps);
     this.follower = new Follower(this.deps);
-    this.sentAtMs.clear();
+    this.sent = new SentTimes();
+    this.selection = new Selection(this.deps);
     this.gas = new GasWatch(this.deps);
     for (const broadcast of await store.unfinished(this.network)) {
       this.follower.add(broadcast);
@@ -117,61 +120,55 @@ export class Broadcaster {
     const account = accounts.find((it) => it.address === broadcast.sender);
     if (account === undefined) return;
     if (broadcast.attempts.length === 0)
-      await this.sign(account, broadcast, this.fees(broadcast, await this.prices()));
+      await this.sign(account, broadcast, this.fees(broadcast, await this.prices(account)));
     await this.send(account, broadcast);
   }
 
-  private async dispatch(accounts: readonly Account[]): Promise<boolean> {
-    const { store } = this.deps;
-    let sent = false;
-    for (;;) {
+  /** A few rounds at most: what was sent has to be looked at, and the lease renewed, however much waits. */
+  private async dispatch(accounts: readonly Account[]): Promise<'nothing' | 'some' | 'more'> {
+    let sent: 'nothing' | 'some' = 'nothing';
+    for (let round = 0; round < ROUNDS; round += 1) {
       const account = this.freest(accounts);
       if (account === undefined) return sent;
-      const waiting = await store.waiting(this.network, MAX_BATCH);
-      if (waiting.length === 0) return sent;
       // Asked together, so that it is one exchange.
-      const [prices, able] = await Promise.all([this.prices(), this.viable(account, waiting)]);
-      if (able.length === 0) continue;
-      if (!(await this.broadcast(account, able, prices))) return sent;
-      sent = true;
+      const [prices, selected] = await Promise.all([
+        this.prices(account),
+        this.selection.next(account.address),
+      ]);
+      if (selected === 'none') return sent;
+      if (selected === 'ended') continue;
+      if (!(await this.broadcast(account, selected, prices))) return sent;
+      sent = 'some';
     }
+    return 'more';
   }
 
   private freest(accounts: readonly Account[]): Account | undefined {
     const free = accounts
       .filter((account) => account.stuck === null)
-      .map((account) => ({ account, pending: this.follower.pendingOf(account.address) }))
+      .map((account) => ({ account, pending: this.follower.pendingOf(account.address).length }))
       .filter(({ pending }) => pending < MAX_PENDING)
       .toSorted((a, b) => a.pending - b.pending);
     return free[0]?.account;
   }
 
-  /** Leaves out, and ends, what would fail now: gas is spent on nothing that is known to be lost. */
-  private async viable(
-    account: Account,
-    waiting: readonly PlacedTransfer[],
-  ): Promise<readonly PlacedTransfer[]> {
-    const { chain, store } = this.deps;
-    const succeeds = await chain.simulate(account.address, waiting);
-    const failing = waiting.filter((_, index) => succeeds[index] !== true);
-    if (failing.length > 0) {
-      const ended = await Promise.all(
-        failing.map(async (key) => ({ key, outcome: outcomeOf(await chain.whyNot(key)) })),
-      );
-      await store.end(ended);
-    }
-    return waiting.filter((_, index) => succeeds[index] === true);
-  }
-
-  private async broadcast(
-    account: Account,
-    transfers: readonly PlacedTransfer[],
-    prices: Prices,
-  ): Promise<boolean> {
-    const { chain, store } = this.deps;
-    const { callHash, ...composed } = chain.compose(transfers);
+  private async broadcast(account: Account, selected: Selected, prices: Prices): Promise<boolean> {
+    const { store, logger } = this.deps;
+    const { callHash, transfers, ...composed } = selected;
     const { address: sender, nextNonce: accountNonce } = account;
     const call = { network: this.network, sender, accountNonce, ...composed };
+    const fees = this.fees(call, prices);
+    const pending = this.follower.pendingOf(sender);
+    const committed = pending.reduce((sum, it) => sum + costOf(it, it.attempts.at(-1)), costOf(call, fees));
+    if (prices.balance < committed) {
+      stop(account, 'no_gas_money', this.deps.clock.nowMs(), prices.balance);
+      const about = { network: this.network, sender, balance: prices.balance.toString() };
+      logger.error(
+        { ...about, alarm: 'broadcast_account_empty' },
+        'a broadcast account cannot pay for the gas of what waits',
+      );
+      return false;
+    }
     if (!(await store.intend(call, callHash, 'transfers', transfers))) {
       this.forget();
       return false;
@@ -179,22 +176,26 @@ export class Broadcaster {
     account.nextNonce += 1;
     const broadcast: Broadcast = { ...call, kind: 'transfers', transfers, attempts: [], mined: null };
     this.follower.add(broadcast);
-    await this.sign(account, broadcast, this.fees(broadcast, prices));
+    await this.sign(account, broadcast, fees);
     await this.send(account, broadcast);
     return true;
   }
 
-  private async prices(): Promise<Prices> {
+  private async prices(account: Account): Promise<Prices> {
     const { chain } = this.deps;
-    const [{ baseFeePerGas }, priorityFee] = await Promise.all([chain.latest(), chain.priorityFee()]);
-    return { baseFeePerGas, priorityFee };
+    const [{ baseFeePerGas }, priorityFee, balance] = await Promise.all([
+      chain.latest(),
+      chain.priorityFee(),
+      chain.balance(account.address),
+    ]);
+    return { baseFeePerGas, priorityFee, balance };
   }
 
-  private fees(broadcast: Broadcast, { baseFeePerGas, priorityFee }: Prices): Fees {
-    return firstFees(baseFeePerGas, priorityFee, this.capOf(broadcast));
+  private fees(call: Pick<Broadcast, 'gasLimit'>, { baseFeePerGas, priorityFee }: Prices): Fees {
+    return firstFees(baseFeePerGas, priorityFee, this.capOf(call));
   }
 
-  private capOf({ gasLimit }: Broadcast): bigint {
+  private capOf({ gasLimit }: Pick<Broadcast, 'gasLimit'>): bigint {
     const { feeCap, costCap } = this.deps;
     const affordable = costCap / gasLimit;
     return affordable < feeCap ? affordable : feeCap;
@@ -206,7 +207,7 @@ export class Broadcaster {
     const answer = await signer.signBroadcast(broadcast, fees);
     const { sender, accountNonce } = broadcast;
     if (answer.kind !== 'signed') {
-      account.stuck = answer.reason;
+      stop(account, answer.reason, clock.nowMs());
       logger.error(
         { network: this.network, sender, accountNonce, reason: answer.reason, alarm: 'broadcast_not_signed' },
         'a transaction could not be signed; its account waits',
@@ -220,8 +221,11 @@ export class Broadcaster {
       raw: answer.raw,
       signedAtMs: clock.nowMs(),
     };
-    await store.attempted(broadcast, attempt);
+    if (account.stuck !== 'no_gas_money') account.stuck = null;
+    // Another process leads: what it has signed is what leaves.
+    if (!(await store.attempted(broadcast, attempt))) return this.forget();
     this.follower.attempted(broadcast, attempt);
+    this.sent.renew(broadcast, attempt.signedAtMs);
   }
 
   private async send(account: Account, ref: Broadcast): Promise<void> {
@@ -229,10 +233,10 @@ export class Broadcaster {
     const newest = this.follower.get(ref)?.attempts.at(-1);
     if (newest === undefined) return;
     const outcome = await chain.send(newest.raw);
-    this.sentAtMs.set(newest.txHash, clock.nowMs());
+    this.sent.now(ref, clock.nowMs());
     const about = { network: this.network, sender: ref.sender, accountNonce: ref.accountNonce };
     if (outcome === 'no_gas_money') {
-      account.stuck = outcome;
+      stop(account, outcome, clock.nowMs());
       logger.error({ ...about, alarm: 'broadcast_account_empty' }, 'a broadcast account cannot pay for gas');
     } else if (outcome === 'nonce_used') this.follower.suspect(ref);
     else if (outcome !== 'sent') logger.warn({ ...about, outcome }, 'the node did not take a transaction');
@@ -240,29 +244,40 @@ export class Broadcaster {
 
   /** True while something waits for a block. */
   private async look(accounts: readonly Account[]): Promise<boolean> {
-    const { clock, logger } = this.deps;
-    if (this.follower.size === 0) return false;
+    const nowMs = this.deps.clock.nowMs();
+    // What others settled is looked at as well, though nobody waits for it.
+    if (this.follower.size === 0 && nowMs - this.lookedAtMs < QUIET_LOOK_MS) return false;
+    this.lookedAtMs = nowMs;
     const head = await this.follower.look();
-    const nowMs = clock.nowMs();
-    for (const broadcast of this.follower.pending()) {
-      const account = accounts.find((it) => it.address === broadcast.sender);
-      if (account === undefined) continue;
-      const newest = broadcast.attempts.at(-1);
-      if (newest === undefined) {
-        if (nowMs - (this.sentAtMs.get(refKey(broadcast)) ?? 0) < RESEND_MS) continue;
-        this.sentAtMs.set(refKey(broadcast), nowMs);
-        account.stuck = null;
-        await this.resume(accounts, broadcast);
-        continue;
+    for (const account of accounts) {
+      restart(account, nowMs, RESEND_MS);
+      const pending = this.follower.pendingOf(account.address);
+      for (const [place, broadcast] of pending.entries()) {
+        if (this.accounts === null) return true;
+        // Whatever holds up the first holds up the others, and a higher fee for them would change nothing.
+        await this.urge(account, broadcast, { head, nowMs, first: place === 0 });
       }
-      if (nowMs - (this.sentAtMs.get(newest.txHash) ?? 0) < RESEND_MS) continue;
-      const late = nowMs - newest.signedAtMs >= BUMP_MS || newest.maxFeePerGas < head.baseFeePerGas;
-      if (late) await this.bump(account, broadcast, newest, head);
-      else logger.info({ network: this.network, accountNonce: broadcast.accountNonce }, 'sending again');
-      await this.send(account, broadcast);
     }
+    this.sent.keep(this.follower.pending());
     if (this.follower.lost()) this.forget();
     return this.follower.pending().length > 0;
+  }
+
+  private async urge(
+    account: Account,
+    broadcast: Broadcast,
+    { head, nowMs, first }: { readonly head: ChainBlock; readonly nowMs: number; readonly first: boolean },
+  ): Promise<void> {
+    const sent = this.sent.of(broadcast, head.number);
+    if (nowMs - sent.atMs < RESEND_MS) return;
+    const newest = broadcast.attempts.at(-1);
+    this.sent.now(broadcast, nowMs, sent.block);
+    if (newest === undefined) return this.resume([account], broadcast);
+    // While no blocks come, no fee helps.
+    const passedOver = head.number >= sent.block + BUMP_BLOCKS;
+    const late = nowMs - newest.signedAtMs >= BUMP_MS || newest.maxFeePerGas < head.baseFeePerGas;
+    if (first && passedOver && late) await this.bump(account, broadcast, newest, head);
+    if (this.accounts !== null) await this.send(account, broadcast);
   }
 
   private async bump(account: Account, broadcast: Broadcast, before: Fees, head: ChainBlock): Promise<void> {
@@ -277,6 +292,7 @@ export class Broadcaster {
   }
 }
 
-function refKey({ sender, accountNonce }: Pick<Broadcast, 'sender' | 'accountNonce'>): string {
-  return `${sender}/${accountNonce}`;
+/** The most it can cost, in wei. */
+function costOf({ gasLimit }: Pick<Broadcast, 'gasLimit'>, fees: Fees | undefined): bigint {
+  return gasLimit * (fees?.maxFeePerGas ?? 0n);
 }

@@ -13,6 +13,11 @@ import type {
 } from './broadcast-ports.js';
 import { outcomeOf } from './outcome.js';
 
+/** Settlements by others that are looked at again per block. */
+const ELSEWHERE = 100;
+/** Not seen together with a block yet. */
+const UNKNOWN = -1;
+
 export interface FollowerDeps {
   readonly chain: BroadcastChain;
   readonly store: BroadcastStore;
@@ -50,7 +55,7 @@ export class Follower {
 
   /** The node says that the nonce is used: by us, or by somebody who has the key. */
   suspect(ref: BroadcastRef): void {
-    this.suspected.set(keyOf(ref), this.suspected.get(keyOf(ref)) ?? this.head?.number ?? 0);
+    this.suspected.set(keyOf(ref), this.suspected.get(keyOf(ref)) ?? UNKNOWN);
     this.changed = true;
   }
 
@@ -58,8 +63,11 @@ export class Follower {
     return [...this.all.values()].filter((broadcast) => broadcast.mined === null);
   }
 
-  pendingOf(sender: Broadcast['sender']): number {
-    return this.pending().filter((broadcast) => broadcast.sender === sender).length;
+  /** By account nonce. */
+  pendingOf(sender: Broadcast['sender']): readonly Broadcast[] {
+    return this.pending()
+      .filter((broadcast) => broadcast.sender === sender)
+      .toSorted((a, b) => a.accountNonce - b.accountNonce);
   }
 
   /** A nonce went to somebody else, so the accounts have to be read anew. */
@@ -82,7 +90,8 @@ export class Follower {
     await this.settle(pending, receipts ?? (await this.deps.chain.receipts(hashes)), head);
     if (isNew) {
       const follows = before !== null && head.number === before.number + 1 && head.parentHash === before.hash;
-      if (!follows) await this.reopenOrphans();
+      // A receipt may be of a block that came after the head it was asked with: what is that new is compared all the same.
+      await this.reopenOrphans(follows ? before.number : 0);
       await this.finalize();
     }
     this.head = head;
@@ -100,31 +109,47 @@ export class Follower {
       const own = receipts.slice(next, (next += broadcast.attempts.length));
       const receipt = own.find((it) => it !== undefined);
       if (receipt === undefined) await this.checkSuspect(broadcast, head);
-      else await this.record(broadcast, receipt);
+      else await this.recordOrWait(broadcast, receipt);
     }
   }
 
-  private async record(broadcast: Broadcast, receipt: AttemptReceipt): Promise<void> {
-    const { chain, store } = this.deps;
-    const outcomes = await Promise.all(
-      broadcast.transfers.map(async (transfer): Promise<SettlementOutcome> => {
-        const fate = receipt.fateOf(transfer);
-        // Not by us: it may have been brought by somebody else, before our transaction.
-        return outcomeOf(fate.kind === 'unused' ? await chain.whyNot(transfer) : fate);
-      }),
-    );
+  private async recordOrWait(broadcast: Broadcast, receipt: AttemptReceipt): Promise<void> {
+    const outcomes = await this.outcomesIn(broadcast, receipt);
+    if (outcomes === undefined) return;
     const { txHash, blockNumber, blockHash } = receipt;
     const mined = { txHash, blockNumber, blockHash };
-    await store.mined(broadcast, mined, outcomes);
+    await this.deps.store.mined(broadcast, mined, outcomes);
     this.suspected.delete(keyOf(broadcast));
     this.add({ ...broadcast, mined });
+  }
+
+  /** Undefined when the chain does not tell of every transfer yet: that holds up their transaction, and no other. */
+  private async outcomesIn(
+    broadcast: Broadcast,
+    receipt: AttemptReceipt,
+  ): Promise<readonly SettlementOutcome[] | undefined> {
+    const { chain, logger } = this.deps;
+    try {
+      return await Promise.all(
+        broadcast.transfers.map(async (transfer): Promise<SettlementOutcome> => {
+          const fate = receipt.fateOf(transfer);
+          // Not by us: it may have been brought by somebody else, before our transaction.
+          return outcomeOf(fate.kind === 'unused' ? await chain.whyNot(transfer) : fate);
+        }),
+      );
+    } catch (error) {
+      const { network, sender, accountNonce } = broadcast;
+      logger.warn({ network, sender, accountNonce, error }, 'an outcome could not be told yet');
+      return undefined;
+    }
   }
 
   /** Believed only when a later block still shows the nonce used and no attempt of ours in any block. */
   private async checkSuspect(broadcast: Broadcast, head: ChainBlock): Promise<void> {
     const { chain, store, logger } = this.deps;
     const since = this.suspected.get(keyOf(broadcast));
-    if (since === undefined || head.number <= since + 1) return;
+    if (since === UNKNOWN) this.suspected.set(keyOf(broadcast), head.number);
+    if (since === undefined || since === UNKNOWN || head.number <= since + 1) return;
     if ((await chain.accountNonce(broadcast.sender)) <= broadcast.accountNonce) {
       this.suspected.delete(keyOf(broadcast));
       return;
@@ -140,21 +165,14 @@ export class Follower {
     this.nonceLost = true;
   }
 
-  /** After a jump or another parent: every block that holds something of ours is compared. */
-  private async reopenOrphans(): Promise<void> {
-    const { chain, store, logger } = this.deps;
-    const mined = [...this.all.values()].filter((it) => it.mined !== null);
-    const numbers = [...new Set(mined.map((it) => it.mined?.blockNumber ?? 0))];
-    const hashes = await Promise.all(numbers.map((number) => chain.blockHash(number)));
-    const canonical = new Map<number, Hex32 | undefined>(numbers.map((number, at) => [number, hashes[at]]));
-    for (const broadcast of mined) {
-      if (canonical.get(broadcast.mined?.blockNumber ?? 0) === broadcast.mined?.blockHash) continue;
-      const { network, sender, accountNonce } = broadcast;
-      logger.warn({ network, sender, accountNonce }, 'a mined transaction was reorganized away');
-      await store.reopened(broadcast);
-      this.add({ ...broadcast, mined: null });
-      this.changed = true;
-    }
+  /** After a jump or another parent: every block that holds something of ours, from this number on, is compared. */
+  private async reopenOrphans(fromBlock: number): Promise<void> {
+    const mined = [...this.all.values()].filter(
+      (it) => it.mined !== null && it.mined.blockNumber >= fromBlock,
+    );
+    if (mined.length === 0) return;
+    const { orphaned } = await this.compare(mined, (it) => it.mined);
+    await this.reopen(orphaned);
   }
 
   private async finalize(): Promise<void> {
@@ -164,15 +182,38 @@ export class Follower {
     const due = [...this.all.values()].filter(
       (it) => it.mined !== null && it.mined.blockNumber <= final.number,
     );
-    if (due.length === 0) return;
-    const numbers = [...new Set(due.map((it) => it.mined?.blockNumber ?? 0))];
-    const hashes = await Promise.all(numbers.map((number) => chain.blockHash(number)));
-    const canonical = new Map(numbers.map((number, at) => [number, hashes[at]]));
-    const done = due.filter(
-      (it) => it.mined !== null && canonical.get(it.mined.blockNumber) === it.mined.blockHash,
-    );
-    await store.finalized(done);
-    for (const broadcast of done) this.all.delete(keyOf(broadcast));
+    const { canonical, orphaned } = await this.compare(due, (it) => it.mined);
+    await this.reopen(orphaned);
+    await store.finalized(canonical);
+    for (const broadcast of canonical) this.all.delete(keyOf(broadcast));
+    const others = await store.settledElsewhere(chain.network, final.number, ELSEWHERE);
+    const seen = await this.compare(others, (it) => it);
+    await store.confirmElsewhere(seen.canonical, seen.orphaned);
+  }
+
+  private async reopen(orphaned: readonly Broadcast[]): Promise<void> {
+    for (const broadcast of orphaned) {
+      const { network, sender, accountNonce } = broadcast;
+      this.deps.logger.warn({ network, sender, accountNonce }, 'a mined transaction was reorganized away');
+      await this.deps.store.reopened(broadcast);
+      this.add({ ...broadcast, mined: null });
+      this.changed = true;
+    }
+  }
+
+  /** Which of them are in blocks that the chain still has. */
+  private async compare<T>(
+    items: readonly T[],
+    placeOf: (item: T) => { readonly blockNumber: number; readonly blockHash: Hex32 } | null,
+  ): Promise<{ readonly canonical: readonly T[]; readonly orphaned: readonly T[] }> {
+    const numbers = [...new Set(items.flatMap((it) => placeOf(it)?.blockNumber ?? []))];
+    const hashes = await Promise.all(numbers.map((number) => this.deps.chain.blockHash(number)));
+    const known = new Map<number, Hex32 | undefined>(numbers.map((number, at) => [number, hashes[at]]));
+    const holds = (item: T): boolean => {
+      const place = placeOf(item);
+      return place !== null && known.get(place.blockNumber) === place.blockHash;
+    };
+    return { canonical: items.filter(holds), orphaned: items.filter((it) => !holds(it)) };
   }
 }
 

@@ -13,10 +13,10 @@ import type {
 import type pg from 'pg';
 import { createSingletonLeases } from '../watch/singleton-leases.js';
 import { SETTLED_CHANNEL } from './desk.js';
-import { ASKED, BY_KEY, keyLists, PLACED, placedOfRow, type Row } from './rows.js';
+import { ASKED, BY_KEY, keyLists, keyOfRow, PLACED, placedOfRow, type Row } from './rows.js';
 import { sealingOf, type Sealing } from './sealed.js';
 
-const WAITING = `SELECT ${PLACED} FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' ORDER BY s.asked_at LIMIT $2`;
+const WAITING = `SELECT ${PLACED} FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($3::uuid[]) ORDER BY s.asked_at LIMIT $2`;
 
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
@@ -34,7 +34,7 @@ const INTEND = `WITH locked AS MATERIALIZED (
 SELECT count(*)::int AS made FROM made`;
 
 const ATTEMPTED = `INSERT INTO broadcast_attempt (network, sender, account_nonce, attempt, max_fee_per_gas, max_priority_fee_per_gas, tx_hash, raw_sealed, signed_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::numeric / 1000)) ON CONFLICT DO NOTHING`;
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::numeric / 1000)) ON CONFLICT DO NOTHING RETURNING attempt`;
 
 const OUTCOME = `status = o.status, reason = o.reason, tx_hash = o.tx_hash, block_number = o.block_number, block_hash = o.block_hash, log_index = o.log_index,
   ended_at = clock_timestamp()`;
@@ -63,6 +63,12 @@ const FINAL = `WITH b AS (
      WHERE it.network = asked.network AND it.sender = asked.sender AND it.account_nonce = asked.account_nonce AND it.status = 'mined'
     RETURNING it.network, it.sender, it.account_nonce)
   UPDATE settlement s SET final = true FROM b WHERE s.network = b.network AND s.sender = b.sender AND s.account_nonce = b.account_nonce`;
+
+const ELSEWHERE = `SELECT s.network, s.token, s.payer, s.nonce, s.block_number::text, s.block_hash FROM settlement s
+  WHERE s.network = $1 AND s.status = 'settled' AND NOT s.final AND s.sender IS NULL AND s.block_number <= $2 ORDER BY s.block_number LIMIT $3`;
+const CONFIRM = `UPDATE settlement s SET final = true FROM ${ASKED} WHERE ${BY_KEY} AND s.status = 'settled' AND s.sender IS NULL`;
+const ORPHAN = `UPDATE settlement s SET status = 'waiting', tx_hash = NULL, block_number = NULL, block_hash = NULL, log_index = NULL, ended_at = NULL
+  FROM ${ASKED} WHERE ${BY_KEY} AND s.status = 'settled' AND NOT s.final AND s.sender IS NULL`;
 
 const UNFINISHED = `SELECT network, sender, account_nonce::text, kind, target, call_sealed, gas_limit::text, tx_hash, block_number::text, block_hash
   FROM broadcast WHERE network = $1 AND NOT final ORDER BY sender, account_nonce`;
@@ -105,8 +111,8 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
         [network, address, nextNonce],
       );
     },
-    waiting: async (network, limit) =>
-      (await run('waiting', WAITING, [network, limit])).map((row) => placedOfRow(row, sealing)),
+    waiting: async (network, limit, except) =>
+      (await run('waiting', WAITING, [network, limit, except])).map((row) => placedOfRow(row, sealing)),
     unfinished: (network) => readUnfinished(run, network, sealing),
     async intend(call, callHash, kind, transfers) {
       const { network, sender, accountNonce, target, gasLimit } = call;
@@ -124,7 +130,7 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
       return row?.['made'] === 1;
     },
     async attempted(ref, attempt) {
-      await run('attempted', ATTEMPTED, [
+      const stored = await run('attempted', ATTEMPTED, [
         ...placeOf(ref),
         attempt.attempt,
         attempt.maxFeePerGas.toString(),
@@ -133,6 +139,7 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
         sealing.seal(attempt.raw),
         attempt.signedAtMs,
       ]);
+      return stored.length === 1;
     },
     async end(transfers) {
       if (transfers.length === 0) return;
@@ -160,6 +167,16 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
         refs.map((it) => it.sender),
         refs.map((it) => it.accountNonce),
       ]);
+    },
+    settledElsewhere: async (network, upToBlock, limit) =>
+      (await run('elsewhere', ELSEWHERE, [network, upToBlock, limit])).map((row) => ({
+        ...keyOfRow(row),
+        blockNumber: Number(row['block_number']),
+        blockHash: row['block_hash'] as Hex32,
+      })),
+    async confirmElsewhere(final, orphaned) {
+      if (final.length > 0) await run('confirm', CONFIRM, [...keyLists(final)]);
+      if (orphaned.length > 0) await run('orphan', ORPHAN, [...keyLists(orphaned)]);
     },
     async taken(ref) {
       await run('taken', TAKEN, placeOf(ref));

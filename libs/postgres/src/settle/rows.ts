@@ -51,7 +51,7 @@ export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
   };
 }
 
-function keyOfRow(row: Row): TransferKey {
+export function keyOfRow(row: Row): TransferKey {
   return {
     network: row['network'] as Caip2,
     token: row['token'] as EvmAddress,

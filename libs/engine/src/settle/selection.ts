@@ -1,0 +1,99 @@
+// Which of the waiting transfers go out together. One that is bound to fail is ended without gas; one whose outcome its payer's own code decides
+// travels alone, so that it harms nobody; one that the chain gives no answer about is left for later, and holds nobody up.
+import type { EvmAddress } from '#domain';
+import type { Clock, Logger } from '../ports.js';
+import type { BroadcastChain, BroadcastStore, Composed, PlacedTransfer } from './broadcast-ports.js';
+import { outcomeOf } from './outcome.js';
+
+export interface SelectionDeps {
+  readonly chain: BroadcastChain;
+  readonly store: BroadcastStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Selected extends Composed {
+  readonly transfers: readonly PlacedTransfer[];
+}
+
+/** Transfers in one transaction: 8 million gas at most, a quarter of what the smallest of our chains takes per block. */
+const MAX_BATCH = 100;
+/** Nodes take no transaction over 128 KiB. */
+const MAX_CALL_BYTES = 120 * 1024;
+/** What a contract may spend on judging its own signature, and the transfer with it. */
+const MAX_ALONE_GAS = 500_000n;
+const FIRST_PAUSE_MS = 1_000;
+const LAST_PAUSE_MS = 60_000;
+
+interface Pause {
+  readonly untilMs: number;
+  readonly ms: number;
+}
+
+export class Selection {
+  private readonly paused = new Map<string, Pause>();
+
+  constructor(private readonly deps: SelectionDeps) {}
+
+  /** What goes out next; `none`: nothing waits; `ended`: what waited could not go, there may be more behind it. */
+  async next(sender: EvmAddress): Promise<Selected | 'none' | 'ended'> {
+    const { chain, store } = this.deps;
+    const waiting = await store.waiting(chain.network, MAX_BATCH, this.pausedNow());
+    const [first] = waiting;
+    if (first === undefined) return 'none';
+    const outlooks = await chain.outlook(sender, waiting);
+    const those = (outlook: (typeof outlooks)[number]): readonly PlacedTransfer[] =>
+      waiting.filter((_, index) => outlooks[index] === outlook);
+    await this.end(those('fails'));
+    // The oldest decides, so that neither kind waits for the other for ever.
+    const [alone] = those('alone');
+    const together = those('succeeds');
+    if (alone !== undefined && (first === alone || together.length === 0)) return this.alone(sender, alone);
+    return together.length === 0 ? 'ended' : this.fitting(together);
+  }
+
+  private async alone(sender: EvmAddress, transfer: PlacedTransfer): Promise<Selected | 'ended'> {
+    const { chain } = this.deps;
+    const gas = await chain.estimateGas(sender, transfer);
+    if (gas === undefined || gas > MAX_ALONE_GAS) {
+      await this.end([transfer]);
+      return 'ended';
+    }
+    return { transfers: [transfer], ...chain.compose([transfer]), gasLimit: (gas * 5n) / 4n };
+  }
+
+  private fitting(transfers: readonly PlacedTransfer[]): Selected {
+    const composed = this.deps.chain.compose(transfers);
+    if (composed.data.length <= MAX_CALL_BYTES || transfers.length === 1) return { transfers, ...composed };
+    return this.fitting(transfers.slice(0, transfers.length >> 1));
+  }
+
+  private async end(transfers: readonly PlacedTransfer[]): Promise<void> {
+    const { chain, store } = this.deps;
+    const ended = await Promise.all(
+      transfers.map(async (key) => {
+        try {
+          return [{ key, outcome: outcomeOf(await chain.whyNot(key)) }];
+        } catch (error) {
+          this.pause(key, error);
+          return [];
+        }
+      }),
+    );
+    for (const key of transfers)
+      if (ended.flat().some((it) => it.key === key)) this.paused.delete(key.settlementId);
+    await store.end(ended.flat());
+  }
+
+  private pause({ settlementId }: PlacedTransfer, error: unknown): void {
+    const { clock, logger } = this.deps;
+    const ms = Math.min(LAST_PAUSE_MS, 2 * (this.paused.get(settlementId)?.ms ?? FIRST_PAUSE_MS / 2));
+    this.paused.set(settlementId, { ms, untilMs: clock.nowMs() + ms });
+    logger.warn({ settlement_id: settlementId, error }, 'the chain does not tell what became of a transfer');
+  }
+
+  private pausedNow(): readonly string[] {
+    const nowMs = this.deps.clock.nowMs();
+    return [...this.paused].filter(([, { untilMs }]) => untilMs > nowMs).map(([id]) => id);
+  }
+}
