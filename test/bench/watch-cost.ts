@@ -13,6 +13,7 @@ import { BenchStack } from './support/stack.js';
 const MANY = 10_000;
 const FEW = 100;
 const BLOCKS = 20;
+const LEASE_OVER_MS = 20_000;
 
 // Live for a day, of the stack's own wallet; the watcher cannot tell them from any other.
 const ADD = `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after,
@@ -47,11 +48,12 @@ export const watchCostBench: Bench = {
     const callsPerBlock = async (live: number): Promise<number> => {
       await owner.query('DELETE FROM authorization_ledger');
       await owner.query(ADD, [network, tokens[0], live]);
-      await watcher.tick();
+      await rawRpc(rpcUrl, 'evm_mine');
+      await seen(watcher);
       const before = rpc.stats().calls;
       for (let block = 0; block < BLOCKS; block += 1) {
         await rawRpc(rpcUrl, 'evm_mine');
-        if (!(await watcher.tick())) throw new Error('the watcher did not see a block');
+        await seen(watcher);
       }
       return (rpc.stats().calls - before) / BLOCKS;
     };
@@ -66,3 +68,12 @@ export const watchCostBench: Bench = {
     };
   },
 };
+
+/** The set-up's own watcher may hold the lease for a while. */
+async function seen(watcher: ChainWatcher): Promise<void> {
+  const deadline = Date.now() + LEASE_OVER_MS;
+  while (!(await watcher.tick())) {
+    if (Date.now() > deadline) throw new Error('the watcher did not see a block');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

@@ -1,13 +1,8 @@
 // The two facilitators that are compared: ours over HTTP, with every process it takes, and the SDK's in this process, as its users run it.
 import { Agent, request } from 'undici';
-import { x402Facilitator } from '@x402/core/facilitator';
-import { toFacilitatorEvmSigner } from '@x402/evm';
-import { ExactEvmScheme } from '@x402/evm/exact/facilitator';
-import { createNonceManager, createWalletClient, http, publicActions } from 'viem';
-import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { jsonRpc } from 'viem/nonce';
 import { fundBroadcastAccounts } from '../../../apps/local/src/stack/broadcast-accounts.js';
-import { fundGas, localChain, LOCAL_NETWORK, POLLING_INTERVAL_MS } from '../../../apps/local/src/chain.js';
+import { startFacilitator } from '../../../apps/local/src/sellers/index.js';
+import { newCounters } from '../../../apps/local/src/sellers/seller.js';
 import type { FacilitatorRequest } from './payments.js';
 import { BenchStack } from './stack.js';
 
@@ -92,19 +87,9 @@ function overHttp({ apiUrl, credentials }: BenchStack, dispatcher: Agent): Facil
   };
 }
 
-/** One key and viem's nonce manager, its own and not the process-wide one. */
+/** One key whose transactions leave one at a time: with viem's nonce manager a send that fails leaves a gap, and everything after it hangs. */
 async function reference(rpcUrl: string): Promise<Facilitator> {
-  const nonceManager = createNonceManager({ source: jsonRpc() });
-  const account = privateKeyToAccount(generatePrivateKey(), { nonceManager });
-  await fundGas(rpcUrl, account.address);
-  const client = createWalletClient({
-    account,
-    chain: localChain(rpcUrl),
-    transport: http(rpcUrl),
-    pollingInterval: POLLING_INTERVAL_MS,
-  }).extend(publicActions);
-  const stock = toFacilitatorEvmSigner({ ...client, address: account.address } as never);
-  const facilitator = new x402Facilitator().register(LOCAL_NETWORK, new ExactEvmScheme(stock));
+  const facilitator = await startFacilitator(rpcUrl, newCounters());
   return {
     async settle({ paymentPayload, paymentRequirements }) {
       const answer = await facilitator.settle(paymentPayload as never, paymentRequirements as never);
