@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RpcError } from '#evm';
 import { address, hex32, NOON } from '../support/builders.js';
-import { FacilitatorClient, transferOf } from '../support/facilitator-client.js';
+import { FacilitatorClient, signedOf, transferOf } from '../support/facilitator-client.js';
 
 let client: FacilitatorClient;
 beforeEach(async () => {
@@ -77,6 +77,27 @@ describe('repeats (ruling 11)', () => {
       },
     );
     expect(body).toMatchObject({ errorReason: 'invalid_exact_evm_nonce_already_used', transaction: '' });
+  });
+
+  it.each([
+    ['without a key', undefined],
+    ['under its key', { key: 'order-1' }],
+  ])('who waits is not told of another transfer that took the nonce over: %s', async (_, key) => {
+    const { desk } = client.api.facilitator;
+    Object.assign(desk, { mode: 'waits', held: true });
+    const asked = [client.settle({}, undefined, key)];
+    while (client.claims === 0) await setImmediate();
+    if (key !== undefined) asked.push(client.settle({}, undefined, key));
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    // Before the waiters look, the row is another transfer's.
+    const other = { to: address(0xbad) };
+    desk.fail(transferOf(), 'invalid_exact_evm_transaction_simulation_failed', null);
+    await desk.claim({ ...desk.row(transferOf()).request, transfer: signedOf(other) });
+    const transaction = desk.settle(transferOf());
+    for (const { body } of await Promise.all(asked))
+      expect(body).toMatchObject({ errorReason: 'invalid_exact_evm_nonce_already_used', transaction: '' });
+    const { body } = await client.settle(other, (it) => (it.paymentRequirements.payTo = other.to));
+    expect(body).toMatchObject({ success: true, transaction });
   });
 
   it('a repeat for another price is not told that it was paid', async () => {

@@ -1,6 +1,6 @@
 // A seller who asks the facilitator over HTTP. Every answer is held against the API's own description.
 import { expect } from 'vitest';
-import type { TransferKey } from '#engine';
+import type { SignedTransfer, TransferKey } from '#engine';
 import { readFacilitatorRequest } from '#x402';
 import { facilitatorBody, type PaymentInput, type Spoil } from './facilitator-requests.js';
 import { MemoryApi, type Call, type Reply } from './memory-api.js';
@@ -49,9 +49,12 @@ export class FacilitatorClient {
   }
 }
 
-/** What the desk knows the payment of such a request by. */
-export function transferOf(input: PaymentInput = {}): TransferKey {
+/** What such a request asks to be settled. */
+export function signedOf(input: PaymentInput = {}): SignedTransfer {
   const read = readFacilitatorRequest(facilitatorBody(input));
   if (!read.ok) throw new Error(read.reason);
   return read.request.transfer;
 }
+
+/** What the desk knows the payment of such a request by. */
+export const transferOf = (input: PaymentInput = {}): TransferKey => signedOf(input);

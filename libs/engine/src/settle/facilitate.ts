@@ -124,14 +124,22 @@ async function findClaim({ ports, request }: Asked): Promise<SettlementView | un
 /** Ruling 11. The claim is of the same nonce; only the same transfer may share its outcome. */
 async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { request } = asked;
-  const { transfer } = request;
-  if (claim.to !== transfer.to || claim.value !== transfer.value)
-    return notSettled('invalid_exact_evm_nonce_already_used');
+  const foreign = foreignTo(asked, claim);
+  if (foreign !== undefined) return foreign;
   // What the seller asks for must be what it is told was paid.
   const reason = judgeRecipient(request) ?? judgeValue(request);
   if (reason !== undefined) return notSettled(reason);
   if (claim.status === 'failed') return outcomeOf(claim);
   return afterClaim(asked, claim, () => wait(asked, claim));
+}
+
+/**
+ * Why this claim's outcome is not this request's. Asked whenever an outcome is told: where a first claim failed without a transaction, another
+ * transfer of the same nonce may have taken over its row while somebody still waited.
+ */
+function foreignTo({ request: { transfer } }: Asked, claim: SettlementView): Settled | undefined {
+  const same = claim.to === transfer.to && claim.value === transfer.value;
+  return same ? undefined : notSettled('invalid_exact_evm_nonce_already_used');
 }
 
 /** The same request key: the first answer, as often as it is asked for. Otherwise the right to be told decides. */
@@ -140,7 +148,7 @@ async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
   if (await ports.rights.take(request.transfer, heldUntil(asked))) return tell(asked);
   const same =
     requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
-  if (same) return outcomeOf(await ended(asked));
+  if (same) return outcomeFor(asked, await ended(asked));
   return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
 }
 
@@ -152,7 +160,7 @@ const heldUntil = ({ patience }: Asked): number => patience.deadlineMs + HOLD_MS
 async function tell(asked: Asked): Promise<Settled> {
   const { ports, request } = asked;
   const { transfer } = request;
-  const outcome = outcomeOf(await ended(asked));
+  const outcome = outcomeFor(asked, await ended(asked));
   if (outcome.kind === 'settled') await ports.rights.told(transfer);
   else await ports.rights.giveBack(transfer);
   return outcome;
@@ -180,6 +188,10 @@ async function afterClaim(
     ports.logger.error({ settlement_id: claim.settlementId, error }, 'an outcome could not be told');
     return { kind: 'pending', txHash: claim.txHash };
   }
+}
+
+function outcomeFor(asked: Asked, view: SettlementView): Settled {
+  return foreignTo(asked, view) ?? outcomeOf(view);
 }
 
 function outcomeOf({ status, txHash, reason }: SettlementView): Settled {
