@@ -2,8 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RpcError } from '#evm';
-import { address, hex32, NOON } from '../support/builders.js';
+import { address, hex32, NOON, uuid, WORKSPACE } from '../support/builders.js';
 import { FacilitatorClient, signedOf, transferOf } from '../support/facilitator-client.js';
+import { OTHER_WORKSPACE } from '../support/memory-api.js';
 
 let client: FacilitatorClient;
 beforeEach(async () => {
@@ -61,6 +62,68 @@ describe('repeats (ruling 11)', () => {
     expect(other.body).toMatchObject(duplicate);
   });
 
+  it('what one workspace asked for is not told to another, and stays to be told', async () => {
+    const { desk } = client.api.facilitator;
+    desk.mode = 'waits';
+    await client.settle();
+    desk.settle(transferOf());
+    expect((await client.settle({}, undefined, { as: 'admin2' })).body).toMatchObject(duplicate);
+    expect((await client.settle()).body).toMatchObject({ success: true, transaction: duplicate.transaction });
+  });
+
+  it('who waits is not told what another workspace has claimed since', async () => {
+    const { desk } = client.api.facilitator;
+    Object.assign(desk, { mode: 'waits', held: true });
+    const asked = client.settle();
+    while (client.claims === 0) await setImmediate();
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    desk.fail(transferOf(), 'invalid_exact_evm_transaction_simulation_failed', null);
+    const claim = desk.claim({ ...desk.row(transferOf()).request, workspaceId: OTHER_WORKSPACE });
+    desk.settle(transferOf());
+    await claim;
+    expect((await asked).body).toMatchObject(duplicate);
+    expect((await client.settle({}, undefined, { as: 'admin2' })).body.success).toBe(true);
+  });
+
+  it('what an operation of ours settled is redeemed once, by any workspace', async () => {
+    const { desk } = client.api.facilitator;
+    const requestKey = uuid(1, 4);
+    await desk.claim({ transfer: signedOf(), workspaceId: WORKSPACE, askedBy: 'operation', requestKey });
+    const as = { as: 'admin2' };
+    expect((await client.settle({}, undefined, as)).body).toMatchObject({ success: true });
+    expect((await client.settle({}, undefined, as)).body).toMatchObject(duplicate);
+    expect((await client.settle()).body).toMatchObject(duplicate);
+  });
+
+  it('a repeat without the payer’s signature is told nothing and uses nothing up', async () => {
+    const { desk, checks } = client.api.facilitator;
+    desk.mode = 'waits';
+    await client.settle();
+    desk.settle(transferOf());
+    const forged = { signature: `0x${'11'.repeat(65)}` };
+    expect((await client.settle(forged)).body).toMatchObject({
+      errorReason: 'invalid_exact_evm_signature',
+      transaction: '',
+    });
+    const { asked } = checks;
+    expect((await client.settle()).body.success).toBe(true);
+    expect(checks.asked).toBe(asked);
+  });
+
+  it('a repeat for a contract is checked with the contract', async () => {
+    const { checks } = client.api.facilitator;
+    const payment = { from: address(0xc0de), signature: `0x${'c0de'.repeat(60)}` };
+    checks.contracts.set(payment.from, Buffer.from('c0de'.repeat(60), 'hex'));
+    checks.balances.set(payment.from, 10_000n);
+    const key = { key: 'order-1' };
+    expect((await client.settle(payment, undefined, key)).body.success).toBe(true);
+    expect((await client.settle(payment, undefined, key)).body.success).toBe(true);
+    checks.contracts.set(payment.from, new Uint8Array([1]));
+    expect((await client.settle(payment, undefined, key)).body.errorReason).toBe(
+      'invalid_exact_evm_signature',
+    );
+  });
+
   it('one key over two payments: each has its own outcome', async () => {
     const first = await client.settle({}, undefined, { key: 'order-1' });
     const second = await client.settle({ nonce: 2 }, undefined, { key: 'order-1' });
@@ -92,8 +155,9 @@ describe('repeats (ruling 11)', () => {
     // Before the waiters look, the row is another transfer's.
     const other = { to: address(0xbad) };
     desk.fail(transferOf(), 'invalid_exact_evm_transaction_simulation_failed', null);
-    await desk.claim({ ...desk.row(transferOf()).request, transfer: signedOf(other) });
+    const claim = desk.claim({ ...desk.row(transferOf()).request, transfer: signedOf(other) });
     const transaction = desk.settle(transferOf());
+    await claim;
     for (const { body } of await Promise.all(asked))
       expect(body).toMatchObject({ errorReason: 'invalid_exact_evm_nonce_already_used', transaction: '' });
     const { body } = await client.settle(other, (it) => (it.paymentRequirements.payTo = other.to));

@@ -137,7 +137,9 @@ describe('a claim', () => {
       reason: null,
       final: false,
       value: 10_000n,
+      askedBy: 'test',
     });
+    expect(await desk.find(transfer)).toEqual(settlement);
     const [waiting] = await store.waiting(NETWORK, 10, []);
     expect({ ...waiting, signature: Buffer.from(waiting?.signature ?? []) }).toEqual({
       ...transfer,

@@ -46,6 +46,7 @@ export class MemoryDesk implements SettlementDesk {
       value,
       settlementId: `settlement-${this.rows.size + 1}`,
       workspaceId: request.workspaceId,
+      askedBy: request.askedBy,
       requestKey: request.requestKey,
       status: 'waiting',
       txHash: null,

@@ -66,7 +66,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
   ) {}
 
   claim(request: SettlementRequest) {
-    const { transfer, workspaceId, requestKey } = request;
+    const { transfer, workspaceId, askedBy, requestKey } = request;
     const known = this.rows.get(keyText(transfer));
     if (known !== undefined && (known.status !== 'failed' || known.txHash !== null))
       return Promise.resolve({ claimed: false, settlement: view(known) });
@@ -74,6 +74,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
       ...transfer,
       settlementId: uuid(this.rows.size + 1, 7),
       workspaceId,
+      askedBy,
       requestKey,
       status: 'waiting',
       txHash: null,

@@ -3,7 +3,7 @@
 import { chainIdOf, type Caip2, type Hex32 } from '#domain';
 import type { FacilitatorRequest } from '#x402';
 import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
-import type { SettlementView } from './ports.js';
+import { ASKED_BY_OPERATION, type SettlementView } from './ports.js';
 import {
   judgeFacts,
   judgeRecipient,
@@ -41,7 +41,8 @@ export function supportedNetworks({ assets }: Pick<FacilitatorPorts, 'assets'>):
 export async function verifyPayment(ports: FacilitatorPorts, request: FacilitatorRequest): Promise<Verified> {
   const acceptable = judgeRequirements(ports, request);
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
-  const reason = await judgePayment(ports, request, acceptable);
+  const byKey = signedByKey(ports, request, acceptable.digest);
+  const reason = await judgePayment(ports, request, acceptable, byKey);
   if (reason !== undefined) return { kind: 'invalid', reason };
   // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
   const claim = await ports.desk.find(request.transfer);
@@ -54,12 +55,18 @@ async function judgePayment(
   ports: FacilitatorPorts,
   request: FacilitatorRequest,
   { digest }: Acceptable,
+  byKey: boolean,
 ): Promise<InvalidReason | undefined> {
-  const byKey = signedByKey(ports, request, digest);
   const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000));
   if (byKey && early !== undefined) return early;
   const facts = await ports.checks.factsOf(request.transfer, digest);
   return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts);
+}
+
+/** Whether the payer signed it; of the chain only what a signature can depend on. */
+async function judgeSigner({ ports, request, acceptable, byKey }: Asked): Promise<InvalidReason | undefined> {
+  if (byKey) return undefined;
+  return judgeSignature(request, byKey, await ports.checks.factsOf(request.transfer, acceptable.digest));
 }
 
 export interface Patience {
@@ -70,9 +77,9 @@ export interface Patience {
 }
 
 /**
- * Claims the transfer and waits for its outcome as long as it may. A transfer that was claimed before is answered from its claim, before
- * anything is checked that the claim itself has changed: its nonce is used and the balance gone.
- * @throws when chain or database give no answer before the claim; afterwards the answer is `pending`.
+ * Claims the transfer and waits for its outcome as long as it may. A transfer that was claimed before is answered from its claim once the payer's
+ * signature is seen, before anything is checked that the claim itself has changed: its nonce is used and the balance gone.
+ * @throws when chain or database give no answer before the claim or about the signature; afterwards the answer is `pending`.
  */
 export async function settlePayment(
   ports: FacilitatorPorts,
@@ -82,10 +89,12 @@ export async function settlePayment(
 ): Promise<Settled> {
   const acceptable = judgeRequirements(ports, request);
   if (typeof acceptable === 'string') return notSettled(acceptable);
-  const asked: Asked = { ports, caller, request, requestKey: requestKeyOf(caller, request), patience };
+  const requestKey = requestKeyOf(caller, request);
+  const byKey = signedByKey(ports, request, acceptable.digest);
+  const asked: Asked = { ports, caller, request, acceptable, byKey, requestKey, patience };
   const before = await findClaim(asked);
   if (before !== undefined) return repeat(asked, before);
-  const reason = await judgePayment(ports, request, acceptable);
+  const reason = await judgePayment(ports, request, acceptable, byKey);
   if (reason !== undefined) {
     // Another request may have claimed and settled it while the chain was asked.
     const since = await findClaim(asked);
@@ -95,7 +104,7 @@ export async function settlePayment(
     transfer: request.transfer,
     workspaceId: caller.workspaceId,
     askedBy: caller.askedBy,
-    requestKey: asked.requestKey,
+    requestKey,
   });
   if (!claimed) return repeat(asked, settlement);
   return afterClaim(asked, settlement, () => wait(asked, settlement));
@@ -105,6 +114,9 @@ interface Asked {
   readonly ports: FacilitatorPorts;
   readonly caller: FacilitatorCaller;
   readonly request: FacilitatorRequest;
+  readonly acceptable: Acceptable;
+  /** The payer's own key signed. */
+  readonly byKey: boolean;
   readonly requestKey: string | null;
   readonly patience: Patience;
 }
@@ -121,11 +133,15 @@ async function findClaim({ ports, request }: Asked): Promise<SettlementView | un
   return claim?.status === 'failed' ? undefined : claim;
 }
 
-/** Ruling 11. The claim is of the same nonce; only the same transfer may share its outcome. */
+/**
+ * Ruling 11. The claim is of the same nonce; only the same transfer may share its outcome, and only whoever holds the payer's signature: all
+ * else about a transfer can be guessed or read from the chain.
+ */
 async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { request } = asked;
-  const foreign = foreignTo(asked, claim);
-  if (foreign !== undefined) return foreign;
+  const unsigned = await judgeSigner(asked);
+  if (unsigned !== undefined) return notSettled(unsigned);
+  if (!sameTransfer(asked, claim)) return notSettled('invalid_exact_evm_nonce_already_used');
   // What the seller asks for must be what it is told was paid.
   const reason = judgeRecipient(request) ?? judgeValue(request);
   if (reason !== undefined) return notSettled(reason);
@@ -133,23 +149,31 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   return afterClaim(asked, claim, () => wait(asked, claim));
 }
 
+const sameTransfer = ({ request: { transfer } }: Asked, claim: SettlementView): boolean =>
+  claim.to === transfer.to && claim.value === transfer.value;
+
 /**
- * Why this claim's outcome is not this request's. Asked whenever an outcome is told: where a first claim failed without a transaction, another
- * transfer of the same nonce may have taken over its row while somebody still waited.
+ * Once it is broadcast, anybody can read transfer and signature on the chain. So the outcome belongs to the tenant that asked for it; what an
+ * operation of ours settled is redeemed by whoever comes first with it (ruling 10), since its payee may be any tenant.
  */
-function foreignTo({ request: { transfer } }: Asked, claim: SettlementView): Settled | undefined {
-  const same = claim.to === transfer.to && claim.value === transfer.value;
-  return same ? undefined : notSettled('invalid_exact_evm_nonce_already_used');
-}
+const entitled = ({ caller }: Asked, claim: SettlementView): boolean =>
+  claim.askedBy === ASKED_BY_OPERATION || claim.workspaceId === caller.workspaceId;
+
+const duplicate = ({ txHash }: SettlementView): Settled => ({
+  kind: 'not_settled',
+  reason: 'duplicate_settlement',
+  txHash,
+});
 
 /** The same request key: the first answer, as often as it is asked for. Otherwise the right to be told decides. */
 async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { ports, caller, request, requestKey } = asked;
+  if (!entitled(asked, claim)) return duplicate(claim);
   if (await ports.rights.take(request.transfer, heldUntil(asked))) return tell(asked);
   const same =
     requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
   if (same) return outcomeFor(asked, await ended(asked));
-  return { kind: 'not_settled', reason: 'duplicate_settlement', txHash: claim.txHash };
+  return duplicate(claim);
 }
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
@@ -190,8 +214,13 @@ async function afterClaim(
   }
 }
 
+/**
+ * Looks again whose the claim is: where a first one failed without a transaction, another transfer of the same nonce, or another tenant, may have
+ * taken over its row while somebody still waited.
+ */
 function outcomeFor(asked: Asked, view: SettlementView): Settled {
-  return foreignTo(asked, view) ?? outcomeOf(view);
+  if (!sameTransfer(asked, view)) return notSettled('invalid_exact_evm_nonce_already_used');
+  return entitled(asked, view) ? outcomeOf(view) : duplicate(view);
 }
 
 function outcomeOf({ status, txHash, reason }: SettlementView): Settled {

@@ -11,6 +11,9 @@ export interface SignedTransfer extends Pick<
   readonly signature: Uint8Array;
 }
 
+/** Who asks for what an operation of ours settles. */
+export const ASKED_BY_OPERATION = 'operation';
+
 /** What the token itself keeps unique: one transfer, whoever asks and however often. */
 export type TransferKey = Pick<SignedTransfer, 'network' | 'token' | 'from' | 'nonce'>;
 
@@ -25,6 +28,7 @@ export interface SettlementView extends TransferKey {
   readonly to: EvmAddress;
   readonly value: bigint;
   readonly workspaceId: WorkspaceId | null;
+  readonly askedBy: string;
   /** Idempotency key or payment-identifier of the request that made the claim. */
   readonly requestKey: string | null;
   readonly status: SettlementStatus;
@@ -40,7 +44,7 @@ export interface SettlementRequest {
   readonly transfer: SignedTransfer;
   /** The tenant that asked; null where the facilitator is open. */
   readonly workspaceId: WorkspaceId | null;
-  /** Credential or component that asked; never a secret. */
+  /** Key id, `open` or `ASKED_BY_OPERATION`; never a secret. */
   readonly askedBy: string;
   readonly requestKey: string | null;
 }

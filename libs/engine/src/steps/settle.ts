@@ -1,5 +1,5 @@
 import type { Settlement, Submission } from '#domain';
-import type { SettlementView } from '../settle/ports.js';
+import { ASKED_BY_OPERATION, type SettlementView } from '../settle/ports.js';
 import type { Ports } from '../ports.js';
 import { liveSignature } from './live-signature.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
@@ -30,7 +30,12 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
 
   const { workspaceId, operationId } = cursor.claimed;
   const transfer = { ...authorization, signature };
-  await ports.settlements.claim({ transfer, workspaceId, askedBy: 'operation', requestKey: operationId });
+  await ports.settlements.claim({
+    transfer,
+    workspaceId,
+    askedBy: ASKED_BY_OPERATION,
+    requestKey: operationId,
+  });
   const view = await ports.settlements.ended(authorization, ports.clock.nowMs() + SEEN_WITHIN_MS);
   const seen = view.status === 'settled' ? await lookAtChain(ports, authorization, view) : null;
   const submission = submissionOf(view, attempt, ports.clock.nowMs());

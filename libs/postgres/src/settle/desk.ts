@@ -112,9 +112,10 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
   };
 }
 
-function justClaimed({ transfer, workspaceId, requestKey }: SettlementRequest, id: string): SettlementView {
+function justClaimed({ transfer, ...asking }: SettlementRequest, id: string): SettlementView {
   const { network, token, from, nonce, to, value } = transfer;
-  const asked = { network, token, from, nonce, to, value, workspaceId, requestKey };
+  const { workspaceId, askedBy, requestKey } = asking;
+  const asked = { network, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
   return { ...asked, settlementId: id, status: 'waiting', txHash: null, reason: null, final: false };
 }
 

@@ -9,7 +9,7 @@ export type Row = Readonly<Record<string, string | number | boolean | Buffer | n
 export const BY_KEY = `s.network = asked.network AND s.token = asked.token AND s.payer = asked.payer AND s.nonce = asked.nonce`;
 export const ASKED = `unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS asked(network, token, payer, nonce, ordinal)`;
 
-export const VIEW = `s.network, s.token, s.payer, s.nonce, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.request_key, s.status, s.reason, s.final,
+export const VIEW = `s.network, s.token, s.payer, s.nonce, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.asked_by, s.request_key, s.status, s.reason, s.final,
   coalesce(s.tx_hash, (SELECT a.tx_hash FROM broadcast_attempt a WHERE a.network = s.network AND a.sender = s.sender
     AND a.account_nonce = s.account_nonce ORDER BY a.attempt DESC LIMIT 1)) AS tx_hash`;
 
@@ -31,6 +31,7 @@ export function viewOfRow(row: Row): SettlementView {
     to: row['payee'] as EvmAddress,
     value: BigInt(row['value'] as string),
     workspaceId: row['workspace_id'] as WorkspaceId | null,
+    askedBy: row['asked_by'] as string,
     requestKey: row['request_key'] as string | null,
     status: row['status'] as SettlementStatus,
     txHash: row['tx_hash'] as Hex32 | null,
