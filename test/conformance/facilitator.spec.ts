@@ -56,6 +56,9 @@ describe.each([1, 2] as const)('x402 version %s', (version) => {
     version === 1
       ? 'invalid_exact_evm_authorization_value'
       : 'invalid_exact_evm_payload_authorization_value_mismatch';
+  const free: Spoil = (it) => {
+    it.paymentRequirements[version === 1 ? 'maxAmountRequired' : 'amount'] = '0';
+  };
   const elsewhere: Spoil = (it) => {
     (it.paymentPayload.accepted ?? it.paymentPayload).network = version === 1 ? 'base' : 'eip155:8453';
   };
@@ -72,6 +75,8 @@ describe.each([1, 2] as const)('x402 version %s', (version) => {
     ['invalid_exact_evm_payload_authorization_valid_before', { validBeforeSec: NOW_SEC + 5 }],
     ['invalid_exact_evm_payload_authorization_valid_after', { validAfterSec: NOW_SEC + 1 }],
     [value, { value: 1n }],
+    [value, { value: 0n }],
+    ['invalid_payment_requirements', { value: 0n }, free],
     ['invalid_exact_evm_insufficient_balance', { signer: 2 }],
   ];
   const cases = refusals.map(([reason, input, change]) => ({ reason, input: { ...input, version }, change }));

@@ -6,7 +6,7 @@ import type { Rendered } from '../http/dialect.js';
 
 /** Where the reason alone does not say what to change. */
 const MESSAGES: Partial<Record<InvalidReason | 'settlement_pending' | 'duplicate_settlement', string>> = {
-  invalid_payment_requirements: 'paymentRequirements.asset is not a registered asset',
+  invalid_payment_requirements: 'paymentRequirements ask for an asset that is not registered, or for nothing',
   eip6492_factory_not_allowed: 'the payer is a wallet that is not deployed; nothing is deployed here',
   settlement_pending: 'the transfer is on its way; ask again with the same request',
   duplicate_settlement: 'the transfer was claimed by another request',

@@ -82,6 +82,14 @@ describe.each([1, 2] as const)('a payment of version %s', (version) => {
       { validBeforeSec: NOW_SEC + 5 },
     ],
     ['not valid yet', 'invalid_exact_evm_payload_authorization_valid_after', { validAfterSec: NOW_SEC + 1 }],
+    ['no price', 'invalid_payment_requirements', {}, (it) => (it.paymentRequirements[amountField] = '0')],
+    [
+      'nothing at all',
+      'invalid_payment_requirements',
+      { value: 0n },
+      (it) => (it.paymentRequirements[amountField] = '0'),
+    ],
+    ['nothing for a price', valueReason(version), { value: 0n }],
     ['too little', valueReason(version), { value: 9_999n }],
     ['too much', valueReason(version), { value: 10_001n }],
     ['no money', 'invalid_exact_evm_insufficient_balance', { signer: 2 }],
@@ -173,6 +181,7 @@ describe('the order of the checks', () => {
   it('asks no chain where the request is enough', async () => {
     await verdict({ validBeforeSec: 1 });
     await verdict({}, (it) => (it.paymentRequirements.extra = null));
+    await verdict({ value: 0n });
     expect(world.checks.asked).toBe(0);
   });
 });

@@ -8,7 +8,7 @@ import type { ChainFacts, FacilitatorPorts } from './facilitator-ports.js';
 /** A transfer needs this long to get into a block (x402.md 4.1). */
 export const MIN_LEFT_SEC = 6;
 
-/** Reasons that the checks can give; the SDK's own, and `invalid_payment_requirements` for an asset that is not registered. */
+/** Reasons that the checks can give; the SDK's own, and `invalid_payment_requirements` for an asset that is not registered, and for a price of 0. */
 export type InvalidReason =
   | 'invalid_exact_evm_scheme'
   | 'invalid_exact_evm_network_mismatch'
@@ -37,7 +37,7 @@ export interface Acceptable {
 
 type Rules = Pick<FacilitatorPorts, 'assets' | 'recover'>;
 
-/** What the request itself decides about the asset asked for. The EIP-712 domain is ours; the seller's must be the same. */
+/** What the request itself decides about the asset and the amount asked for. The EIP-712 domain is ours; the seller's must be the same. */
 export function judgeRequirements(
   ports: Pick<Rules, 'assets'>,
   request: FacilitatorRequest,
@@ -46,6 +46,8 @@ export function judgeRequirements(
   if (request.domainName === null || request.domainVersion === null)
     return 'invalid_exact_evm_missing_eip712_domain';
   if (request.payloadNetworkName !== request.networkName) return 'invalid_exact_evm_network_mismatch';
+  // Would cost the payer nothing, and us the gas. A payment of 0 for any other price has the wrong value.
+  if (request.amount === 0n) return 'invalid_payment_requirements';
   const asset = ports.assets.find(request.network, request.asset);
   if (asset === undefined) return 'invalid_payment_requirements';
   if (request.domainName !== asset.name) return 'invalid_exact_evm_token_name_mismatch';
