@@ -36,3 +36,13 @@ export function faultOf(error: unknown): 'again' | 'unavailable' | 'refused' {
   if (ELSEWHERE.has(code)) return 'again';
   return NOT_NOW.has(code) || /^(08|57P|58|53)/.test(code) ? 'unavailable' : 'refused';
 }
+
+/** Once more where it was rolled back for the sake of another transaction: nothing of it has happened. */
+export async function retried<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (faultOf(error) !== 'again') throw error;
+    return run();
+  }
+}

@@ -5,6 +5,7 @@ import type { Clock, SettlementDesk, SettlementRequest, SettlementView, Transfer
 import type pg from 'pg';
 import { coalesce } from '../admin/coalesce.js';
 import type { ListeningAnswers } from '../answers.js';
+import { retried } from '../pool.js';
 import { ASKED, BY_KEY, keyLists, VIEW, viewOfRow, type Row } from './rows.js';
 import { sealingOf } from './sealed.js';
 
@@ -17,11 +18,12 @@ export const WAITING_CHANNEL = 'purser_settle';
 export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
   WHERE settlement_id = ANY($1::uuid[]) AND status IN ('settled', 'failed')`;
 
-// Only a failure that never reached a transaction makes room for another try.
+// Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
+// the order of the broadcaster's intents.
 const CLAIM = `WITH made AS (
   INSERT INTO settlement AS s (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key)
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::numeric[], $8::bigint[], $9::bigint[], $10::bytea[], $11::uuid[],
-    $12::text[], $13::text[])
+    $12::text[], $13::text[]) ORDER BY 1, 2, 3, 4
   ON CONFLICT (network, token, payer, nonce) DO UPDATE
     SET status = 'waiting', reason = NULL, ended_at = NULL, asked_at = clock_timestamp(), payee = excluded.payee, value = excluded.value,
       valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
@@ -61,7 +63,7 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
         if (!first.has(textOf(transfer))) first.set(textOf(transfer), index);
       });
       const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
-      const { rows } = await pool.query<Row>({
+      const claiming = {
         name: 'purser_settlement_claim',
         text: CLAIM,
         values: [
@@ -76,7 +78,8 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
           asking.map((it) => it.askedBy),
           asking.map((it) => it.requestKey),
         ],
-      });
+      };
+      const { rows } = await retried(() => pool.query<Row>(claiming));
       const made = new Map(
         rows.map((row) => [
           [row['network'], row['token'], row['payer'], row['nonce']].join('/'),
