@@ -63,13 +63,14 @@ CREATE TABLE answer_right (
   token text NOT NULL,
   payer text NOT NULL,
   nonce text NOT NULL,
-  held_until timestamp with time zone NOT NULL
+  held_until timestamp with time zone NOT NULL,
+  holder uuid NOT NULL
 );
 ALTER TABLE answer_right ADD CONSTRAINT answer_right_network_token_payer_nonce_fkey FOREIGN KEY (network, token, payer, nonce) REFERENCES settlement(network, token, payer, nonce);
 ALTER TABLE answer_right ADD CONSTRAINT answer_right_pkey PRIMARY KEY (network, token, payer, nonce);
 GRANT INSERT, SELECT ON answer_right TO purser_system;
 GRANT SELECT ON answer_right TO purser_checker;
-GRANT UPDATE (held_until) ON answer_right TO purser_system;
+GRANT UPDATE (held_until, holder) ON answer_right TO purser_system;
 
 CREATE TABLE api_key (
   workspace_id uuid NOT NULL,

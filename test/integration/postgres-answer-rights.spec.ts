@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TransferKey } from '#engine';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { AnswerRights, TransferKey } from '#engine';
 import { createAnswerRights } from '#postgres';
 import { address, hex32, NETWORK, TOKEN, uuid } from '../support/builders.js';
 import { storeBench, type Bench } from '../support/postgres-store.js';
@@ -24,36 +24,87 @@ async function aSettlement(): Promise<TransferKey> {
 }
 /** Two processes. */
 const rights = () => createAnswerRights(bench.poolOf('purser_system'));
-const later = (ms: number): number => Date.now() + ms;
+const MINUTE = 60_000;
+
+async function taken(of: AnswerRights, key: TransferKey, forMs = MINUTE): Promise<string> {
+  const holder = await of.take(key, forMs);
+  if (holder === undefined) throw new Error('not taken');
+  return holder;
+}
 
 describe('the right to be told an outcome', () => {
   it('is one caller’s among many, over processes', async () => {
     const key = await aSettlement();
     const asked = [rights(), rights()].flatMap((each) =>
-      Array.from({ length: 25 }, () => each.take(key, later(60_000))),
+      Array.from({ length: 25 }, () => each.take(key, MINUTE)),
     );
-    expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(1);
+    expect((await Promise.all(asked)).filter((it) => it !== undefined)).toHaveLength(1);
   });
 
   it('is free again when it is given back or its time is over', async () => {
     const key = await aSettlement();
     const mine = rights();
-    expect(await mine.take(key, later(60_000))).toBe(true);
-    expect(await mine.take(key, later(60_000))).toBe(false);
-    await mine.giveBack(key);
-    expect(await mine.take(key, later(-1))).toBe(true);
-    expect(await mine.take(key, later(60_000))).toBe(true);
+    const holder = await taken(mine, key);
+    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    await mine.giveBack(key, holder);
+    await taken(mine, key, -1);
+    await taken(mine, key);
   });
 
   it('is used up by being told, also against whoever gives it back afterwards', async () => {
     const [key, other] = [await aSettlement(), await aSettlement()];
     const mine = rights();
-    await mine.take(key, later(1));
-    await mine.told(key);
-    await mine.giveBack(key);
-    expect(await Promise.all([mine.take(key, later(60_000)), mine.take(other, later(60_000))])).toEqual([
-      false,
-      true,
-    ]);
+    const holder = await taken(mine, key, 1);
+    expect(await mine.told(key, holder)).toBe(true);
+    await mine.giveBack(key, holder);
+    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    await taken(mine, other);
+  });
+
+  it('lasts by the clock of the database, whatever this process takes for now', async () => {
+    const key = await aSettlement();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 10 * MINUTE });
+    try {
+      await taken(rights(), key);
+      vi.setSystemTime(Date.now() + 20 * MINUTE);
+      expect(await rights().take(key, MINUTE)).toBeUndefined();
+    } finally {
+      vi.useRealTimers();
+    }
+    const { rows } = await bench.owner.query<{ left: string }>(
+      'SELECT extract(epoch FROM held_until - clock_timestamp()) AS left FROM answer_right WHERE nonce = $1',
+      [key.nonce],
+    );
+    const left = Number(rows[0]?.left);
+    expect(left).toBeGreaterThan(30);
+    expect(left).toBeLessThanOrEqual(60);
+  });
+
+  it('that ran out may still be used while nobody else has taken it', async () => {
+    const key = await aSettlement();
+    const slow = await taken(rights(), key, -1);
+    expect(await rights().told(key, slow)).toBe(true);
+    expect(await rights().take(key, MINUTE)).toBeUndefined();
+  });
+
+  it('that somebody else took over is theirs: neither told nor given back by the one before', async () => {
+    const key = await aSettlement();
+    const [mine, theirs] = [rights(), rights()];
+    const slow = await taken(mine, key, -1);
+    const quick = await taken(theirs, key);
+    await mine.giveBack(key, slow);
+    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    expect(await mine.told(key, slow)).toBe(false);
+    expect(await theirs.told(key, quick)).toBe(true);
+    expect(await mine.told(key, slow)).toBe(false);
+  });
+
+  it('is told to one of those who end at the same time', async () => {
+    const key = await aSettlement();
+    const each = [rights(), rights(), rights()];
+    const holders: string[] = [];
+    for (const it of each) holders.push(await taken(it, key, -1));
+    const told = await Promise.all(each.map((it, n) => it.told(key, holders[n] ?? '')));
+    expect(told).toEqual([false, false, true]);
   });
 });

@@ -53,8 +53,9 @@ type Row = { -readonly [Name in keyof SettlementView]: SettlementView[Name] } & 
 
 export class MemoryDesk implements SettlementDesk, AnswerRights {
   readonly rows = new Map<string, Row>();
-  /** Unix ms; for ever where told. */
-  readonly rights = new Map<string, number>();
+  /** Until when (unix ms; for ever where told), and whose. */
+  readonly rights = new Map<string, { readonly untilMs: number; readonly holder: string }>();
+  private takings = 0;
   /** What becomes of a claim: settled at once, or left as it is until the test ends it. */
   mode: 'settles' | 'waits' = 'settles';
   fails: Error | null = null;
@@ -125,19 +126,23 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     this.wake(key);
   }
 
-  take(key: TransferKey, untilMs: number): Promise<boolean> {
-    const free = (this.rights.get(keyText(key)) ?? 0) <= this.clock.now();
-    if (free) this.rights.set(keyText(key), untilMs);
-    return Promise.resolve(free);
+  take(key: TransferKey, forMs: number): Promise<string | undefined> {
+    const nowMs = this.clock.now();
+    if ((this.rights.get(keyText(key))?.untilMs ?? 0) > nowMs) return Promise.resolve(undefined);
+    this.takings += 1;
+    const holder = `taking-${this.takings}`;
+    this.rights.set(keyText(key), { untilMs: nowMs + forMs, holder });
+    return Promise.resolve(holder);
   }
 
-  told(key: TransferKey): Promise<void> {
-    this.rights.set(keyText(key), Number.MAX_SAFE_INTEGER);
-    return Promise.resolve();
+  told(key: TransferKey, holder: string): Promise<boolean> {
+    const mine = this.rights.get(keyText(key))?.holder === holder;
+    if (mine) this.rights.set(keyText(key), { untilMs: Number.MAX_SAFE_INTEGER, holder });
+    return Promise.resolve(mine);
   }
 
-  giveBack(key: TransferKey): Promise<void> {
-    this.rights.delete(keyText(key));
+  giveBack(key: TransferKey, holder: string): Promise<void> {
+    if (this.rights.get(keyText(key))?.holder === holder) this.rights.delete(keyText(key));
     return Promise.resolve();
   }
 

@@ -1,52 +1,67 @@
-// The right to be told an outcome, one row per settlement. Requests that come together share a statement and a commit.
+// The right to be told an outcome, one row per settlement. Requests that come together share a statement and a commit. Time is the database's
+// alone: processes whose clocks differ would otherwise take over too early or not at all.
+import { randomUUID } from 'node:crypto';
 import type { AnswerRights, TransferKey } from '#engine';
 import type pg from 'pg';
 import { coalesce } from './admin/coalesce.js';
+import { retried } from './pool.js';
 
-const KEYS = `unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS asked(network, token, payer, nonce)`;
 const BY_KEY = `r.network = asked.network AND r.token = asked.token AND r.payer = asked.payer AND r.nonce = asked.nonce`;
 
-const TAKE = `INSERT INTO answer_right AS r (network, token, payer, nonce, held_until)
-  SELECT network, token, payer, nonce, to_timestamp(until_ms / 1000)
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[]) AS asked(network, token, payer, nonce, until_ms)
+const TAKE = `INSERT INTO answer_right AS r (network, token, payer, nonce, holder, held_until)
+  SELECT network, token, payer, nonce, holder, clock_timestamp() + for_ms * interval '1 millisecond'
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::float8[]) AS asked(network, token, payer, nonce, holder, for_ms)
    ORDER BY network, token, payer, nonce
-  ON CONFLICT (network, token, payer, nonce) DO UPDATE SET held_until = excluded.held_until WHERE r.held_until <= clock_timestamp()
-  RETURNING r.network, r.token, r.payer, r.nonce`;
-const TOLD = `UPDATE answer_right r SET held_until = 'infinity' FROM ${KEYS} WHERE ${BY_KEY}`;
+  ON CONFLICT (network, token, payer, nonce) DO UPDATE SET held_until = excluded.held_until, holder = excluded.holder
+    WHERE r.held_until <= clock_timestamp()
+  RETURNING r.holder`;
+// Locked in the order in which they are taken. What somebody else took since is not the holder's any more.
+const HELD = `WITH asked AS MATERIALIZED (
+    SELECT r.network, r.token, r.payer, r.nonce, r.holder
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[]) AS asked(network, token, payer, nonce, holder)
+      JOIN answer_right r ON ${BY_KEY} AND r.holder = asked.holder
+     ORDER BY r.network, r.token, r.payer, r.nonce FOR UPDATE OF r)`;
+const TOLD = `${HELD} UPDATE answer_right r SET held_until = 'infinity' FROM asked WHERE ${BY_KEY} RETURNING r.holder`;
 // Whoever has been told stays told.
-const GIVE_BACK = `UPDATE answer_right r SET held_until = '-infinity' FROM ${KEYS} WHERE ${BY_KEY} AND r.held_until < 'infinity'`;
+const GIVE_BACK = `${HELD} UPDATE answer_right r SET held_until = '-infinity' FROM asked WHERE ${BY_KEY} AND r.held_until < 'infinity' RETURNING r.holder`;
 
-interface Row {
-  readonly network: string;
-  readonly token: string;
-  readonly payer: string;
-  readonly nonce: string;
+interface Held {
+  readonly key: TransferKey;
+  readonly holder: string;
 }
 
 /** The pool's role is `purser_system`. */
 export function createAnswerRights(pool: pg.Pool): AnswerRights {
-  const take = coalesce(async (asked: readonly (TransferKey & { readonly untilMs: number })[]) => {
+  /** The holders whose rows it changed. */
+  const run = async (name: string, text: string, asked: readonly Held[], ...more: readonly unknown[]) => {
+    const values = [...listsOf(asked.map((it) => it.key)), asked.map((it) => it.holder), ...more];
+    const query = { name: `purser_answer_${name}`, text, values };
+    const { rows } = await retried(() => pool.query<{ holder: string }>(query));
+    return new Set(rows.map((row) => row.holder));
+  };
+  const take = coalesce(async (asked: readonly (Held & { readonly forMs: number })[]) => {
     // A statement touches a row once: of equal ones in this batch the first asks, the others are too late.
-    const first = new Map<string, number>();
-    asked.forEach((it, index) => {
-      if (!first.has(textOf(it))) first.set(textOf(it), index);
-    });
-    const asking = [...first.values()].flatMap((index) => asked[index] ?? []);
-    const values = [...listsOf(asking), asking.map((it) => it.untilMs)];
-    const { rows } = await pool.query<Row>({ name: 'purser_answer_take', text: TAKE, values });
-    const taken = new Set(
-      rows.map(({ payer, ...row }) => [row.network, row.token, payer, row.nonce].join('/')),
-    );
-    return asked.map((it, index) => taken.has(textOf(it)) && first.get(textOf(it)) === index);
+    const first = new Map<string, Held & { readonly forMs: number }>();
+    for (const it of asked) if (!first.has(textOf(it.key))) first.set(textOf(it.key), it);
+    const asking = [...first.values()];
+    const forMs = asking.map((it) => it.forMs);
+    const taken = await run('take', TAKE, asking, forMs);
+    return asked.map(({ holder }) => (taken.has(holder) ? holder : undefined));
   });
   const marking = (name: string, text: string) =>
-    coalesce(async (keys: readonly TransferKey[]) => {
-      await pool.query({ name: `purser_answer_${name}`, text, values: [...listsOf(keys)] });
-      return keys.map(() => undefined);
+    coalesce(async (asked: readonly Held[]) => {
+      const marked = await run(name, text, asked);
+      return asked.map(({ holder }) => marked.has(holder));
     });
   const told = marking('told', TOLD);
   const giveBack = marking('give_back', GIVE_BACK);
-  return { take: (key, untilMs) => take({ ...key, untilMs }), told, giveBack };
+  return {
+    take: (key, forMs) => take({ key, holder: randomUUID(), forMs }),
+    told: (key, holder) => told({ key, holder }),
+    giveBack: async (key, holder) => {
+      await giveBack({ key, holder });
+    },
+  };
 }
 
 function listsOf(keys: readonly TransferKey[]): readonly (readonly string[])[] {

@@ -167,27 +167,33 @@ const duplicate = ({ txHash }: SettlementView): Settled => ({
 
 /** The same request key: the first answer, as often as it is asked for. Otherwise the right to be told decides. */
 async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
-  const { ports, caller, request, requestKey } = asked;
+  const { ports, request } = asked;
   if (!entitled(asked, claim)) return duplicate(claim);
-  if (await ports.rights.take(request.transfer, heldUntil(asked))) return tell(asked);
-  const same =
-    requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
-  if (same) return outcomeFor(asked, await ended(asked));
-  return duplicate(claim);
+  const holder = await ports.rights.take(request.transfer, holdMs(asked));
+  if (holder !== undefined) return tell(asked, holder);
+  return sameRequest(asked, claim) ? outcomeFor(asked, await ended(asked)) : duplicate(claim);
 }
+
+const sameRequest = ({ caller, requestKey }: Asked, claim: SettlementView): boolean =>
+  requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
 const HOLD_MS = 10_000;
-const heldUntil = ({ patience }: Asked): number => patience.deadlineMs + HOLD_MS;
+const holdMs = ({ ports, patience }: Asked): number =>
+  Math.max(0, patience.deadlineMs - ports.clock.nowMs()) + HOLD_MS;
 
 /** Waits with the right to be told, and uses it up or gives it back. */
-async function tell(asked: Asked): Promise<Settled> {
+async function tell(asked: Asked, holder: string): Promise<Settled> {
   const { ports, request } = asked;
-  const { transfer } = request;
-  const outcome = outcomeFor(asked, await ended(asked));
-  if (outcome.kind === 'settled') await ports.rights.told(transfer);
-  else await ports.rights.giveBack(transfer);
-  return outcome;
+  const view = await ended(asked);
+  const outcome = outcomeFor(asked, view);
+  if (outcome.kind !== 'settled') {
+    await ports.rights.giveBack(request.transfer, holder);
+    return outcome;
+  }
+  const mine = await ports.rights.told(request.transfer, holder);
+  // Too slow, and somebody else took over: a second success is only for the request that had the first.
+  return mine || sameRequest(asked, view) ? outcome : duplicate(view);
 }
 
 /** As it ended, or as it stands when waiting ends. */

@@ -28,12 +28,18 @@ export interface PaymentChecks {
  * a transfer, and one caller is told that it is settled: fifty replays at a stock seller give one 200. Kept where every process sees it.
  */
 export interface AnswerRights {
-  /** Takes the right until then (unix ms) unless somebody has it or has been told. */
-  take(key: TransferKey, untilMs: number): Promise<boolean>;
-  /** The outcome goes to whoever holds the right, and to nobody after. */
-  told(key: TransferKey): Promise<void>;
-  /** Whoever held it was told `settlement_pending`, or nothing: the next may ask. */
-  giveBack(key: TransferKey): Promise<void>;
+  /**
+   * Takes the right for so long, by the clock of whoever keeps it, unless somebody has it or has been told. The word it gives is the holder's own;
+   * undefined: not taken.
+   */
+  take(key: TransferKey, forMs: number): Promise<string | undefined>;
+  /**
+   * Uses the right up: the outcome goes to its holder, and to nobody after. False when its time ran out and somebody else took it since: then
+   * the outcome is theirs. A time that ran out while nobody else asked does no harm.
+   */
+  told(key: TransferKey, holder: string): Promise<boolean>;
+  /** The holder was told `settlement_pending`, or nothing: the next may ask. Of no effect on a right that somebody else took since. */
+  giveBack(key: TransferKey, holder: string): Promise<void>;
 }
 
 export interface FacilitatorPorts {

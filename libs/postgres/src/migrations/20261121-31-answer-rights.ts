@@ -10,9 +10,10 @@ CREATE TABLE answer_right (
   payer text NOT NULL,
   nonce text NOT NULL,
   held_until timestamptz NOT NULL,
+  holder uuid NOT NULL, -- of the newest taking
   PRIMARY KEY (network, token, payer, nonce),
   FOREIGN KEY (network, token, payer, nonce) REFERENCES settlement
 );
-GRANT SELECT, INSERT, UPDATE (held_until) ON answer_right TO purser_system;
+GRANT SELECT, INSERT, UPDATE (held_until, holder) ON answer_right TO purser_system;
 GRANT SELECT ON answer_right TO purser_checker;
 `;
