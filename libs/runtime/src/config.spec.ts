@@ -120,4 +120,17 @@ describe('configuration', () => {
     for (const process of ['api', 'worker', 'signer', 'migrate'] as const)
       expect(loadConfig(process, active).process).toBe(process);
   });
+
+  it.each(['PURSER_SIGNER_MAX_FEE_PER_GAS', 'PURSER_SIGNER_MAX_GAS_COST'])(
+    '.env.example hands %s to both processes that read it',
+    (key) => {
+      const text = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8');
+      const [, readers] = [...text.slice(0, text.indexOf(`${key}=`)).matchAll(/^# \[(.+?)\]/gm)].at(-1) ?? [];
+      expect(readers).toBe('signer, worker');
+      for (const process of ['signer', 'worker'] as const) {
+        const { signer } = loadConfig(process, { ...base, [key]: '7' });
+        expect([signer.maxFeePerGas, signer.maxGasCost]).toContain(7n);
+      }
+    },
+  );
 });
