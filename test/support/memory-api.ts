@@ -148,6 +148,7 @@ export class MemoryApi {
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
       metricsFor: 'on',
+      settles: true,
       facilitator: {
         access: 'keys',
         ports: { ...this.facilitator.ports, logger: this.ports.logger },

@@ -101,12 +101,15 @@ export class MemoryDesk implements SettlementDesk {
   }
 }
 
-/** Broadcasts at once, in tests where time stands still. */
+/** Broadcasts at once, and whoever waits makes the next block come: for tests where time stands still. */
 export function promptDesk(chain: MemoryChain, nowMs: () => number): MemoryDesk {
   return new MemoryDesk({
     chain,
     nowMs,
-    sleep: () => Promise.resolve(),
+    sleep: () => {
+      chain.mine();
+      return Promise.resolve();
+    },
     after: () => {
       throw new Error('nothing happens later here');
     },

@@ -59,6 +59,8 @@ export interface Core {
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
   /** Null: none is served here. */
+  /** Accounts of ours broadcast. */
+  readonly settles: boolean;
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
   purgeExpiredBlobs(): Promise<number>;
@@ -150,6 +152,7 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
+    settles: config.broadcast.accounts > 0,
     facilitator: composeFacilitator(config, ports, {
       rpcs,
       rights: stores.answerRights,

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
+import { parseAgentId, parseIdempotencyKey, parseOperationId, refuse } from '#domain';
 import {
   cancel,
   resume,
@@ -52,6 +52,8 @@ export class OperationsController {
   ): Promise<void> {
     const { ports } = this.core;
     const agent = agentOf(caller);
+    if (dto.kind === 'settle' && !this.core.settles)
+      throw refuse('validation_failed', { field: 'kind', reason: 'nothing_broadcasts_here' });
     const waitMs = dto.wait_ms ?? 0;
     const deadlineMs = ports.clock.nowMs() + waitMs;
     const submitted = await submit(ports, agent, {

@@ -10,7 +10,8 @@ export function reserve(): Promise<StepOutcome> {
 export async function requestApproval({ ports, cursor }: StepContext): Promise<StepOutcome> {
   if (cursor.state.status !== 'reserved') return { kind: 'again' };
   const { workspaceId, agentId, operationId } = cursor.claimed;
-  const policies = await ports.policies.policiesFor(workspaceId, agentId);
+  // The rules that gave the verdict also say how long its approval may take.
+  const policies = cursor.rules?.policies ?? (await ports.policies.policiesFor(workspaceId, agentId));
   const decideWithinSec = Math.min(
     ...(policies.length > 0 ? policies : [DEFAULT_POLICY]).map((policy) => policy.decideWithinSec),
   );
