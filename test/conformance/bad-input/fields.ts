@@ -24,6 +24,13 @@ export const FIELDS: readonly Row[] = [
     field: `expect.${name}`,
   })),
   {
+    bad: 'settle with the payee alone',
+    call: submit({ kind: 'settle', url: GOOD.url, expect: { pay_to: NAMED.pay_to } }),
+    status: 400,
+    code: 'validation_failed',
+    field: 'expect.amount',
+  },
+  {
     bad: 'settle without any term',
     call: submit({ kind: 'settle', ...GOOD }),
     status: 400,

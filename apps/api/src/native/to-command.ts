@@ -7,11 +7,11 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Pure: the native request as the core's command. Refuses when no ceiling is named: nothing is bought at any price. */
 export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8Array | null } {
+  if (dto.kind === 'settle' && dto.challenge === undefined) assertNamed(dto.expect ?? {});
   if (dto.max_amount === undefined && dto.expect?.amount === undefined)
     throw refuse('validation_failed', { field: 'max_amount', reason: 'needed_unless_expect_amount' });
   if (dto.challenge !== undefined && dto.kind === 'purchase')
     throw refuse('validation_failed', { field: 'challenge', reason: 'not_for_purchase' });
-  if (dto.kind === 'settle' && dto.challenge === undefined) assertNamed(dto.expect ?? {});
   const { body, ...forward } = forwardOf(dto);
   return {
     body,
