@@ -69,6 +69,29 @@ describe('a transaction under way', () => {
     expect(await settling.chargesOf(payer)).toBe(1);
   });
 
+  it('pays more only while blocks come, and only when it is the first in line', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    await aClaim();
+    await broadcaster.turn();
+    await aClaim();
+    await broadcaster.turn();
+    expect(settling.signer.signed.map((it) => it.accountNonce)).toEqual([0, 1]);
+    // Steps that a lease outlives: whoever takes over begins to count anew.
+    const pass = async (turns: number): Promise<void> => {
+      for (let turn = 0; turn < turns; turn += 1) {
+        nowMs += 5_500;
+        await broadcaster.turn();
+      }
+    };
+    await pass(6);
+    expect(settling.signer.signed).toHaveLength(2);
+    const { baseFeePerGas } = await settling.chain.latest();
+    await settling.node('anvil_setNextBlockBaseFeePerGas', `0x${(baseFeePerGas * 100n).toString(16)}`);
+    await mine(3);
+    await pass(1);
+    expect(settling.signer.signed.map((it) => it.accountNonce)).toEqual([0, 1, 0]);
+  });
+
   it('waits below the fee cap, whatever the chain asks', async () => {
     const broadcaster = settling.broadcaster(clock);
     const transfer = await aClaim();
