@@ -11,7 +11,14 @@ import {
   type TransferKey,
   type Vault,
 } from '#engine';
-import { createBroadcastChain, createEvmRpc, decodePrivateKey, hasherOf, openAuthorizationKey } from '#evm';
+import {
+  createBroadcastChain,
+  createEvmRpc,
+  decodePrivateKey,
+  hasherOf,
+  openAuthorizationKey,
+  type EvmRpc,
+} from '#evm';
 import { createBroadcastStore, createSettlementDesk } from '#postgres';
 import { generatePrivateKey } from 'viem/accounts';
 import { startAnvil, rpc as rawRpc, type AnvilOptions } from '../../apps/local/src/services/index.js';
@@ -41,6 +48,7 @@ export interface Settling {
   readonly desk: SettlementDesk;
   readonly store: BroadcastStore;
   readonly chain: BroadcastChain;
+  readonly rpc: EvmRpc;
   readonly signer: TestBroadcastSigner;
   readonly lines: Lines;
   node(method: string, ...params: readonly unknown[]): Promise<unknown>;
@@ -77,9 +85,10 @@ export async function startSettling(
     clock,
     endings: { changed: () => new Promise((resolve) => setTimeout(resolve, 10)) },
   });
+  const rpc = createEvmRpc({ url: node.url, chainId: 84532 });
   const chain = createBroadcastChain({
     network: NETWORK,
-    rpc: createEvmRpc({ url: node.url, chainId: 84532 }),
+    rpc,
     finality: { kind: 'tag' },
   });
   const lines: Lines = { alarms: [], texts: [] };
@@ -95,6 +104,7 @@ export async function startSettling(
     desk,
     store,
     chain,
+    rpc,
     signer,
     lines,
     node: (method, ...params) => rawRpc(node.url, method, params),

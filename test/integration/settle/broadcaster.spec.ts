@@ -94,6 +94,20 @@ describe('what the chain does not tell', () => {
     expect(ended?.reason).toBe('invalid_exact_evm_insufficient_balance');
   });
 
+  it('because a payer has made the node give up, holds up no other', async () => {
+    const wallet = await settling.aPayer();
+    const bad = wallet.authorize({ signature: new Uint8Array(70) });
+    await settling.claim(bad);
+    const good = await claimed(3);
+    const chain: BroadcastChain = {
+      ...settling.chain,
+      estimateGas: () => Promise.reject(new Error('gas required exceeds allowance')),
+    };
+    const views = await settling.settle(settling.broadcaster({ chain }), good);
+    expect(views.every((it) => it.status === 'settled')).toBe(true);
+    await settling.settle(settling.broadcaster(), [bad]);
+  });
+
   it('is decided by code of the payer, so that it travels alone', async () => {
     const wallet = await settling.aPayer();
     const alone = [wallet.authorize(), wallet.authorize()];
@@ -124,6 +138,16 @@ describe('what the chain does not tell', () => {
     ]);
     expect(outlook).toEqual(['succeeds', 'alone', 'alone', 'fails']);
   });
+});
+
+it('a broadcaster with nothing to do asks the chain for nothing', async () => {
+  const broadcaster = settling.broadcaster();
+  await settling.settle(broadcaster, await claimed(1));
+  await settling.node('anvil_mine', '0x20');
+  for (let turns = 0; turns < 100; turns += 1) await broadcaster.turn();
+  const before = settling.rpc.stats().calls;
+  for (let turns = 0; turns < 5; turns += 1) await broadcaster.turn();
+  expect(settling.rpc.stats().calls).toBe(before);
 });
 
 describe('two broadcasters at once', () => {

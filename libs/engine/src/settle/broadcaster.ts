@@ -130,13 +130,14 @@ export class Broadcaster {
     for (let round = 0; round < ROUNDS; round += 1) {
       const account = this.freest(accounts);
       if (account === undefined) return sent;
+      const waiting = await this.selection.waiting();
+      if (waiting.length === 0) return sent;
       // Asked together, so that it is one exchange.
       const [prices, selected] = await Promise.all([
         this.prices(account),
-        this.selection.next(account.address),
+        this.selection.choose(account.address, waiting),
       ]);
-      if (selected === 'none') return sent;
-      if (selected === 'ended') continue;
+      if (selected === null) continue;
       if (!(await this.broadcast(account, selected, prices))) return sent;
       sent = 'some';
     }

@@ -35,12 +35,16 @@ export class Selection {
 
   constructor(private readonly deps: SelectionDeps) {}
 
-  /** What goes out next; `none`: nothing waits; `ended`: what waited could not go, there may be more behind it. */
-  async next(sender: EvmAddress): Promise<Selected | 'none' | 'ended'> {
+  /** Asks the database only: where nothing waits, the chain is not asked for anything. */
+  waiting(): Promise<readonly PlacedTransfer[]> {
     const { chain, store } = this.deps;
-    const waiting = await store.waiting(chain.network, MAX_BATCH, this.pausedNow());
+    return store.waiting(chain.network, MAX_BATCH, this.pausedNow());
+  }
+
+  /** What of them goes out next; null: none of them now, but there may be more behind them. */
+  async choose(sender: EvmAddress, waiting: readonly PlacedTransfer[]): Promise<Selected | null> {
+    const { chain } = this.deps;
     const [first] = waiting;
-    if (first === undefined) return 'none';
     const outlooks = await chain.outlook(sender, waiting);
     const those = (outlook: (typeof outlooks)[number]): readonly PlacedTransfer[] =>
       waiting.filter((_, index) => outlooks[index] === outlook);
@@ -49,17 +53,22 @@ export class Selection {
     const [alone] = those('alone');
     const together = those('succeeds');
     if (alone !== undefined && (first === alone || together.length === 0)) return this.alone(sender, alone);
-    return together.length === 0 ? 'ended' : this.fitting(together);
+    return together.length === 0 ? null : this.fitting(together);
   }
 
-  private async alone(sender: EvmAddress, transfer: PlacedTransfer): Promise<Selected | 'ended'> {
+  private async alone(sender: EvmAddress, transfer: PlacedTransfer): Promise<Selected | null> {
     const { chain } = this.deps;
-    const gas = await chain.estimateGas(sender, transfer);
-    if (gas === undefined || gas > MAX_ALONE_GAS) {
-      await this.end([transfer]);
-      return 'ended';
+    try {
+      const gas = await chain.estimateGas(sender, transfer);
+      if (gas !== undefined && gas <= MAX_ALONE_GAS)
+        return { transfers: [transfer], ...chain.compose([transfer]), gasLimit: (gas * 5n) / 4n };
+    } catch (error) {
+      // A payer's code may make the node give up, too.
+      this.pause(transfer, error);
+      return null;
     }
-    return { transfers: [transfer], ...chain.compose([transfer]), gasLimit: (gas * 5n) / 4n };
+    await this.end([transfer]);
+    return null;
   }
 
   private fitting(transfers: readonly PlacedTransfer[]): Selected {
