@@ -1,4 +1,3 @@
-export { createAnswerRights } from './answer-rights.js';
 export { createAdoption } from './adoption.js';
 export {
   coalesce,
@@ -53,6 +52,7 @@ export {
   type InstallationFigures,
 } from './installation.js';
 export {
+  createAnswerRights,
   createBroadcastStore,
   createSettlementDesk,
   ENDED_SQL,

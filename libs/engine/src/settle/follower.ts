@@ -12,6 +12,7 @@ import type {
   SettlementOutcome,
 } from './broadcast-ports.js';
 import { outcomeOf } from './outcome.js';
+import { keyOf } from './sent-times.js';
 
 /** Settlements by others that are looked at again per block. */
 const ELSEWHERE = 100;
@@ -215,8 +216,4 @@ export class Follower {
     };
     return { canonical: items.filter(holds), orphaned: items.filter((it) => !holds(it)) };
   }
-}
-
-function keyOf({ sender, accountNonce }: Pick<BroadcastRef, 'sender' | 'accountNonce'>): string {
-  return `${sender}/${accountNonce}`;
 }

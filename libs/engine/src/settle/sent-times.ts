@@ -35,6 +35,7 @@ export class SentTimes {
   }
 }
 
-function keyOf({ sender, accountNonce }: BroadcastRef): string {
+/** Within one network. */
+export function keyOf({ sender, accountNonce }: Pick<BroadcastRef, 'sender' | 'accountNonce'>): string {
   return `${sender}/${accountNonce}`;
 }

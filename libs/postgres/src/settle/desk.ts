@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { coalesce } from '../admin/coalesce.js';
 import type { ListeningAnswers } from '../answers.js';
 import { retried } from '../pool.js';
-import { ASKED, BY_KEY, keyLists, VIEW, viewOfRow, type Row } from './rows.js';
+import { ASKED, BY_KEY, keyLists, keyOfRow, keyText, VIEW, viewOfRow, type Row } from './rows.js';
 import { sealingOf } from './sealed.js';
 
 /** Settlement ids that ended, comma-separated, or nothing, meaning "look". */
@@ -60,7 +60,7 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
       // Of equal ones in this batch the first asks; the others find what it made.
       const first = new Map<string, number>();
       requests.forEach(({ transfer }, index) => {
-        if (!first.has(textOf(transfer))) first.set(textOf(transfer), index);
+        if (!first.has(keyText(transfer))) first.set(keyText(transfer), index);
       });
       const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
       const claiming = {
@@ -80,14 +80,9 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
         ],
       };
       const { rows } = await retried(() => pool.query<Row>(claiming));
-      const made = new Map(
-        rows.map((row) => [
-          [row['network'], row['token'], row['payer'], row['nonce']].join('/'),
-          row['settlement_id'] as string,
-        ]),
-      );
+      const made = new Map(rows.map((row) => [keyText(keyOfRow(row)), row['settlement_id'] as string]));
       return requests.map((request, index) => {
-        const key = textOf(request.transfer);
+        const key = keyText(request.transfer);
         const id = made.get(key);
         return id !== undefined && first.get(key) === index ? justClaimed(request, id) : undefined;
       });
@@ -120,8 +115,4 @@ function justClaimed({ transfer, ...asking }: SettlementRequest, id: string): Se
   const { workspaceId, askedBy, requestKey } = asking;
   const asked = { network, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
   return { ...asked, settlementId: id, status: 'waiting', txHash: null, reason: null, final: false };
-}
-
-function textOf({ network, token, from, nonce }: TransferKey): string {
-  return [network, token, from, nonce].join('/');
 }

@@ -1,3 +1,4 @@
+export { createAnswerRights } from './answer-rights.js';
 export { createBroadcastStore } from './broadcast-store.js';
 export {
   createSettlementDesk,

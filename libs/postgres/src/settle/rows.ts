@@ -24,6 +24,10 @@ export function keyLists(keys: readonly TransferKey[]): readonly [string[], stri
   ];
 }
 
+export function keyText({ network, token, from, nonce }: TransferKey): string {
+  return [network, token, from, nonce].join('/');
+}
+
 export function viewOfRow(row: Row): SettlementView {
   return {
     ...keyOfRow(row),

@@ -3,8 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AnswerRights, TransferKey } from '#engine';
 import type pg from 'pg';
-import { coalesce } from './admin/coalesce.js';
-import { retried } from './pool.js';
+import { coalesce } from '../admin/coalesce.js';
+import { retried } from '../pool.js';
+import { keyLists, keyText } from './rows.js';
 
 const BY_KEY = `r.network = asked.network AND r.token = asked.token AND r.payer = asked.payer AND r.nonce = asked.nonce`;
 
@@ -34,7 +35,7 @@ interface Held {
 export function createAnswerRights(pool: pg.Pool): AnswerRights {
   /** The holders whose rows it changed. */
   const run = async (name: string, text: string, asked: readonly Held[], ...more: readonly unknown[]) => {
-    const values = [...listsOf(asked.map((it) => it.key)), asked.map((it) => it.holder), ...more];
+    const values = [...keyLists(asked.map((it) => it.key)), asked.map((it) => it.holder), ...more];
     const query = { name: `purser_answer_${name}`, text, values };
     const { rows } = await retried(() => pool.query<{ holder: string }>(query));
     return new Set(rows.map((row) => row.holder));
@@ -42,7 +43,7 @@ export function createAnswerRights(pool: pg.Pool): AnswerRights {
   const take = coalesce(async (asked: readonly (Held & { readonly forMs: number })[]) => {
     // A statement touches a row once: of equal ones in this batch the first asks, the others are too late.
     const first = new Map<string, Held & { readonly forMs: number }>();
-    for (const it of asked) if (!first.has(textOf(it.key))) first.set(textOf(it.key), it);
+    for (const it of asked) if (!first.has(keyText(it.key))) first.set(keyText(it.key), it);
     const asking = [...first.values()];
     const forMs = asking.map((it) => it.forMs);
     const taken = await run('take', TAKE, asking, forMs);
@@ -62,17 +63,4 @@ export function createAnswerRights(pool: pg.Pool): AnswerRights {
       await giveBack({ key, holder });
     },
   };
-}
-
-function listsOf(keys: readonly TransferKey[]): readonly (readonly string[])[] {
-  return [
-    keys.map((it) => it.network),
-    keys.map((it) => it.token),
-    keys.map((it) => it.from),
-    keys.map((it) => it.nonce),
-  ];
-}
-
-function textOf({ network, token, from, nonce }: TransferKey): string {
-  return [network, token, from, nonce].join('/');
 }
