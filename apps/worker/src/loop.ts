@@ -28,6 +28,7 @@ export class Loop {
 
   /** Takes the next turn now, or right after the one in hand. */
   wake(): void {
+    if (this.stopped) return;
     if (this.timer === undefined) this.again = true;
     else {
       clearTimeout(this.timer);
