@@ -17,7 +17,12 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'unit',
-          include: ['apps/**/*.spec.ts', 'libs/**/*.spec.ts', 'test/check/**/*.spec.ts'],
+          include: [
+            'apps/**/*.spec.ts',
+            'libs/**/*.spec.ts',
+            'test/check/**/*.spec.ts',
+            'test/checker/**/*.spec.ts',
+          ],
           setupFiles: ['reflect-metadata'],
         },
       },
