@@ -143,6 +143,7 @@ export class MemoryReads implements ReadStore {
       unit: terms.unit,
       amount: terms.amount,
       amountDecimal: formatDecimal(terms.unit, terms.amount),
+      paymentFlow: terms.paymentFlow ?? 'authorization',
       reasons: 'verdict' in state ? state.verdict.reasons : [],
       policyVersion: 'verdict' in state ? state.verdict.policyVersion : 0,
       budget: [],

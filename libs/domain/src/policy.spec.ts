@@ -43,6 +43,24 @@ describe('a policy refuses', () => {
   });
 });
 
+describe('money before the goods', () => {
+  const terms = someTerms({ paymentFlow: 'upfront' });
+  const open = aPolicy({ allowUpfront: true });
+
+  it.each<[string, readonly Policy[]]>([
+    ['by default', [DEFAULT_POLICY]],
+    ['by the workspace alone', [DEFAULT_POLICY, open]],
+    ['by the agent alone', [open, DEFAULT_POLICY]],
+  ])('is refused %s', (_who, policies) => {
+    const details = { rule: 'payment_flow_not_allowed', payment_flow: 'upfront' };
+    expect(judge(terms, facts(), policies)).toEqual({ ok: false, code: 'policy_refused', details });
+  });
+
+  it('is paid where every policy says so', () => {
+    expect(judge(terms, facts(), [open, open])).toMatchObject({ ok: true });
+  });
+});
+
 describe('a policy allows', () => {
   it.each<[string, Partial<Policy>, Partial<PolicyFacts>, readonly string[]]>([
     ['anything by default', {}, {}, []],

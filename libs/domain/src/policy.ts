@@ -19,6 +19,8 @@ export interface Policy {
   readonly maxValiditySec: number;
   /** What to do when the payee is a contract (T10; ruling 13: approval by default). */
   readonly contractPayee: 'approve' | 'refuse' | 'allow';
+  /** May a seller be paid before it has made the goods? It keeps the money when it then fails. */
+  readonly allowUpfront: boolean;
   /** How long a person has to decide, seconds. */
   readonly decideWithinSec: number;
 }
@@ -33,6 +35,7 @@ export const DEFAULT_POLICY: Policy = {
   allowedNetworks: null,
   maxValiditySec: 300,
   contractPayee: 'approve',
+  allowUpfront: false,
   decideWithinSec: 3600,
 };
 
@@ -61,6 +64,8 @@ export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Polic
   for (const policy of policies) {
     if (policy.allowedNetworks && !policy.allowedNetworks.includes(terms.network))
       return denied('network_not_allowed', { network: terms.network });
+    if (terms.paymentFlow === 'upfront' && !policy.allowUpfront)
+      return denied('payment_flow_not_allowed', { payment_flow: terms.paymentFlow });
     if (policy.deniedHosts.some((pattern) => hostMatches(pattern, facts.host)))
       return denied('host_denied', { host: facts.host });
     if (policy.allowedHosts && !policy.allowedHosts.some((pattern) => hostMatches(pattern, facts.host))) {

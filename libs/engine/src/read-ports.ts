@@ -12,6 +12,7 @@ import type {
   OperationId,
   OperationKind,
   OperationStatus,
+  PaymentFlow,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -65,6 +66,7 @@ export interface ApprovalView {
   readonly amount: bigint;
   /** Decimal text in the unit, every digit. */
   readonly amountDecimal: string;
+  readonly paymentFlow: PaymentFlow;
   /** Why a person is asked: `above_threshold`, `contract_payee`. */
   readonly reasons: readonly string[];
   readonly policyVersion: number;

@@ -1,6 +1,6 @@
 // Tolerant reading, strict choosing: an offer is taken only if every word a signature depends on is the registry's or was
 // pinned by the caller (safety.md T2-T6), and the choice does not depend on the order in which the seller lists its offers.
-import type { BudgetUnit, Caip2, ErrorCode, EvmAddress, Json, Terms } from '#domain';
+import type { BudgetUnit, Caip2, ErrorCode, EvmAddress, Json, PaymentFlow, Terms } from '#domain';
 import type { Challenge } from './read-challenge.js';
 import type { Offer } from './offer.js';
 
@@ -70,7 +70,10 @@ const MAX_ECHO_CHARS = 9_000;
 
 type Judged = { readonly terms: Terms; readonly asset: PayableAsset; readonly index: number };
 
-/** Picks the cheapest payable offer, ties by network, asset, payee. Pure: the same challenge and limits give the same answer. */
+/**
+ * Picks the cheapest payable offer, ties by network, asset, payee; one that pays before delivery only where no other is payable. Pure: the same
+ * challenge and limits give the same answer.
+ */
 export function chooseOffer(
   challenge: Challenge,
   resource: { readonly url: string; readonly method: string },
@@ -84,7 +87,7 @@ export function chooseOffer(
     if (typeof judged === 'string') refused.push({ index: offer.index, reason: judged });
     else payable.push(judged);
   }
-  const [best] = payable.sort(byPrice);
+  const [best] = payable.sort(byPreference);
   if (best) return { ok: true, ...best };
   refused.sort((a, b) => a.index - b.index);
   return { ok: false, code: codeFor(refused), refused };
@@ -124,11 +127,15 @@ function judgeOffer(question: Question): Judged | OfferReason {
 function unsupportedBy(challenge: Challenge, offer: Offer): OfferReason | undefined {
   if (echoOf(challenge, offer).length > MAX_ECHO_CHARS) return 'offer_too_large';
   if (offer.scheme !== 'exact') return 'unsupported_scheme';
-  const { assetTransferMethod: method, paymentFlow: flow } = offer.extra;
+  const { assetTransferMethod: method } = offer.extra;
   if (method !== undefined && method !== null && method !== 'eip3009') return 'unsupported_transfer_method';
-  // `upfront` and `escrow` move money before there are goods; unknown flows could do anything.
-  if (flow !== undefined && flow !== null && flow !== 'authorization') return 'unsupported_payment_flow';
-  return undefined;
+  return flowOf(offer) === undefined ? 'unsupported_payment_flow' : undefined;
+}
+
+/** Undefined for `escrow`, which needs a scheme of its own, and for unknown flows, which could do anything. */
+function flowOf({ extra }: Offer): PaymentFlow | undefined {
+  const flow = extra['paymentFlow'] ?? 'authorization';
+  return flow === 'authorization' || flow === 'upfront' ? flow : undefined;
 }
 
 function assetOf({ offer, assets }: Question): PayableAsset | OfferReason {
@@ -188,6 +195,7 @@ function termsOf(question: Question, asset: PayableAsset, payTo: EvmAddress, amo
     method: resource.method,
     x402Version: challenge.version,
     maxTimeoutSec: Math.max(1, Math.min(timeout, MAX_TIMEOUT_SEC)),
+    ...(flowOf(offer) === 'upfront' ? { paymentFlow: 'upfront' } : {}),
     wire: wireOf(challenge, offer),
   };
 }
@@ -209,7 +217,9 @@ function echoOf(challenge: Challenge, offer: Offer): string {
   return offer.text + (challenge.resourceText ?? '') + (challenge.extensionsText ?? '');
 }
 
-function byPrice(a: Judged, b: Judged): number {
+function byPreference(a: Judged, b: Judged): number {
+  const [upfrontA, upfrontB] = [a, b].map(({ terms }) => terms.paymentFlow === 'upfront');
+  if (upfrontA !== upfrontB) return upfrontA ? 1 : -1;
   if (a.terms.amount !== b.terms.amount) return a.terms.amount < b.terms.amount ? -1 : 1;
   const key = ({ terms, index }: Judged): string =>
     [terms.network, terms.token, terms.payTo, String(index).padStart(2, '0')].join(' ');

@@ -99,8 +99,8 @@ describe('choosing an offer', () => {
       'unsupported_scheme',
     ],
     [
-      'settle before delivery',
-      { extra: { name: 'USDC', version: '2', paymentFlow: 'upfront' } },
+      'a deposit before delivery',
+      { extra: { name: 'USDC', version: '2', paymentFlow: 'escrow' } },
       'unsupported_payment_flow',
       'unsupported_scheme',
     ],

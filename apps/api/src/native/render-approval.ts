@@ -22,6 +22,7 @@ export function renderApproval(assets: AssetRegistry, view: ApprovalView): objec
     asset: view.token,
     asset_symbol: assets.find(view.network, view.token)?.symbol ?? null,
     network: view.network,
+    payment_flow: view.paymentFlow,
     reasons: view.reasons,
     policy_version: view.policyVersion,
     budget: view.budget.map((effect) => ({

@@ -26,6 +26,7 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     network: terms?.network ?? null,
     asset: terms?.token ?? null,
     pay_to: terms?.payTo ?? null,
+    payment_flow: terms && (terms.paymentFlow ?? 'authorization'),
     paid: view.paid,
     seller_accepted: view.sellerAccepted,
     settled: view.settled,

@@ -1,4 +1,4 @@
-import { Amount, Integer, Nested, OneOf, Texts } from '../http/fields.js';
+import { Amount, Flag, Integer, Nested, OneOf, Texts } from '../http/fields.js';
 
 const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$|^\[[0-9a-f:.]+\]$/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
@@ -71,6 +71,12 @@ export class PutPolicyDto {
     about: 'when the payee is a contract; approve when absent',
   })
   contract_payee?: 'approve' | 'refuse' | 'allow';
+
+  @Flag({
+    optional: true,
+    about: 'may a seller be paid before it delivers (x402 paymentFlow upfront); false when absent',
+  })
+  allow_upfront?: boolean;
 
   @Integer({
     optional: true,

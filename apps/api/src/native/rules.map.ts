@@ -52,6 +52,7 @@ export function policyOf(dto: PutPolicyDto): PolicyInput {
     allowedNetworks: dto.allowed_networks?.map((text) => parseCaip2(text, 'allowed_networks')) ?? null,
     maxValiditySec: dto.max_validity_sec ?? defaults.maxValiditySec,
     contractPayee: dto.contract_payee ?? defaults.contractPayee,
+    allowUpfront: dto.allow_upfront ?? defaults.allowUpfront,
     decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
   };
 }
@@ -70,6 +71,7 @@ export function renderPolicy(stored: PolicyVersion | null): object {
     allowed_networks: policy.allowedNetworks,
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
+    allow_upfront: policy.allowUpfront,
     decide_within_sec: policy.decideWithinSec,
     created_at: maybeIso(stored?.createdAtMs ?? null),
     created_by: stored?.createdBy ?? null,

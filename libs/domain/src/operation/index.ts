@@ -20,6 +20,7 @@ export {
   type DeliveryOutcome,
   type OperationKind,
   type OperationRequest,
+  type PaymentFlow,
   type Settlement,
   type Submission,
   type Terms,

@@ -37,6 +37,9 @@ export interface OperationRequest {
   readonly note: string | null;
 }
 
+/** `authorization`: settled after the goods are made. `upfront`: before, and not given back when there are none (x402.md section 1). */
+export type PaymentFlow = 'authorization' | 'upfront';
+
 /** What is to be paid, normalised from one x402 offer and checked against the registry. */
 export interface Terms {
   readonly network: Caip2;
@@ -49,6 +52,8 @@ export interface Terms {
   readonly method: string;
   readonly x402Version: 1 | 2;
   readonly maxTimeoutSec: number;
+  /** Absent: `authorization`. */
+  readonly paymentFlow?: PaymentFlow;
   /** The seller's own words, needed to echo the offer: opaque to the domain, never trusted. */
   readonly wire: Json;
 }

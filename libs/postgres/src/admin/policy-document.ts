@@ -20,6 +20,7 @@ export function toDocument(policy: Policy): PolicyDocument {
     allowed_networks: policy.allowedNetworks,
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
+    allow_upfront: policy.allowUpfront,
     decide_within_sec: policy.decideWithinSec,
   };
 }
@@ -36,6 +37,8 @@ export function fromDocument(document: PolicyDocument): Policy {
     allowedNetworks: document['allowed_networks'] as Policy['allowedNetworks'],
     maxValiditySec: document['max_validity_sec'] as number,
     contractPayee: document['contract_payee'] as Policy['contractPayee'],
+    // Absent in what was stored before there was such a rule.
+    allowUpfront: document['allow_upfront'] === true,
     decideWithinSec: document['decide_within_sec'] as number,
   };
 }
@@ -51,6 +54,7 @@ export function normalise(input: PolicyInput): PolicyInput {
     throw refuse('invalid_amount', { field: 'approval_threshold', reason: 'negative' });
   const { contractPayee } = input;
   if (!CONTRACT_PAYEE.includes(contractPayee)) throw wrong('contract_payee', 'unknown_value');
+  if (typeof input.allowUpfront !== 'boolean') throw wrong('allow_upfront', 'not_a_boolean');
   return {
     approvalThreshold: input.approvalThreshold,
     allowedHosts: input.allowedHosts && hosts(input.allowedHosts, 'allowed_hosts'),
@@ -61,6 +65,7 @@ export function normalise(input: PolicyInput): PolicyInput {
       input.allowedNetworks && input.allowedNetworks.map((it) => parseCaip2(it, 'allowed_networks')),
     maxValiditySec: between(input.maxValiditySec, { field: 'max_validity_sec', most: 600 }),
     contractPayee,
+    allowUpfront: input.allowUpfront,
     decideWithinSec: between(input.decideWithinSec, { field: 'decide_within_sec', most: 7 * 24 * 3600 }),
   };
 }

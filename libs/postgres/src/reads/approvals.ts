@@ -124,6 +124,7 @@ function toView(row: Row): ApprovalView {
     unit: terms.unit,
     amount: terms.amount,
     amountDecimal: formatDecimal(terms.unit, terms.amount),
+    paymentFlow: terms.paymentFlow ?? 'authorization',
     reasons: verdict.reasons,
     policyVersion: verdict.policyVersion,
     budget: effects(row, terms),
