@@ -64,10 +64,11 @@ CREATE TABLE answer_right (
   payer text NOT NULL,
   nonce text NOT NULL,
   held_until timestamp with time zone NOT NULL,
-  holder uuid NOT NULL
+  holder uuid NOT NULL,
+  method text NOT NULL DEFAULT 'eip3009'::text
 );
-ALTER TABLE answer_right ADD CONSTRAINT answer_right_network_token_payer_nonce_fkey FOREIGN KEY (network, token, payer, nonce) REFERENCES settlement(network, token, payer, nonce);
-ALTER TABLE answer_right ADD CONSTRAINT answer_right_pkey PRIMARY KEY (network, token, payer, nonce);
+ALTER TABLE answer_right ADD CONSTRAINT answer_right_network_method_token_payer_nonce_fkey FOREIGN KEY (network, method, token, payer, nonce) REFERENCES settlement(network, method, token, payer, nonce);
+ALTER TABLE answer_right ADD CONSTRAINT answer_right_pkey PRIMARY KEY (network, method, token, payer, nonce);
 GRANT INSERT, SELECT ON answer_right TO purser_system;
 GRANT SELECT ON answer_right TO purser_checker;
 GRANT UPDATE (held_until, holder) ON answer_right TO purser_system;
@@ -698,14 +699,16 @@ CREATE TABLE settlement (
   reason text,
   final boolean NOT NULL DEFAULT false,
   asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  ended_at timestamp with time zone
+  ended_at timestamp with time zone,
+  method text NOT NULL DEFAULT 'eip3009'::text
 );
 ALTER TABLE settlement ADD CONSTRAINT settlement_check CHECK ((((sender IS NULL) = (account_nonce IS NULL)) AND ((sender IS NULL) = (place IS NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check1 CHECK (((status <> 'broadcast'::text) OR (sender IS NOT NULL)));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check2 CHECK (((status <> 'settled'::text) OR ((tx_hash IS NOT NULL) AND (block_number IS NOT NULL) AND (log_index IS NOT NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check3 CHECK (((status = 'failed'::text) = (reason IS NOT NULL)));
+ALTER TABLE settlement ADD CONSTRAINT settlement_method_check CHECK ((method = ANY (ARRAY['eip3009'::text, 'permit2'::text, 'upto'::text, 'cancel'::text, 'allowance'::text])));
 ALTER TABLE settlement ADD CONSTRAINT settlement_network_sender_account_nonce_fkey FOREIGN KEY (network, sender, account_nonce) REFERENCES broadcast(network, sender, account_nonce);
-ALTER TABLE settlement ADD CONSTRAINT settlement_pkey PRIMARY KEY (network, token, payer, nonce);
+ALTER TABLE settlement ADD CONSTRAINT settlement_pkey PRIMARY KEY (network, method, token, payer, nonce);
 ALTER TABLE settlement ADD CONSTRAINT settlement_settlement_id_key UNIQUE (settlement_id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'broadcast'::text, 'settled'::text, 'failed'::text])));
 ALTER TABLE settlement ADD CONSTRAINT settlement_value_check CHECK ((value >= (0)::numeric));
@@ -717,8 +720,8 @@ CREATE POLICY checker ON settlement FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON settlement FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING (true) WITH CHECK (true);
 GRANT INSERT, SELECT ON settlement TO purser_system;
-GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place) ON settlement TO purser_signer;
-GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_checker;
+GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place, method) ON settlement TO purser_signer;
+GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, method) ON settlement TO purser_checker;
 GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 

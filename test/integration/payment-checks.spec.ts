@@ -44,7 +44,7 @@ function signed(
   const digest = hasher.transferDigest(tuple);
   const signature = signDigest(digest, decodePrivateKey(account.privateKey));
   return {
-    transfer: { ...tuple, network: USDC_NETWORK, token: USDC.token, signature },
+    transfer: { method: 'eip3009', ...tuple, network: USDC_NETWORK, token: USDC.token, signature },
     digest: parseHex32(toHex(digest)),
   };
 }

@@ -14,7 +14,8 @@ let last = 0;
 /** A settlement as any claim leaves it. */
 async function aSettlement(): Promise<TransferKey> {
   last += 1;
-  const key = { network: NETWORK, token: TOKEN, from: address(0xaa), nonce: hex32(last) };
+  const payer = { from: address(0xaa), nonce: hex32(last) };
+  const key = { network: NETWORK, method: 'eip3009', token: TOKEN, ...payer } as const;
   await bench.owner.query(
     `INSERT INTO settlement (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, asked_by)
      VALUES ($1, $2, $3, $4, $5, $6, 1, 0, 1900000000, '', 'test')`,

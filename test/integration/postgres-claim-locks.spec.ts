@@ -29,6 +29,7 @@ function deskOn(claiming: Pick<pg.Pool, 'query'>): SettlementDesk {
 }
 
 const transferOf = (nonce: number): SignedTransfer => ({
+  method: 'eip3009',
   network: NETWORK,
   token: TOKEN,
   from: address(0xaa),

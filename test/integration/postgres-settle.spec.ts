@@ -36,6 +36,7 @@ const hash = (): Hex32 => parseHex32(`0x${randomBytes(32).toString('hex')}`);
 
 function aTransfer(changes: Partial<SignedTransfer> = {}): SignedTransfer {
   return {
+    method: 'eip3009',
     network: NETWORK,
     token: TOKEN,
     from: parseEvmAddress(`0x${randomBytes(20).toString('hex')}`),

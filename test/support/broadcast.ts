@@ -10,6 +10,7 @@ import { TOKEN } from './signer.js';
 /** A transfer nobody signed: only the token would mind. */
 export function someTransfer(over: Partial<TransferCall> = {}): TransferCall {
   return {
+    method: 'eip3009',
     token: TOKEN,
     from: addressOf('payer'),
     to: parseEvmAddress(SELLER),
@@ -85,8 +86,8 @@ export class BroadcastSeeds {
     );
     for (const [place, it] of (seed.settled ?? []).entries())
       await sql.query(
-        `INSERT INTO settlement (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, asked_by, status, sender, account_nonce, place)
-         VALUES ($1, $4, $5, $6, $7, $8, $9, $10, $11, '', 'test', 'broadcast', $2, $3, $12)`,
+        `INSERT INTO settlement (network, method, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, asked_by, status, sender, account_nonce, place)
+         VALUES ($1, $13, $4, $5, $6, $7, $8, $9, $10, $11, '', 'test', 'broadcast', $2, $3, $12)`,
         [
           ...key,
           it.token,
@@ -98,6 +99,7 @@ export class BroadcastSeeds {
           it.validAfterSec,
           it.validBeforeSec,
           place,
+          it.method,
         ],
       );
     return call;

@@ -36,9 +36,10 @@ export class MemoryDesk implements SettlementDesk {
     const known = this.rows.get(key);
     if (known !== undefined && !(known.view.status === 'failed' && known.hashes.length === 0))
       return Promise.resolve({ claimed: false, settlement: this.look(known) });
-    const { network, token, from, nonce, to, value } = request.transfer;
+    const { network, method, token, from, nonce, to, value } = request.transfer;
     const view: SettlementView = {
       network,
+      method,
       token,
       from,
       nonce,
@@ -117,6 +118,6 @@ export function promptDesk(chain: MemoryChain, nowMs: () => number): MemoryDesk 
   });
 }
 
-function keyOf({ network, token, from, nonce }: TransferKey): string {
-  return [network, token, from, nonce].join('/');
+function keyOf({ network, method, token, from, nonce }: TransferKey): string {
+  return [network, method, token, from, nonce].join('/');
 }

@@ -17,8 +17,8 @@ import { BUYER, USDC_NETWORK } from './facilitator-requests.js';
 import { silentLogger } from './memory-basics.js';
 
 export const BROADCASTER = address(0xb40a);
-const keyText = ({ network, token, from, nonce }: TransferKey): string =>
-  [network, token, from, nonce].join('/');
+const keyText = ({ network, method, token, from, nonce }: TransferKey): string =>
+  [network, method, token, from, nonce].join('/');
 
 /** What a node would say. A contract payer accepts exactly the signature given here. */
 export class MemoryPaymentChecks implements PaymentChecks {

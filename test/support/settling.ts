@@ -162,6 +162,7 @@ async function aPayer(url: string, usdc: bigint): Promise<Payer> {
     address: key.address,
     authorize(changes = {}) {
       const tuple = {
+        method: 'eip3009' as const,
         network: NETWORK,
         token: TOKEN,
         from: key.address,

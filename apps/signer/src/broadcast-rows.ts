@@ -5,6 +5,7 @@ import type { Row } from './subject.js';
 
 /** A settlement row as it must appear in the call. Text and numbers as stored; nothing is trusted, everything is compared. */
 export interface StoredTransfer {
+  readonly method: string;
   readonly token: string;
   readonly from: string;
   readonly to: string;
@@ -38,7 +39,7 @@ const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch::text AS cluster_epoch,
   b.kind, b.target, b.call_hash, b.gas_limit::text AS gas_limit, b.status, a.max_fee, a.max_priority_fee,
   l.subject IS NOT NULL AS in_ledger, l.digest AS ledger_digest,
-  (SELECT jsonb_agg(jsonb_build_array(s.token, s.payer, s.payee, s.value::text, s.valid_after, s.valid_before, s.nonce) ORDER BY s.place)
+  (SELECT jsonb_agg(jsonb_build_array(s.method, s.token, s.payer, s.payee, s.value::text, s.valid_after, s.valid_before, s.nonce) ORDER BY s.place)
     FROM settlement s WHERE s.network = $1 AND s.sender = $2 AND s.account_nonce = $3::bigint) AS transfers
 FROM cluster c
 LEFT JOIN broadcast b ON b.network = $1 AND b.sender = $2 AND b.account_nonce = $3::bigint
@@ -74,7 +75,7 @@ export async function readBroadcast(
   };
 }
 
-type StoredTuple = readonly [string, string, string, string, number, number, string];
+type StoredTuple = readonly [string, string, string, string, string, number, number, string];
 
 function broadcastOf(row: Row): StoredBroadcast | null {
   if (row['kind'] == null) return null;
@@ -88,6 +89,6 @@ function broadcastOf(row: Row): StoredBroadcast | null {
 }
 
 function transferOf(tuple: StoredTuple): StoredTransfer {
-  const [token, from, to, value, validAfterSec, validBeforeSec, nonce] = tuple;
-  return { token, from, to, value: BigInt(value), validAfterSec, validBeforeSec, nonce };
+  const [method, token, from, to, value, validAfterSec, validBeforeSec, nonce] = tuple;
+  return { method, token, from, to, value: BigInt(value), validAfterSec, validBeforeSec, nonce };
 }

@@ -69,6 +69,7 @@ function wrongTransfers(call: BroadcastCall, { transfers: stored }: BroadcastRow
 function equals(transfer: TransferCall, row: StoredTransfer | undefined): boolean {
   return (
     row !== undefined &&
+    transfer.method === row.method &&
     transfer.token === row.token &&
     transfer.from === row.from &&
     transfer.to === row.to &&

@@ -6,16 +6,12 @@ import type { FinalityRule } from './chains.js';
 import { finalizedBlock } from './finality.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
-import { logsInRange } from './chain-watcher.js';
-import { padded, type BlockHeader, type EvmRpc, type Receipt } from './rpc.js';
-import { fateInLogs, TOPICS } from './settlement-logs.js';
+import { codecOf, fatesOf } from './methods/index.js';
+import type { EvmRpc, Receipt } from './rpc.js';
 import { encodeTransfers } from './transfer-calls.js';
 
-/** Gas of a transaction before its calls, and of one call. */
+/** Gas of a transaction before its calls. */
 const GAS_BASE = 60_000n;
-const GAS_PER_TRANSFER = 80_000n;
-/** How far back somebody else's transaction is looked for; an authorization lives ten minutes at most (ruling 13). */
-const LOOK_BACK_BLOCKS = 2_000;
 
 export interface BroadcastChainOptions {
   readonly network: Caip2;
@@ -58,7 +54,7 @@ export function createBroadcastChain({ network, rpc, finality }: BroadcastChainO
       const receipts = await Promise.all(txHashes.map((txHash) => rpc.receipt(txHash)));
       return receipts.map((receipt) => receipt && attemptReceipt(receipt));
     },
-    whyNot: (transfer) => whyNot(rpc, transfer),
+    whyNot: (transfer) => fatesOf(transfer).whyNot(rpc, transfer),
   };
 }
 
@@ -101,13 +97,13 @@ async function simulate(
 }
 
 function gasFor(transfers: readonly SignedTransfer[]): bigint {
-  return GAS_BASE + GAS_PER_TRANSFER * BigInt(transfers.length);
+  return transfers.reduce((gas, it) => gas + codecOf(it).gas, GAS_BASE);
 }
 
 function attemptReceipt(receipt: Receipt): AttemptReceipt {
   const { txHash, blockNumber, blockHash, succeeded, logs } = receipt;
   const fateOf: AttemptReceipt['fateOf'] = (transfer) =>
-    succeeded ? fateInLogs(transfer, logs) : { kind: 'unused' };
+    succeeded ? fatesOf(transfer).inLogs(transfer, logs) : { kind: 'unused' };
   return { txHash, blockNumber, blockHash, fateOf };
 }
 
@@ -130,50 +126,6 @@ function successes(answer: Hex, count: number): readonly boolean[] {
     // viem's errors quote the data.
   }
   throw new RpcError('bad_response', 'eth_call');
-}
-
-const unused = (reason: string) => ({ kind: 'unused' as const, reason });
-
-async function whyNot(rpc: EvmRpc, transfer: SignedTransfer): ReturnType<BroadcastChain['whyNot']> {
-  const { token, from, nonce, value } = transfer;
-  const [[used], [balance], head] = await Promise.all([
-    rpc.authorizationStates([{ token, from, nonce }], 'latest'),
-    rpc.balances([{ token, owner: from }], 'latest'),
-    rpc.block('latest'),
-  ]);
-  if (head === undefined || used === undefined) throw new RpcError('bad_response', 'eth_call');
-  if (used) return useOf(rpc, transfer, head);
-  // The next block's time is at least one second later, and both bounds are strict.
-  if (head.timestampSec + 1 >= transfer.validBeforeSec)
-    return unused('invalid_exact_evm_payload_authorization_valid_before');
-  if (head.timestampSec + 1 <= transfer.validAfterSec)
-    return unused('invalid_exact_evm_payload_authorization_valid_after');
-  if (balance !== undefined && balance < value) return unused('invalid_exact_evm_insufficient_balance');
-  return unused('invalid_exact_evm_transaction_failed');
-}
-
-/** The transaction that used or cancelled the nonce, and what its logs say. */
-async function useOf(
-  rpc: EvmRpc,
-  transfer: SignedTransfer,
-  head: BlockHeader,
-): ReturnType<BroadcastChain['whyNot']> {
-  const [use] = await logsInRange(rpc, {
-    fromBlock: Math.max(0, head.number - LOOK_BACK_BLOCKS),
-    toBlock: head.number,
-    addresses: [transfer.token],
-    topics: [
-      [TOPICS.authorizationUsed, TOPICS.authorizationCanceled],
-      [parseHex32(`0x${padded(transfer.from)}`)],
-      [transfer.nonce],
-    ],
-  });
-  const receipt = use && (await rpc.receipt(use.txHash));
-  const fate = receipt?.succeeded === true ? fateInLogs(transfer, receipt.logs) : undefined;
-  if (fate !== undefined && fate.kind !== 'unused') return fate;
-  // Logs may lag behind the state. A transfer that stays out of sight is none that we may call settled, but not before it could not be any more.
-  if (head.timestampSec < transfer.validBeforeSec) throw new RpcError('bad_response', 'eth_getLogs');
-  return unused('invalid_exact_evm_nonce_already_used');
 }
 
 function hashOf(data: Uint8Array): Hex32 {

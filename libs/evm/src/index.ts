@@ -84,11 +84,6 @@ export {
   type BroadcastKey,
   type SignedTransaction,
 } from './transaction.js';
-export {
-  decodeTransfers,
-  encodeTransfers,
-  MULTICALL3,
-  type EncodedCall,
-  type TransferCall,
-} from './transfer-calls.js';
+export { decodeTransfers, encodeTransfers, MULTICALL3, type EncodedCall } from './transfer-calls.js';
+export type { TransferCall } from './methods/method.js';
 export { InvalidAuthorizationError } from './words.js';

@@ -13,6 +13,7 @@ const YES: Hex = `0x1626ba7e${'0'.repeat(56)}`;
 const word = (value: number): Hex => `0x${value.toString(16).padStart(64, '0')}`;
 
 const transfer = (nonce: number, signature: Uint8Array = new Uint8Array(65).fill(27)): SignedTransfer => ({
+  method: 'eip3009',
   network: USDC_NETWORK,
   token: address(0x70),
   from: address(0xaa),

@@ -3,7 +3,8 @@ import { parseEvmAddress, parseHex32 } from '#domain';
 import { encodeFunctionData, multicall3Abi, parseAbi, parseSignature, type Hex } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { toHex } from './keccak.js';
-import { decodeTransfers, encodeTransfers, MULTICALL3, type TransferCall } from './transfer-calls.js';
+import { decodeTransfers, encodeTransfers, MULTICALL3 } from './transfer-calls.js';
+import type { TransferCall } from './methods/method.js';
 import { InvalidAuthorizationError } from './words.js';
 
 const ABI = parseAbi([
@@ -16,6 +17,7 @@ const address = bytes(20).map((it) => parseEvmAddress(toHex(it)));
 const plain = fc.tuple(bytes(64), fc.constantFrom(27, 28)).map(([rs, v]) => Uint8Array.from([...rs, v]));
 const ofContract = fc.uint8Array({ maxLength: 300 }).filter((it) => it.length !== 65);
 const transfer: fc.Arbitrary<TransferCall> = fc.record({
+  method: fc.constant('eip3009' as const),
   token: address.filter((it) => it !== MULTICALL3),
   from: address,
   to: address,

@@ -1,7 +1,10 @@
-// ABI words, written straight into a block that was zeroed before its first use: what is narrower than a word leaves the rest as it is.
-import type { EvmAddress, Hex32 } from '#domain';
+// ABI words. They are written straight into a block that was zeroed before its first use: what is narrower than a word leaves the rest as it is.
+// They are read leniently: whoever reads writes the result again and compares.
+import { parseEvmAddress, type EvmAddress, type Hex32 } from '#domain';
+import { keccak256OfText, toHex } from './keccak.js';
 
 export const WORD = 32;
+export const SELECTOR_BYTES = 4;
 const MAX_UINT256 = (1n << 256n) - 1n;
 const LOW_64 = (1n << 64n) - 1n;
 
@@ -42,4 +45,27 @@ export function writeInteger(block: Buffer, at: number, value: number, field: st
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidAuthorizationError(field);
   block.writeUInt32BE(Math.floor(value / 0x1_0000_0000), at + 24);
   block.writeUInt32BE(value % 0x1_0000_0000, at + 28);
+}
+
+/** The last 20 bytes of the word. */
+export function readAddress(data: Buffer, at: number): EvmAddress {
+  return parseEvmAddress(toHex(data.subarray(at + 12, at + WORD)));
+}
+
+/** Undefined beyond the end of the data, and for what no safe integer holds. */
+export function readInteger(data: Buffer, at: number): number | undefined {
+  if (at + WORD > data.length) return undefined;
+  for (let index = at; index < at + 24; index += 1) if (data[index] !== 0) return undefined;
+  const value = data.readUInt32BE(at + 24) * 0x1_0000_0000 + data.readUInt32BE(at + 28);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Bytes that so many take up in whole words. */
+export function paddedSize(bytes: number): number {
+  return Math.ceil(bytes / WORD) * WORD;
+}
+
+/** Of a function such as `balanceOf(address)`. */
+export function selectorOf(signature: string): Buffer {
+  return Buffer.from(keccak256OfText(signature).subarray(0, SELECTOR_BYTES));
 }

@@ -16,6 +16,7 @@ import { networkOfV1Name } from './networks.js';
 export const MAX_SIGNATURE_BYTES = 4 * 1024;
 
 type SignedAuthorization = Omit<Authorization, 'digest' | 'walletId'> & {
+  readonly method: 'eip3009';
   /** What the payer's key, or the payer's contract, is asked about; must not be logged (S15). */
   readonly signature: Uint8Array;
 };
@@ -145,6 +146,7 @@ function transferIn(proof: Part, network: Caip2, token: EvmAddress) {
   const authorization = proof.part('authorization');
   const { signature, wrapped } = signatureIn(proof);
   const transfer: SignedAuthorization = {
+    method: 'eip3009',
     network,
     token,
     from: authorization.address('from'),

@@ -96,6 +96,7 @@ describe('broadcasts', () => {
     ['one less', [first]],
     ['none', []],
     ['another order', [second, first]],
+    ['another method', [first, { ...second, method: 'cancel' as 'eip3009' }]],
   ] as const)('are refused when the rows hold %s', async (_case, settled) => {
     const call = await seeds.transfers(two, { settled });
     expect(await stage.client.signBroadcast(call, FEES)).toEqual(refusal('transfers_mismatch'));

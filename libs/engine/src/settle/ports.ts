@@ -2,20 +2,36 @@
 // Everything that may cost money is a row before it happens: who asked (claim), which account nonce it takes (broadcast), which bytes left (attempt).
 import type { Authorization, Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
 
-/** An EIP-3009 authorization with the signature that makes it money. The signature must not be logged or stored in the clear (S15). */
-export interface SignedTransfer extends Pick<
+/** What every signed message says that we bring on chain, together with the signature that makes it money. */
+interface SignedMessage extends Pick<
   Authorization,
   'network' | 'token' | 'from' | 'to' | 'value' | 'validAfterSec' | 'validBeforeSec' | 'nonce'
 > {
-  /** 65 bytes r, s, v of an ordinary account, or whatever a contract account accepts (ERC-1271). */
+  /** 65 bytes r, s, v of an ordinary account, or whatever a contract account accepts (ERC-1271). Not to be logged or stored in the clear (S15). */
   readonly signature: Uint8Array;
 }
+
+/** `transferWithAuthorization` of the token itself. */
+export interface Eip3009Transfer extends SignedMessage {
+  readonly method: 'eip3009';
+}
+
+/**
+ * A message of a payer that our broadcaster puts on chain, and whose outcome is read from the transaction's own logs. Each method has one row in
+ * the table of `libs/evm/src/methods`: how its call is written and read, and what the chain says became of it.
+ */
+export type SignedTransfer = Eip3009Transfer;
+
+export type SettlementMethod = SignedTransfer['method'];
 
 /** Who asks for what an operation of ours settles. */
 export const ASKED_BY_OPERATION = 'operation';
 
-/** What the token itself keeps unique: one transfer, whoever asks and however often. */
-export type TransferKey = Pick<SignedTransfer, 'network' | 'token' | 'from' | 'nonce'>;
+/**
+ * One message, whoever asks and however often. Contracts keep more unique than this: of two messages that share a nonce (a transfer and its
+ * cancellation) the chain takes one, and the other fails for it.
+ */
+export type TransferKey = Pick<SignedTransfer, 'network' | 'method' | 'token' | 'from' | 'nonce'>;
 
 /**
  * `waiting`: claimed, not in a transaction yet. `broadcast`: in a transaction of ours whose outcome is not known. `settled`: the transfer

@@ -29,14 +29,14 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
   if (!signature) return giveUp('signature_missing');
 
   const { workspaceId, operationId } = cursor.claimed;
-  const transfer = { ...authorization, signature };
+  const transfer = { ...authorization, method: 'eip3009', signature } as const;
   await ports.settlements.claim({
     transfer,
     workspaceId,
     askedBy: ASKED_BY_OPERATION,
     requestKey: operationId,
   });
-  const view = await ports.settlements.ended(authorization, ports.clock.nowMs() + SEEN_WITHIN_MS);
+  const view = await ports.settlements.ended(transfer, ports.clock.nowMs() + SEEN_WITHIN_MS);
   const seen = view.status === 'settled' ? await lookAtChain(ports, authorization, view) : null;
   const submission = submissionOf(view, attempt, ports.clock.nowMs());
   const inTime = submission.retryAtMs !== null && submission.retryAtMs < untilMs;

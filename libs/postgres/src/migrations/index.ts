@@ -15,6 +15,7 @@ import * as roles from './20261121-20-roles.js';
 import * as readGrants from './20261121-21-read-grants.js';
 import * as settlement from './20261121-30-settlement.js';
 import * as answerRights from './20261121-31-answer-rights.js';
+import * as settlementMethod from './20261121-33-settlement-method.js';
 
 export interface Migration {
   readonly name: string;
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   readGrants,
   settlement,
   answerRights,
+  settlementMethod,
 ];

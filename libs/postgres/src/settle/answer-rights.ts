@@ -5,23 +5,22 @@ import type { AnswerRights, TransferKey } from '#engine';
 import type pg from 'pg';
 import { coalesce } from '../admin/coalesce.js';
 import { retried } from '../pool.js';
-import { keyLists, keyText } from './rows.js';
+import { KEY, KEY_LISTS, keyLists, keyOf, keyText, sameKey } from './rows.js';
 
-const BY_KEY = `r.network = asked.network AND r.token = asked.token AND r.payer = asked.payer AND r.nonce = asked.nonce`;
+const BY_KEY = sameKey('r', 'asked');
 
-const TAKE = `INSERT INTO answer_right AS r (network, token, payer, nonce, holder, held_until)
-  SELECT network, token, payer, nonce, holder, clock_timestamp() + for_ms * interval '1 millisecond'
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::float8[]) AS asked(network, token, payer, nonce, holder, for_ms)
-   ORDER BY network, token, payer, nonce
-  ON CONFLICT (network, token, payer, nonce) DO UPDATE SET held_until = excluded.held_until, holder = excluded.holder
+const TAKE = `INSERT INTO answer_right AS r (${KEY}, holder, held_until)
+  SELECT ${KEY}, holder, clock_timestamp() + for_ms * interval '1 millisecond'
+    FROM unnest(${KEY_LISTS}, $6::uuid[], $7::float8[]) AS asked(${KEY}, holder, for_ms)
+   ORDER BY ${KEY}
+  ON CONFLICT (${KEY}) DO UPDATE SET held_until = excluded.held_until, holder = excluded.holder
     WHERE r.held_until <= clock_timestamp()
   RETURNING r.holder`;
 // Locked in the order in which they are taken. What somebody else took since is not the holder's any more.
 const HELD = `WITH asked AS MATERIALIZED (
-    SELECT r.network, r.token, r.payer, r.nonce, r.holder
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[]) AS asked(network, token, payer, nonce, holder)
+    SELECT ${keyOf('r')}, r.holder FROM unnest(${KEY_LISTS}, $6::uuid[]) AS asked(${KEY}, holder)
       JOIN answer_right r ON ${BY_KEY} AND r.holder = asked.holder
-     ORDER BY r.network, r.token, r.payer, r.nonce FOR UPDATE OF r)`;
+     ORDER BY ${keyOf('r')} FOR UPDATE OF r)`;
 const TOLD = `${HELD} UPDATE answer_right r SET held_until = 'infinity' FROM asked WHERE ${BY_KEY} RETURNING r.holder`;
 // Whoever has been told stays told.
 const GIVE_BACK = `${HELD} UPDATE answer_right r SET held_until = '-infinity' FROM asked WHERE ${BY_KEY} AND r.held_until < 'infinity' RETURNING r.holder`;

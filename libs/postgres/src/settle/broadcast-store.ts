@@ -13,23 +13,35 @@ import type {
 import type pg from 'pg';
 import { createSingletonLeases } from '../watch/singleton-leases.js';
 import { SETTLED_CHANNEL } from './desk.js';
-import { ASKED, BY_KEY, keyLists, keyOfRow, PLACED, placedOfRow, type Row } from './rows.js';
+import {
+  ASKED,
+  BY_KEY,
+  KEY,
+  KEY_LISTS,
+  keyLists,
+  keyOf,
+  keyOfRow,
+  PLACED,
+  placedOfRow,
+  sameKey,
+  type Row,
+} from './rows.js';
 import { sealingOf, type Sealing } from './sealed.js';
 
 const WAITING = `SELECT ${PLACED} FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($3::uuid[]) ORDER BY s.asked_at LIMIT $2`;
 
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
-    SELECT asked.ordinal, s.network, s.token, s.payer, s.nonce FROM ${ASKED} JOIN settlement s ON ${BY_KEY}
-     WHERE s.status = 'waiting' ORDER BY s.network, s.token, s.payer, s.nonce FOR UPDATE OF s),
+    SELECT asked.ordinal, ${keyOf('s')} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}
+     WHERE s.status = 'waiting' ORDER BY ${keyOf('s')} FOR UPDATE OF s),
   account AS (
     UPDATE broadcast_account SET next_nonce = next_nonce + 1
-     WHERE network = $5::text AND address = $6::text AND next_nonce = $7::bigint AND (SELECT count(*) FROM locked) = cardinality($1::text[]) RETURNING 1),
+     WHERE network = $6::text AND address = $7::text AND next_nonce = $8::bigint AND (SELECT count(*) FROM locked) = cardinality($1::text[]) RETURNING 1),
   made AS (
     INSERT INTO broadcast (network, sender, account_nonce, kind, target, call_hash, call_sealed, gas_limit)
-    SELECT $5::text, $6::text, $7::bigint, $8::text, $9::text, $10::text, $11::bytea, $12::bigint FROM account RETURNING 1),
+    SELECT $6::text, $7::text, $8::bigint, $9::text, $10::text, $11::text, $12::bytea, $13::bigint FROM account RETURNING 1),
   moved AS (
-    UPDATE settlement s SET status = 'broadcast', sender = $6::text, account_nonce = $7::bigint, place = asked.ordinal - 1
+    UPDATE settlement s SET status = 'broadcast', sender = $7::text, account_nonce = $8::bigint, place = asked.ordinal - 1
       FROM locked asked, made WHERE ${BY_KEY} RETURNING 1)
 SELECT count(*)::int AS made FROM made`;
 
@@ -38,17 +50,17 @@ const ATTEMPTED = `INSERT INTO broadcast_attempt (network, sender, account_nonce
 
 const OUTCOME = `status = o.status, reason = o.reason, tx_hash = o.tx_hash, block_number = o.block_number, block_hash = o.block_hash, log_index = o.log_index,
   ended_at = clock_timestamp()`;
-const OUTCOMES = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::int[])
-  AS o(network, token, payer, nonce, status, reason, tx_hash, block_number, block_hash, log_index)`;
-const ENDS = `s.network = o.network AND s.token = o.token AND s.payer = o.payer AND s.nonce = o.nonce`;
+const OUTCOMES = `unnest(${KEY_LISTS}, $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::int[])
+  AS o(${KEY}, status, reason, tx_hash, block_number, block_hash, log_index)`;
+const ENDS = sameKey('s', 'o');
 const TELL = `SELECT pg_notify('${SETTLED_CHANNEL}', string_agg(settlement_id::text, ',')) FROM ended HAVING count(*) > 0`;
 
 const END = `WITH ended AS (UPDATE settlement s SET ${OUTCOME} FROM ${OUTCOMES} WHERE ${ENDS} AND s.status = 'waiting' RETURNING s.settlement_id) ${TELL}`;
 const MINED = `WITH b AS (
-    UPDATE broadcast SET status = 'mined', tx_hash = $14, block_number = $15, block_hash = $16
-     WHERE network = $11 AND sender = $12 AND account_nonce = $13 AND status = 'open' RETURNING 1),
+    UPDATE broadcast SET status = 'mined', tx_hash = $15, block_number = $16, block_hash = $17
+     WHERE network = $12 AND sender = $13 AND account_nonce = $14 AND status = 'open' RETURNING 1),
   ended AS (UPDATE settlement s SET ${OUTCOME} FROM ${OUTCOMES}, b
-     WHERE ${ENDS} AND s.sender = $12 AND s.account_nonce = $13 RETURNING s.settlement_id) ${TELL}`;
+     WHERE ${ENDS} AND s.sender = $13 AND s.account_nonce = $14 RETURNING s.settlement_id) ${TELL}`;
 const REOPENED = `WITH b AS (
     UPDATE broadcast SET status = 'open', tx_hash = NULL, block_number = NULL, block_hash = NULL
      WHERE network = $1 AND sender = $2 AND account_nonce = $3 AND status = 'mined' AND NOT final RETURNING 1)
@@ -64,7 +76,7 @@ const FINAL = `WITH b AS (
     RETURNING it.network, it.sender, it.account_nonce)
   UPDATE settlement s SET final = true FROM b WHERE s.network = b.network AND s.sender = b.sender AND s.account_nonce = b.account_nonce`;
 
-const ELSEWHERE = `SELECT s.network, s.token, s.payer, s.nonce, s.block_number::text, s.block_hash FROM settlement s
+const ELSEWHERE = `SELECT ${keyOf('s')}, s.block_number::text, s.block_hash FROM settlement s
   WHERE s.network = $1 AND s.status = 'settled' AND NOT s.final AND s.sender IS NULL AND s.block_number <= $2 ORDER BY s.block_number LIMIT $3`;
 const CONFIRM = `UPDATE settlement s SET final = true FROM ${ASKED} WHERE ${BY_KEY} AND s.status = 'settled' AND s.sender IS NULL`;
 const ORPHAN = `UPDATE settlement s SET status = 'waiting', tx_hash = NULL, block_number = NULL, block_hash = NULL, log_index = NULL, ended_at = NULL

@@ -6,7 +6,19 @@ import type pg from 'pg';
 import { coalesce } from '../admin/coalesce.js';
 import type { ListeningAnswers } from '../answers.js';
 import { retried } from '../pool.js';
-import { ASKED, BY_KEY, keyLists, keyOfRow, keyText, VIEW, viewOfRow, type Row } from './rows.js';
+import {
+  ASKED,
+  BY_KEY,
+  KEY,
+  KEY_LISTS,
+  keyLists,
+  keyOf,
+  keyOfRow,
+  keyText,
+  VIEW,
+  viewOfRow,
+  type Row,
+} from './rows.js';
 import { sealingOf } from './sealed.js';
 
 /** Settlement ids that ended, comma-separated, or nothing, meaning "look". */
@@ -21,15 +33,15 @@ export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
 // Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
 // the order of the broadcaster's intents.
 const CLAIM = `WITH made AS (
-  INSERT INTO settlement AS s (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key)
-  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::numeric[], $8::bigint[], $9::bigint[], $10::bytea[], $11::uuid[],
-    $12::text[], $13::text[]) ORDER BY 1, 2, 3, 4
-  ON CONFLICT (network, token, payer, nonce) DO UPDATE
+  INSERT INTO settlement AS s (${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key)
+  SELECT * FROM unnest(${KEY_LISTS}, $6::uuid[], $7::text[], $8::numeric[], $9::bigint[], $10::bigint[], $11::bytea[], $12::uuid[],
+    $13::text[], $14::text[]) ORDER BY 1, 2, 3, 4, 5
+  ON CONFLICT (${KEY}) DO UPDATE
     SET status = 'waiting', reason = NULL, ended_at = NULL, asked_at = clock_timestamp(), payee = excluded.payee, value = excluded.value,
       valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
       workspace_id = excluded.workspace_id, asked_by = excluded.asked_by, request_key = excluded.request_key
     WHERE s.status = 'failed' AND s.sender IS NULL
-  RETURNING s.network, s.token, s.payer, s.nonce, s.settlement_id, s.status)
+  RETURNING ${keyOf('s')}, s.settlement_id, s.status)
 SELECT made.*, pg_notify('${WAITING_CHANNEL}', made.network) FROM made`;
 const FIND = `SELECT asked.ordinal, ${VIEW} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}`;
 
@@ -111,8 +123,8 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
 }
 
 function justClaimed({ transfer, ...asking }: SettlementRequest, id: string): SettlementView {
-  const { network, token, from, nonce, to, value } = transfer;
+  const { network, method, token, from, nonce, to, value } = transfer;
   const { workspaceId, askedBy, requestKey } = asking;
-  const asked = { network, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
+  const asked = { network, method, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
   return { ...asked, settlementId: id, status: 'waiting', txHash: null, reason: null, final: false };
 }

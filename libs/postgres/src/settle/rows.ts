@@ -1,31 +1,48 @@
 // How settlement rows read, and the keys by which they are found.
 import type { Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
-import type { PlacedTransfer, SettlementStatus, SettlementView, TransferKey } from '#engine';
+import type {
+  PlacedTransfer,
+  SettlementMethod,
+  SettlementStatus,
+  SettlementView,
+  TransferKey,
+} from '#engine';
 import type { Sealing } from './sealed.js';
 
 export type Row = Readonly<Record<string, string | number | boolean | Buffer | null>>;
 
-/** Joined to `asked(network, token, payer, nonce, ordinal)`, which `ASKED` makes of four lists. */
-export const BY_KEY = `s.network = asked.network AND s.token = asked.token AND s.payer = asked.payer AND s.nonce = asked.nonce`;
-export const ASKED = `unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS asked(network, token, payer, nonce, ordinal)`;
+/** The primary key: what a list of keys is unnested into, and joined by. Whoever locks several rows takes them in this order. */
+export const KEY = `network, method, token, payer, nonce`;
+const KEY_NAMES = KEY.split(', ');
+export const KEY_LISTS = KEY_NAMES.map((_, index) => `$${index + 1}::text[]`).join(', ');
 
-export const VIEW = `s.network, s.token, s.payer, s.nonce, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.asked_by, s.request_key, s.status, s.reason, s.final,
+/** The key's columns of that table, for a list of columns or an order. */
+export const keyOf = (table: string): string => KEY_NAMES.map((name) => `${table}.${name}`).join(', ');
+export const sameKey = (one: string, other: string): string =>
+  KEY_NAMES.map((name) => `${one}.${name} = ${other}.${name}`).join(' AND ');
+
+/** Joined to `asked`, which `ASKED` makes of the key's lists. */
+export const BY_KEY = sameKey('s', 'asked');
+export const ASKED = `unnest(${KEY_LISTS}) WITH ORDINALITY AS asked(${KEY}, ordinal)`;
+
+export const VIEW = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.asked_by, s.request_key, s.status, s.reason, s.final,
   coalesce(s.tx_hash, (SELECT a.tx_hash FROM broadcast_attempt a WHERE a.network = s.network AND a.sender = s.sender
     AND a.account_nonce = s.account_nonce ORDER BY a.attempt DESC LIMIT 1)) AS tx_hash`;
 
-export const PLACED = `s.network, s.token, s.payer, s.nonce, s.settlement_id, s.payee, s.value::text, s.valid_after::text, s.valid_before::text, s.signature_sealed`;
+export const PLACED = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.valid_after::text, s.valid_before::text, s.signature_sealed`;
 
-export function keyLists(keys: readonly TransferKey[]): readonly [string[], string[], string[], string[]] {
+export function keyLists(keys: readonly TransferKey[]): readonly string[][] {
   return [
     keys.map((it) => it.network),
+    keys.map((it) => it.method),
     keys.map((it) => it.token),
     keys.map((it) => it.from),
     keys.map((it) => it.nonce),
   ];
 }
 
-export function keyText({ network, token, from, nonce }: TransferKey): string {
-  return [network, token, from, nonce].join('/');
+export function keyText({ network, method, token, from, nonce }: TransferKey): string {
+  return [network, method, token, from, nonce].join('/');
 }
 
 export function viewOfRow(row: Row): SettlementView {
@@ -59,6 +76,7 @@ export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
 export function keyOfRow(row: Row): TransferKey {
   return {
     network: row['network'] as Caip2,
+    method: row['method'] as SettlementMethod,
     token: row['token'] as EvmAddress,
     from: row['payer'] as EvmAddress,
     nonce: row['nonce'] as Hex32,
