@@ -794,11 +794,15 @@ CREATE TABLE wallet_asset (
   token text NOT NULL,
   balance numeric(78,0) NOT NULL DEFAULT 0,
   balance_block bigint NOT NULL DEFAULT '-1'::integer,
-  committed numeric(78,0) NOT NULL DEFAULT 0
+  committed numeric(78,0) NOT NULL DEFAULT 0,
+  low_below numeric(78,0),
+  low boolean NOT NULL DEFAULT false
 );
 ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_balance_check CHECK ((balance >= (0)::numeric));
 ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_committed_check CHECK ((committed >= (0)::numeric));
+ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_low_below_check CHECK ((low_below >= (0)::numeric));
 ALTER TABLE wallet_asset ADD CONSTRAINT wallet_asset_pkey PRIMARY KEY (workspace_id, wallet_id, network, token);
+CREATE INDEX wallet_asset_alarms ON public.wallet_asset USING btree (network) WHERE (low_below IS NOT NULL);
 CREATE POLICY checker ON wallet_asset FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON wallet_asset FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON wallet_asset FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
@@ -806,7 +810,7 @@ GRANT INSERT, SELECT ON wallet_asset TO purser_system;
 GRANT SELECT ON wallet_asset TO purser_checker;
 GRANT SELECT ON wallet_asset TO purser_reader;
 GRANT SELECT ON wallet_asset TO purser_writer;
-GRANT UPDATE (balance, balance_block) ON wallet_asset TO purser_system;
+GRANT UPDATE (balance, balance_block, low_below, low) ON wallet_asset TO purser_system;
 GRANT UPDATE (balance, committed) ON wallet_asset TO purser_writer;
 ALTER TABLE wallet_asset ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 

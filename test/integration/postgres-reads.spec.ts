@@ -175,7 +175,7 @@ describe('money', () => {
       [place.workspaceId, place.agentId, other.agentId],
     );
     await anOperation(place, 'reserved', { amount: 11n });
-    const { wallets, funds } = await reads.balances(place.workspaceId, place.agentId);
+    const { wallets, funds } = await reads.balances(place.workspaceId, { agentId: place.agentId });
     expect(wallets.map((it) => [it.walletId, it.onChain, it.committed, it.available, it.block])).toEqual([
       ['w1', 100n, 30n, 70n, 7],
       ['w3', 100n, 130n, 0n, 7],

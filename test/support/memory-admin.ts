@@ -139,7 +139,7 @@ export class MemoryAdmin implements Administration, Authenticator {
     },
   };
 
-  readonly wallets: Administration['wallets'] = new MemoryWallets(
+  readonly wallets = new MemoryWallets(
     () => this.database.nowMs(),
     () => this.next(),
   );

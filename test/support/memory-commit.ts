@@ -176,7 +176,8 @@ export class CommitRows {
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
     const approval = database.approvals.get(operationId);
     if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');
-    if (!adopts && !this.covered(authorization)) return refused('wallet');
+    const uncovered = adopts ? null : this.uncovered(authorization);
+    if (uncovered) return refused('wallet', uncovered);
     if (database.ledger.has(operationId)) throw new Error('a second authorization for one operation');
     if (database.nonces.has(nonceKey(authorization))) return refused('duplicate_nonce');
     const row: LedgerRow = { workspaceId, operationId, authorization, status: 'live', settlement: null };
@@ -193,14 +194,14 @@ export class CommitRows {
   }
 
   /** Ruling 17: balance as last read, less what is live and not yet seen on chain. */
-  private covered({ from, token, value }: Authorization): boolean {
-    const known = this.database.balances.get(`${from}/${token}`);
-    if (!known) return false;
+  private uncovered({ from, token, value }: Authorization): ErrorDetails | null {
+    const balance = this.database.balances.get(`${from}/${token}`)?.balance ?? 0n;
     let committed = 0n;
     for (const row of this.database.ledger.values()) {
       if (row.status === 'live' && row.authorization.from === from) committed += row.authorization.value;
     }
-    return known.balance - committed >= value;
+    if (balance - committed >= value) return null;
+    return { balance: `${balance}`, committed: `${committed}`, needed: `${value}` };
   }
 
   private moveLedger(status: LedgerRow['status'], settlement: LedgerRow['settlement']): null {

@@ -57,22 +57,34 @@ export class MemoryReads implements ReadStore {
       return view;
     });
 
-  balances: ReadStore['balances'] = (workspaceId, agentId) => {
-    const wallets = [...this.database.wallets.values()].filter((it) => it.workspaceId === workspaceId);
+  /** Wallets of the engine's tests with what was read of them, and wallets of administration with what is wanted of them. */
+  balances: ReadStore['balances'] = (workspaceId, { agentId, walletId } = {}) => {
+    const read = [...this.database.wallets.values()].map((wallet) => {
+      const [key, stored] = [...this.database.balances].find(([it]) => it.startsWith(wallet.address)) ?? [];
+      return { ...wallet, place: `eip155:84532/${key?.split('/')[1]}`, stored, lowBelow: null };
+    });
+    const wanted = [...this.admin.wallets.lowBelow].map(([key, lowBelow]) => {
+      const [id = '', ...place] = key.split('/');
+      const wallet = this.admin.wallets.find(workspaceId, id);
+      return { ...wallet, place: place.join('/'), stored: undefined, lowBelow };
+    });
+    const rows = [...read, ...wanted].filter(
+      (it) => it.workspaceId === workspaceId && (walletId === undefined || it.walletId === walletId),
+    );
     return Promise.resolve({
-      wallets: wallets.map(({ walletId, address }) => {
-        const [key, stored] = [...this.database.balances].find(([it]) => it.startsWith(address)) ?? [];
-        const onChain = stored?.balance ?? 0n;
+      wallets: rows.map(({ place, stored, lowBelow, ...wallet }) => {
+        const [network, token] = place.split('/');
         return {
-          walletId,
+          walletId: wallet.walletId,
           agentId: agentId ?? null,
-          address,
-          network: 'eip155:84532' as never,
-          token: (key ?? '').split('/')[1] as never,
-          onChain,
+          address: wallet.address,
+          network: network as never,
+          token: token as never,
+          onChain: stored?.balance ?? 0n,
           block: stored?.block ?? -1,
           committed: 0n,
-          available: onChain,
+          available: stored?.balance ?? 0n,
+          lowBelow,
         };
       }),
       funds: [],

@@ -52,12 +52,24 @@ export class MemoryWallets implements Wallets {
   readonly confirmBackup: Wallets['confirmBackup'] = (workspaceId, id) =>
     Promise.resolve(this.changeWallet(workspaceId, id, { backupConfirmedAtMs: this.nowMs() }));
 
+  /** As the real one keeps it: by wallet, network and token. */
+  readonly lowBelow = new Map<string, bigint | null>();
+
+  readonly setLowBalance: Wallets['setLowBalance'] = (workspaceId, id, { network, token, below }) =>
+    Promise.resolve().then(() => {
+      this.lowBelow.set(`${this.wallet(workspaceId, id).walletId}/${network}/${token}`, below);
+    });
+
   readonly depositAddress: Wallets['depositAddress'] = (workspaceId, id) => {
     const { backupConfirmedAtMs, address } = this.wallet(workspaceId, id);
     if (backupConfirmedAtMs === null)
       throw refuse('validation_failed', { field: 'wallet_id', reason: 'backup_not_confirmed' });
     return Promise.resolve(address);
   };
+
+  find(workspaceId: WorkspaceId, id: string): WalletView {
+    return this.wallet(workspaceId, parseWalletId(id));
+  }
 
   private wallet(workspaceId: WorkspaceId, id: WalletId): WalletView {
     return found(

@@ -75,6 +75,20 @@ export class MemoryWatchStore implements WatchStore {
     return Promise.resolve();
   }
 
+  rereadAbove(_network: string, block: number) {
+    const above = [...this.database.balances].filter(([, it]) => it.block > block);
+    for (const [key, it] of above) this.database.balances.set(key, { ...it, block });
+    return Promise.resolve(
+      [...this.database.wallets.values()]
+        .filter((wallet) => above.some(([key]) => key.startsWith(wallet.address)))
+        .map((wallet) => wallet.walletId),
+    );
+  }
+
+  lowBalances(): Promise<readonly []> {
+    return Promise.resolve([]); // What is told of low wallets is tried on the real store.
+  }
+
   recordExceptions(exceptions: Parameters<WatchStore['recordExceptions']>[0]): Promise<void> {
     const keyOf = (it: (typeof exceptions)[number]): string =>
       `${it.network}/${it.kind}/${it.txHash}/${it.transfer?.logIndex ?? it.nonce}`;

@@ -161,10 +161,10 @@ export const ERRORS = {
     retry: 'new_key',
     says: 'A budget window has too little left; `window`, `limit`, `held`, `spent` tell which.',
   },
-  insufficient_funds: {
+  insufficient_wallet_balance: {
     kind: 'refused',
     retry: 'new_key',
-    says: 'The wallet holds too little for this payment and those still live.',
+    says: 'The wallet holds too little for this payment and those still live; `balance`, `live`, `needed` tell.',
   },
   wallet_missing: {
     kind: 'refused',

@@ -162,6 +162,13 @@ export interface NewWallet {
   readonly label: string;
 }
 
+export interface LowBalanceAlarm {
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  /** Base units. */
+  readonly below: bigint | null;
+}
+
 export interface WalletStore {
   create(workspaceId: WorkspaceId, input: NewWallet, keys: WalletKeys, by: Actor): Promise<WalletView>;
   import(
@@ -172,6 +179,13 @@ export interface WalletStore {
   ): Promise<WalletView>;
   get(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView>;
   list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<WalletView>>;
+  /** From now on an admin is told, once, when less than this is available; null: not any more. */
+  setLowBalance(
+    workspaceId: WorkspaceId,
+    walletId: WalletId,
+    alarm: LowBalanceAlarm,
+    by: Actor,
+  ): Promise<void>;
   /** No new operation pays from it; what is already signed goes on. Repeat it when the signer was away: the database knows at once. */
   retire(workspaceId: WorkspaceId, walletId: WalletId, keys: WalletKeys, by: Actor): Promise<WalletView>;
   confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView>;

@@ -73,7 +73,7 @@ describe('a purchase', () => {
     ['wallet_missing', () => purser.policies.wallets.delete(AGENT)],
     ['budget_exhausted', () => purser.database.budgets.setLimits(WORKSPACE, 'USD6', { day: 9_999n })],
     [
-      'insufficient_funds',
+      'insufficient_wallet_balance',
       () => purser.database.balances.set(`${PAYER}/${TOKEN}`, { balance: 9_999n, block: 1e9 }),
     ],
     ['workspace_paused', () => purser.database.stopped.add(`workspace:${WORKSPACE}`)],

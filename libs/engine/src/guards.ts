@@ -1,4 +1,4 @@
-import type { ErrorCode } from '#domain';
+import type { ErrorCode, ErrorDetails } from '#domain';
 import type { Cursor } from './cursor.js';
 import type { CommitOutcome, Guard, Ports } from './ports.js';
 
@@ -32,8 +32,11 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       return 'decided_anew';
     }
     case 'wallet':
-      cursor.takeBack('PrepareAuthorization');
-      cursor.record({ type: 'Refuse', code: 'insufficient_funds', details: refused.details });
+      cursor.record({
+        type: 'Refuse',
+        code: 'insufficient_wallet_balance',
+        details: notCovered(cursor, refused.details),
+      });
       return 'decided_anew';
     case 'stopped': {
       const code = STOPPED[String(refused.details['scope'])];
@@ -60,6 +63,14 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       cursor.record({ type: 'ExpireApproval', nowMs: Math.max(ports.clock.nowMs(), useByOf(cursor)) });
       return 'decided_anew';
   }
+}
+
+/** Base units, as they stood under the lock: what the wallet has on chain, what of it is signed away and not seen yet, what was asked. */
+function notCovered(cursor: Cursor, { balance, committed, needed }: ErrorDetails): ErrorDetails {
+  const { state } = cursor;
+  const wallet = 'authorization' in state ? { wallet_id: state.authorization.walletId } : {};
+  cursor.takeBack('PrepareAuthorization');
+  return { balance: balance ?? '0', live: committed ?? '0', needed: needed ?? '0', ...wallet };
 }
 
 /** The database says it is past: a worker's slow clock must not contradict it. */

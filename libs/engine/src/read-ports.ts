@@ -93,6 +93,8 @@ export interface WalletBalanceView {
   readonly committed: bigint;
   /** onChain - committed, never below zero (ruling 17). */
   readonly available: bigint;
+  /** An admin is told when less than this is available; null: nobody asked to be. */
+  readonly lowBelow: bigint | null;
 }
 
 export interface FundsView {
@@ -148,8 +150,11 @@ export interface ReadStore {
     page: PageRequest,
   ): Promise<Page<ApprovalView>>;
   approval(workspaceId: WorkspaceId, approvalId: ApprovalId): Promise<ApprovalView>;
-  /** `agentId`: that agent's wallets, those it shares, and its funds. */
-  balances(workspaceId: WorkspaceId, agentId?: AgentId): Promise<BalancesView>;
+  /** `agentId`: that agent's wallets, those it shares, and its funds. `walletId`: of the wallets that one only. */
+  balances(
+    workspaceId: WorkspaceId,
+    filter?: { readonly agentId?: AgentId; readonly walletId?: WalletId },
+  ): Promise<BalancesView>;
   /** Workspace and agent node in every unit. */
   budgets(workspaceId: WorkspaceId, agentId?: AgentId): Promise<readonly BudgetView[]>;
   /** What an agent may know of its own limits: its node and the workspace's, and how much it has paid so far in the unit. */

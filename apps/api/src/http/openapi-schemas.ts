@@ -1,6 +1,7 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
 import { FACILITATOR } from '../facilitator/openapi.js';
+import { WALLETS } from '../native/openapi-wallets.js';
 import {
   any,
   atomic,
@@ -217,19 +218,6 @@ const NATIVE = {
   }),
   Keys: page('Key'),
   IssuedKey: object({ key: ref('Key'), secret: text }),
-  Wallet: object({
-    wallet_id: text,
-    agent_id: maybeText,
-    address: text,
-    label: text,
-    status: text,
-    origin: text,
-    backup_confirmed_at: maybeTime,
-    created_at: time,
-  }),
-  Wallets: page('Wallet'),
-  DepositAddress: object({ wallet_id: text, address: text }),
-  Balances: object({ wallets: list({ type: 'object' }), funds: list({ type: 'object' }) }),
   Budget: object({
     node: text,
     node_id: text,
@@ -290,5 +278,5 @@ const NATIVE = {
   History: object({ items: list({ type: 'object' }), next_cursor: maybeText, has_more: flag }),
 } as const;
 
-export const SCHEMAS = { ...HIGHTOP, UpstreamResponse, ...NATIVE, ...FACILITATOR };
+export const SCHEMAS = { ...HIGHTOP, UpstreamResponse, ...NATIVE, ...WALLETS, ...FACILITATOR };
 export type SchemaName = keyof typeof SCHEMAS;

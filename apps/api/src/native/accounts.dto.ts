@@ -1,5 +1,6 @@
-import { Integer, OneOf, Text, Uuid } from '../http/fields.js';
+import { Address, Amount, Integer, OneOf, Text, Uuid } from '../http/fields.js';
 
+const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const NAME = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u;
 const named = (about: string) => ({ min: 1, max: 120, pattern: NAME, about });
 
@@ -61,6 +62,22 @@ export class ImportWalletDto extends NewWalletDto {
     about: 'handed to the signer and nowhere else; never shown or logged',
   })
   private_key!: string;
+}
+
+export class BalancesQuery {
+  @Uuid({ optional: true, about: "only this agent's; an agent sees its own in any case" })
+  agent_id?: string;
+}
+
+export class LowBalanceDto {
+  @Text({ max: 32, pattern: CAIP2, about: 'CAIP-2 network', example: 'eip155:8453' })
+  network!: string;
+
+  @Address({ about: 'token contract' })
+  asset!: string;
+
+  @Amount({ nullable: true, about: 'tell when less than this is available, base units; null: not any more' })
+  below!: string | null;
 }
 
 export class PauseDto {

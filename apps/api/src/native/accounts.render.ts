@@ -1,4 +1,4 @@
-import type { AgentView, KeyView, WalletView, WorkspaceView } from '#engine';
+import type { AgentView, KeyView, WalletBalanceView, WalletView, WorkspaceView } from '#engine';
 import { iso, maybeIso } from './render-operation.js';
 
 export const renderWorkspace = (view: WorkspaceView): object => ({
@@ -39,4 +39,16 @@ export const renderWallet = (view: WalletView): object => ({
   origin: view.origin,
   backup_confirmed_at: maybeIso(view.backupConfirmedAtMs),
   created_at: iso(view.createdAtMs),
+});
+
+/** `live`: signed and not seen on chain yet. */
+export const renderBalance = (view: WalletBalanceView): object => ({
+  network: view.network,
+  token: view.token,
+  on_chain: view.onChain.toString(),
+  block: view.block,
+  live: view.committed.toString(),
+  available: view.available.toString(),
+  low_below: view.lowBelow?.toString() ?? null,
+  low: view.lowBelow !== null && view.available < view.lowBelow,
 });

@@ -1,14 +1,22 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { parseAgentId, parseWalletId } from '#domain';
-import type { BalancesView, Principal } from '#engine';
+import {
+  parseAgentId,
+  parseAtomic,
+  parseCaip2,
+  parseEvmAddress,
+  parseWalletId,
+  refuse,
+  type WalletId,
+} from '#domain';
+import type { BalancesView, Principal, RegisteredAsset } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
 import { ListQuery, pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { ImportWalletDto, NewWalletDto } from './accounts.dto.js';
-import { renderWallet } from './accounts.render.js';
+import { BalancesQuery, ImportWalletDto, LowBalanceDto, NewWalletDto } from './accounts.dto.js';
+import { renderBalance, renderWallet } from './accounts.render.js';
 import { actorOf } from './actor.js';
 
 @ApiTags('Wallets')
@@ -46,6 +54,35 @@ export class WalletsController {
   @Errors('Error', 400, 401)
   async list(@Caller() caller: Principal, @Query() query: ListQuery): Promise<object> {
     return renderPage(await this.core.admin.wallets.list(caller.workspaceId, pageOf(query)), renderWallet);
+  }
+
+  @Get('wallets/:id')
+  @Roles('admin', 'auditor', 'agent')
+  @ApiOperation({
+    summary: 'A wallet with what it has on chain, what of that is signed away, and what is left',
+  })
+  @Answer(200, 'WalletWithBalances')
+  @Errors('Error', 400, 401, 404)
+  async get(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    return this.withBalances(caller, parseWalletId(id));
+  }
+
+  @Put('wallets/:id/low-balance')
+  @Roles('admin')
+  @ApiOperation({ summary: 'Be told when less than this is available' })
+  @Answer(200, 'WalletWithBalances')
+  @Errors('Error', 400, 401, 403, 404)
+  async setLowBalance(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() dto: LowBalanceDto,
+  ): Promise<object> {
+    const walletId = parseWalletId(id);
+    const { network, token } = this.assetOf(dto);
+    const below = dto.below === null ? null : parseAtomic(dto.below, 'below');
+    const { wallets } = this.core.admin;
+    await wallets.setLowBalance(caller.workspaceId, walletId, { network, token, below }, actorOf(caller));
+    return this.withBalances(caller, walletId);
   }
 
   @Post('wallets/:id/retire')
@@ -88,11 +125,30 @@ export class WalletsController {
 
   @Get('balances')
   @Roles('admin', 'auditor', 'agent')
-  @ApiOperation({ summary: 'On chain, committed and free per wallet; held and spent per agent' })
+  @ApiOperation({ summary: 'On chain, live and available per wallet; held and spent per agent' })
   @Answer(200, 'Balances')
-  @Errors('Error', 401)
-  async balances(@Caller() caller: Principal): Promise<object> {
-    return renderBalances(await this.core.reads.balances(caller.workspaceId, caller.agentId ?? undefined));
+  @Errors('Error', 400, 401)
+  async balances(@Caller() caller: Principal, @Query() query: BalancesQuery): Promise<object> {
+    const asked = query.agent_id === undefined ? undefined : parseAgentId(query.agent_id);
+    const agentId = caller.agentId ?? asked;
+    const filter = agentId === undefined ? {} : { agentId };
+    return renderBalances(await this.core.reads.balances(caller.workspaceId, filter));
+  }
+
+  /** An agent sees what it pays from: its own wallets and the shared ones. */
+  private async withBalances({ workspaceId, agentId }: Principal, walletId: WalletId): Promise<object> {
+    const wallet = await this.core.admin.wallets.get(workspaceId, walletId);
+    if (agentId !== null && wallet.agentId !== null && wallet.agentId !== agentId)
+      throw refuse('not_found', { object: 'wallet' });
+    const { wallets } = await this.core.reads.balances(workspaceId, { walletId });
+    return { ...renderWallet(wallet), balances: wallets.map(renderBalance) };
+  }
+
+  private assetOf(dto: { readonly network: string; readonly asset: string }): RegisteredAsset {
+    const network = parseCaip2(dto.network, 'network');
+    const asset = this.core.ports.assets.find(network, parseEvmAddress(dto.asset, 'asset'));
+    if (!asset) throw refuse('validation_failed', { field: 'asset', reason: 'not_registered' });
+    return asset;
   }
 }
 
@@ -106,12 +162,7 @@ function renderBalances({ wallets, funds }: BalancesView): object {
       wallet_id: it.walletId,
       agent_id: it.agentId,
       address: it.address,
-      network: it.network,
-      token: it.token,
-      on_chain: it.onChain.toString(),
-      block: it.block,
-      committed: it.committed.toString(),
-      available: it.available.toString(),
+      ...renderBalance(it),
     })),
     funds: funds.map((it) => ({
       agent_id: it.agentId,

@@ -104,6 +104,17 @@ export interface WalletBalance {
   readonly block: number;
 }
 
+/** A wallet on the other side of its threshold than it was told to be. Base units. */
+export interface LowBalance {
+  readonly workspaceId: WorkspaceId;
+  readonly walletId: WalletId;
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly available: bigint;
+  readonly below: bigint;
+  readonly low: boolean;
+}
+
 /** Money that moved without an operation, or a chain that did what it must not: an operator has to look (S6). */
 export interface ChainException {
   readonly network: Caip2;
@@ -153,6 +164,10 @@ export interface WatchStore {
   seenAbove(network: Caip2, block: number): Promise<readonly TrackedAuthorization[]>;
   /** Monotonic in block: an older reading never overwrites a newer one. */
   updateBalances(balances: readonly WalletBalance[]): Promise<void>;
+  /** Readings of blocks above this one give way to any new one; returns whose they were. */
+  rereadAbove(network: Caip2, block: number): Promise<readonly WalletId[]>;
+  /** Notes which of these wallets, or of all (null), have become low or have enough again, and returns those: each change is returned once. */
+  lowBalances(network: Caip2, wallets: readonly WalletId[] | null): Promise<readonly LowBalance[]>;
   /** Idempotent by (network, kind, tx, log index or nonce). */
   recordExceptions(exceptions: readonly ChainException[]): Promise<void>;
 }

@@ -2,6 +2,7 @@
 // finalized block that lets something expire. Facts are appended before the cursor moves, so a crash repeats work, and repeating is harmless.
 import type { Caip2, Hex32, OperationCommand } from '#domain';
 import { Facts } from './apply.js';
+import { Balances } from './balances.js';
 import type { WatcherDeps } from './deps.js';
 import { releaseAndFinalize } from './finality.js';
 import { orphaned } from './orphans.js';
@@ -15,12 +16,12 @@ const LEASE_SEC = 15;
 
 export class ChainWatcher {
   private lastHead: string | null = null;
-  private balancesKnownFor = 0;
-
   private readonly facts: Facts;
+  private readonly balances: Balances;
 
   constructor(private readonly deps: WatcherDeps) {
     this.facts = new Facts(deps.ports);
+    this.balances = new Balances(deps);
   }
 
   get network(): Caip2 {
@@ -69,6 +70,7 @@ export class ChainWatcher {
       () => ({ type: 'ReorgSettlement' }),
     );
     await this.alarmPastFinality(gone.filter((it) => it.status === 'settled'));
+    await this.balances.stepBack(forkNumber);
     const kept = stored.filter((block) => block.number <= forkNumber);
     const finalizedTo = Math.min(cursor.finalizedTo, forkNumber);
     await store.advance(source.network, cursor.genesisHash, kept.slice(0, 1), {
@@ -111,7 +113,7 @@ export class ChainWatcher {
         { fromBlock: next, toBlock },
       );
       await this.applyScan(scan);
-      await this.followBalances(scan, wallets, head);
+      await this.balances.follow(scan, wallets, head);
       const headers = await this.headersOf(Math.max(next, toBlock - REMEMBERED_BLOCKS + 1), toBlock, head);
       await store.advance(source.network, genesisHash, headers, { scannedTo: toBlock, finalizedTo });
       next = toBlock + 1;
@@ -184,40 +186,6 @@ export class ChainWatcher {
           details: { reason: 'foreign_use', tx: use.txHash },
         };
     }
-  }
-
-  /** Touched wallets at the head; all of them when a wallet is new to this process. Deposits touch too. */
-  private async followBalances(
-    scan: Scan,
-    wallets: readonly import('./ports.js').ManagedWallet[],
-    head: WatchedBlock,
-  ): Promise<void> {
-    const { source, store, tokens } = this.deps;
-    const touched = new Set<string>([
-      ...scan.uses.map((use) => use.from),
-      ...scan.otherTransfers.map((transfer) => transfer.from),
-      ...scan.incoming.map((transfer) => transfer.to),
-    ]);
-    const due =
-      wallets.length === this.balancesKnownFor
-        ? wallets.filter((wallet) => touched.has(wallet.address))
-        : wallets;
-    const queries = due.flatMap((wallet) => tokens.map((token) => ({ wallet, token })));
-    if (queries.length > 0) {
-      const answers = await source.balances(
-        queries.map(({ wallet, token }) => ({ token, owner: wallet.address })),
-        head,
-      );
-      const balances = queries.flatMap(({ wallet, token }, index) => {
-        const balance = answers[index];
-        const { workspaceId, walletId } = wallet;
-        return balance === undefined
-          ? []
-          : [{ workspaceId, walletId, network: source.network, token, balance, block: head.number }];
-      });
-      await store.updateBalances(balances);
-    }
-    this.balancesKnownFor = wallets.length;
   }
 }
 

@@ -6,7 +6,16 @@ import {
   type WalletId,
   type WorkspaceId,
 } from '#domain';
-import type { Actor, NewWallet, Page, PageRequest, WalletKeys, WalletStore, WalletView } from '#engine';
+import type {
+  Actor,
+  LowBalanceAlarm,
+  NewWallet,
+  Page,
+  PageRequest,
+  WalletKeys,
+  WalletStore,
+  WalletView,
+} from '#engine';
 import { sql } from 'kysely';
 import { requireAgent } from './agents.js';
 import { change, within, type Database, type Trx } from './change.js';
@@ -81,6 +90,25 @@ export class PostgresWallets implements WalletStore {
     });
     await keys.retireKey(workspaceId, walletId);
     return view;
+  }
+
+  setLowBalance(
+    workspaceId: WorkspaceId,
+    walletId: WalletId,
+    { network, token, below }: LowBalanceAlarm,
+    by: Actor,
+  ): Promise<void> {
+    return change(this.db, { workspaceId, by }, async (trx) => {
+      await find(trx, workspaceId, walletId);
+      // The watcher says whether it is low; a threshold of its own makes a wallet's row before its first reading.
+      await sql`INSERT INTO wallet_asset AS held (workspace_id, wallet_id, network, token, low_below)
+        VALUES (${workspaceId}, ${walletId}, ${network}, ${token}, ${below?.toString() ?? null}::numeric)
+        ON CONFLICT (workspace_id, wallet_id, network, token) DO UPDATE SET low_below = excluded.low_below, low = false`.execute(
+        trx,
+      );
+      const data = { wallet_id: walletId, network, token, below: below?.toString() ?? null };
+      return { result: undefined, fact: { type: 'LowBalanceSet', data } };
+    });
   }
 
   confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView> {

@@ -16,6 +16,7 @@ import * as readGrants from './20261121-21-read-grants.js';
 import * as settlement from './20261121-30-settlement.js';
 import * as answerRights from './20261121-31-answer-rights.js';
 import * as settlementMethod from './20261121-33-settlement-method.js';
+import * as walletAlarms from './20261121-50-wallet-alarms.js';
 
 export interface Migration {
   readonly name: string;
@@ -40,4 +41,5 @@ export const MIGRATIONS: readonly Migration[] = [
   settlement,
   answerRights,
   settlementMethod,
+  walletAlarms,
 ];

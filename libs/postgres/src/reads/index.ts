@@ -18,7 +18,7 @@ export function createReadStore(pool: pg.Pool): ReadStore {
     events: (workspaceId, operationId, agentId) => readEvents(read, workspaceId, { operationId, agentId }),
     approvals: (workspaceId, filter, page) => readApprovals(read, workspaceId, { filter, page }),
     approval: (workspaceId, approvalId) => readApproval(read, workspaceId, approvalId),
-    balances: (workspaceId, agentId) => readBalances(read, workspaceId, agentId),
+    balances: (workspaceId, filter) => readBalances(read, workspaceId, filter),
     budgets: (workspaceId, agentId) => readBudgets(read, workspaceId, agentId),
     selfUsage: (workspaceId, agentId, unit) => readSelfUsage(read, workspaceId, { agentId, unit }),
     spend: (workspaceId, range) => readSpend(read, workspaceId, range),

@@ -17,10 +17,12 @@ const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY
 
 const BALANCES = `SELECT
   (SELECT json_agg(json_build_object('wallet_id', w.wallet_id, 'agent_id', w.agent_id, 'address', w.address, 'network', b.network,
-      'token', b.token, 'balance', b.balance::text, 'block', b.balance_block::text, 'committed', b.committed::text)
+      'token', b.token, 'balance', b.balance::text, 'block', b.balance_block::text, 'committed', b.committed::text,
+      'low_below', b.low_below::text)
       ORDER BY w.wallet_id, b.network, b.token)
     FROM wallet w JOIN wallet_asset b ON b.workspace_id = w.workspace_id AND b.wallet_id = w.wallet_id
-    WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id IS NULL OR w.agent_id = $2)) AS wallets,
+    WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id IS NULL OR w.agent_id = $2)
+      AND ($3::text IS NULL OR w.wallet_id = $3)) AS wallets,
   (SELECT json_agg(json_build_object('agent_id', n.node_id, 'unit', n.unit, 'held', n.held::text, 'captured', n.lifetime_spent::text)
       ORDER BY n.node_id, n.unit DESC)
     FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments'
@@ -66,12 +68,12 @@ function budgetRows(read: Read, workspaceId: WorkspaceId, agentId?: AgentId): Pr
 export async function readBalances(
   read: Read,
   workspaceId: WorkspaceId,
-  agentId?: AgentId,
+  { agentId, walletId }: { readonly agentId?: AgentId; readonly walletId?: WalletId } = {},
 ): Promise<BalancesView> {
   const [row] = await read<{ wallets: readonly Text[] | null; funds: readonly Text[] | null }>(workspaceId, {
     name: 'purser_read_balances',
     text: BALANCES,
-    values: [workspaceId, agentId ?? null],
+    values: [workspaceId, agentId ?? null, walletId ?? null],
   });
   return {
     wallets: (row?.wallets ?? []).map(toWallet),
@@ -97,6 +99,7 @@ function toWallet(row: Text): BalancesView['wallets'][number] {
     block: Number(row['block']),
     committed,
     available: onChain > committed ? onChain - committed : 0n,
+    lowBelow: row['low_below'] == null ? null : BigInt(row['low_below']),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Caip2, EvmAddress, Hex32, OperationId, WalletId, WorkspaceId } from '#domain';
 import type {
   ChainException,
+  LowBalance,
   ManagedWallet,
   TrackedAuthorization,
   WalletBalance,
@@ -45,6 +46,12 @@ const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, net
   WHERE held.balance_block <= excluded.balance_block
     AND (held.balance, held.balance_block) IS DISTINCT FROM (excluded.balance, excluded.balance_block)`;
 
+// The first new reading of a block replaces it, whatever its number.
+const REREAD = `UPDATE wallet_asset SET balance_block = $2 WHERE network = $1 AND balance_block > $2 RETURNING wallet_id`;
+const LOW = `UPDATE wallet_asset SET low = NOT low
+  WHERE network = $1 AND low_below IS NOT NULL AND ($2::text[] IS NULL OR wallet_id = ANY($2)) AND low <> (balance - committed < low_below)
+  RETURNING workspace_id, wallet_id, token, greatest(balance - committed, 0)::text AS available, low_below::text, low::text`;
+
 const EXCEPTIONS = `INSERT INTO chain_exception (network, kind, fact, workspace_id, address, nonce, transfer, tx_hash, block_number)
   SELECT it.network, it.kind, it.fact, w.workspace_id, it.address, it.nonce, it.transfer, it.tx_hash, it.block_number
   FROM jsonb_to_recordset($1::jsonb)
@@ -85,6 +92,14 @@ export function createWatchStore(pool: pg.Pool): WatchStore {
       tracked(PROVISIONAL, [network, block, limit, after?.settlement?.blockNumber ?? -1, placeOf(after)]),
     seenAbove: (network, block) => tracked(SEEN_ABOVE, [network, block]),
     updateBalances: (balances) => updateBalances(pool, balances),
+    rereadAbove: async (network, block) => {
+      const { rows } = await pool.query<Text>(REREAD, [network, block]);
+      return rows.map((row) => row['wallet_id'] as WalletId);
+    },
+    lowBalances: async (network, wallets) => {
+      const { rows } = await pool.query<Text>(LOW, [network, wallets]);
+      return rows.map((row) => ({ network, ...toLowBalance(row) }));
+    },
     recordExceptions: (exceptions) => recordExceptions(pool, exceptions),
   };
 }
@@ -213,6 +228,17 @@ async function recordExceptions(pool: pg.Pool, exceptions: readonly ChainExcepti
     block_number: it.blockNumber,
   }));
   await pool.query(EXCEPTIONS, [JSON.stringify(rows)]);
+}
+
+function toLowBalance(row: Text): Omit<LowBalance, 'network'> {
+  return {
+    workspaceId: row['workspace_id'] as WorkspaceId,
+    walletId: row['wallet_id'] as WalletId,
+    token: row['token'] as EvmAddress,
+    available: BigInt(row['available'] ?? '0'),
+    below: BigInt(row['low_below'] ?? '0'),
+    low: row['low'] === 'true',
+  };
 }
 
 function toTracked(row: Text): TrackedAuthorization {

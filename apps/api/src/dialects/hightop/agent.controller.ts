@@ -63,7 +63,7 @@ export class HightopAgentController {
     const { admin, reads } = this.core;
     const [agent, balances, usage] = await Promise.all([
       admin.agents.get(workspaceId, agentId),
-      reads.balances(workspaceId, agentId),
+      reads.balances(workspaceId, { agentId }),
       reads.selfUsage(workspaceId, agentId, 'USD6'),
     ]);
     return renderSelf(agent, balances, usage);
@@ -88,7 +88,7 @@ export class HightopAgentController {
   @Errors('HightopError', 401)
   async balances(@Caller() caller: Principal): Promise<object> {
     const { workspaceId, agentId } = agentOf(caller);
-    return renderBalances(this.core.ports.assets, await this.core.reads.balances(workspaceId, agentId));
+    return renderBalances(this.core.ports.assets, await this.core.reads.balances(workspaceId, { agentId }));
   }
 
   private symbol({ terms }: OperationView): string | null {

@@ -49,7 +49,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   ),
   no_budget: row(403, 'limit_exceeded'),
   budget_exhausted: row(403, 'limit_exceeded'),
-  insufficient_funds: row(422, 'insufficient_funds'),
+  insufficient_wallet_balance: row(422, 'insufficient_funds'),
   wallet_missing: row(422, 'insufficient_funds'),
   redirected: row(502, 'execution_failed'),
   seller_unreachable: row(502, 'execution_failed'),

@@ -1,0 +1,48 @@
+// Shapes of answers about wallets and what they hold.
+import {
+  atomic,
+  flag,
+  int,
+  list,
+  maybeAtomic,
+  maybeText,
+  maybeTime,
+  object,
+  page,
+  text,
+  time,
+} from '../http/openapi-words.js';
+
+const WALLET = {
+  wallet_id: text,
+  agent_id: maybeText,
+  address: text,
+  label: text,
+  status: text,
+  origin: text,
+  backup_confirmed_at: maybeTime,
+  created_at: time,
+};
+
+/** Base units; `block` is where it was read, -1 before the first reading. */
+const BALANCE = {
+  network: text,
+  token: text,
+  on_chain: atomic,
+  block: int,
+  live: atomic,
+  available: atomic,
+  low_below: maybeAtomic,
+  low: flag,
+};
+
+export const WALLETS = {
+  Wallet: object(WALLET),
+  Wallets: page('Wallet'),
+  WalletWithBalances: object({ ...WALLET, balances: list(object(BALANCE)) }),
+  DepositAddress: object({ wallet_id: text, address: text }),
+  Balances: object({
+    wallets: list(object({ wallet_id: text, agent_id: maybeText, address: text, ...BALANCE })),
+    funds: list({ type: 'object' }),
+  }),
+} as const;
