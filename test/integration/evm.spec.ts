@@ -11,6 +11,7 @@ import {
   scanRange,
   verifyNetwork,
 } from '#evm';
+import { rpc } from '../../apps/local/src/services/index.js';
 import { chainClients, LOCAL_TOKEN, usdcAbi } from '../support/chain.js';
 import { clientOf, freshNonce, LOCAL, NETWORK, PAYEE, TOKEN, walletOn } from '../support/evm-wallet.js';
 
@@ -38,6 +39,15 @@ describe('the token accepts what libs/evm signs, and the chain tells it back', (
       functionName: 'DOMAIN_SEPARATOR',
     });
     expect(reported).toBe(findAsset(NETWORK, TOKEN)?.domainSeparator);
+  });
+
+  it('tells in one call which of many addresses have code, a delegated account among them', async () => {
+    const delegated = PAYEE.replace(/.$/, PAYEE.endsWith('1') ? '2' : '1');
+    await rpc(inject('rpcUrl'), 'anvil_setCode', [delegated, `0xef0100${TOKEN.slice(2)}`]);
+    const calls = client.stats().calls;
+    const addresses = [wallet.address, TOKEN, PAYEE, parseEvmAddress(delegated)];
+    expect(await client.hasCode(addresses)).toEqual([false, true, false, true]);
+    expect(client.stats().calls).toBe(calls + 1);
   });
 
   it('finds a settled payment by its receipt and by its block, at the same place', async () => {

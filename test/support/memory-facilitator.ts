@@ -30,6 +30,11 @@ export class MemoryPaymentChecks implements PaymentChecks {
   fails: Error | null = null;
   asked = 0;
 
+  async transferable(transfer: SignedTransfer): Promise<boolean> {
+    const { balance = 0n, nonceUsed, payer, transferable } = await this.factsOf(transfer);
+    return transferable && nonceUsed === false && payer !== 'refuses' && balance >= transfer.value;
+  }
+
   factsOf(transfer: SignedTransfer): Promise<ChainFacts> {
     this.asked += 1;
     if (this.fails) return Promise.reject(this.fails);

@@ -3,6 +3,7 @@ export type * from './read-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
 export type * from './chain-ports.js';
+export { coalesce, type CoalesceOptions } from './coalesce.js';
 export type * from './ports.js';
 export type * from './seller-ports.js';
 export type * from './settle/broadcast-ports.js';

@@ -1,13 +1,21 @@
 // One chain as the broadcaster sees it (design.md 8), over one RPC endpoint: composing, sending, and what became of what was sent.
 import { parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
-import type { AttemptReceipt, BroadcastChain, Outlook, SendOutcome, SignedTransfer } from '#engine';
-import { decodeFunctionResult, multicall3Abi, type Hex } from 'viem';
+import type {
+  AttemptReceipt,
+  AuthorizationFate,
+  BroadcastChain,
+  Outlook,
+  SendOutcome,
+  SettlementMethod,
+  SignedTransfer,
+} from '#engine';
 import type { FinalityRule } from './chains.js';
 import { finalizedBlock } from './finality.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
 import { codecOf, fatesOf } from './methods/index.js';
 import type { EvmRpc, Receipt } from './rpc.js';
+import { simulate } from './simulate.js';
 import { encodeTransfers } from './transfer-calls.js';
 
 /** Gas of a transaction before its calls. */
@@ -40,11 +48,11 @@ export function createBroadcastChain({ network, rpc, finality }: BroadcastChainO
     outlook: (sender, transfers) => outlook(rpc, sender, transfers),
     async estimateGas(from, transfer) {
       const { target, data } = encodeTransfers([transfer]);
-      return rpc.estimateGas({ from, to: target, data: hexOf(data) });
+      return rpc.estimateGas({ from, to: target, data: toHex(data) });
     },
     async send(raw) {
       try {
-        await rpc.sendRaw(hexOf(raw));
+        await rpc.sendRaw(toHex(raw));
         return 'sent';
       } catch (error) {
         return outcomeOf(error);
@@ -66,34 +74,17 @@ async function outlook(
 ): Promise<readonly Outlook[]> {
   const byKey = transfers.filter((it) => it.signature.length === 65);
   // Asked together, so that it is one exchange; code is rare, and then what it spoils is asked again without it.
-  const [codes, hopeful] = await Promise.all([
-    Promise.all(byKey.map((it) => rpc.code(it.from))),
-    simulate(rpc, sender, byKey),
-  ]);
-  const plain = byKey.filter((_, index) => codes[index] === '0x');
+  const payers = [...new Set(byKey.map((it) => it.from))];
+  const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, byKey, sender)]);
+  const contracts = new Set(payers.filter((_, index) => codes[index]));
+  const plain = byKey.filter((it) => !contracts.has(it.from));
   const succeeds =
-    plain.length === byKey.length && hopeful !== undefined ? hopeful : await simulate(rpc, sender, plain);
+    plain.length === byKey.length && hopeful !== undefined ? hopeful : await simulate(rpc, plain, sender);
   if (succeeds === undefined) throw new RpcError('reverted', 'eth_call');
   const known = new Map(
     plain.map((it, index) => [it, succeeds[index] === true ? 'succeeds' : 'fails'] as const),
   );
   return transfers.map((it) => known.get(it) ?? 'alone');
-}
-
-/** Undefined: not even the whole came to an end. */
-async function simulate(
-  rpc: EvmRpc,
-  from: EvmAddress,
-  transfers: readonly SignedTransfer[],
-): Promise<readonly boolean[] | undefined> {
-  if (transfers.length === 0) return [];
-  const { target, data } = encodeTransfers(transfers);
-  const answer = await rpc.call({ from, to: target, data: hexOf(data) }).catch((error: unknown) => {
-    if (error instanceof RpcError && error.fault === 'rejected') return undefined;
-    throw error;
-  });
-  if (transfers.length === 1) return [answer !== undefined];
-  return answer === undefined ? undefined : successes(answer, transfers.length);
 }
 
 function gasFor(transfers: readonly SignedTransfer[]): bigint {
@@ -102,8 +93,15 @@ function gasFor(transfers: readonly SignedTransfer[]): bigint {
 
 function attemptReceipt(receipt: Receipt): AttemptReceipt {
   const { txHash, blockNumber, blockHash, succeeded, logs } = receipt;
+  // Read once: a batch asks for the fate of each of its transfers.
+  const readers = new Map<SettlementMethod, (transfer: SignedTransfer) => AuthorizationFate>();
+  const readerOf = (transfer: SignedTransfer) => {
+    const reader = readers.get(transfer.method) ?? fatesOf(transfer).inLogs(logs);
+    readers.set(transfer.method, reader);
+    return reader;
+  };
   const fateOf: AttemptReceipt['fateOf'] = (transfer) =>
-    succeeded ? fatesOf(transfer).inLogs(transfer, logs) : { kind: 'unused' };
+    succeeded ? readerOf(transfer)(transfer) : { kind: 'unused' };
   return { txHash, blockNumber, blockHash, fateOf };
 }
 
@@ -117,21 +115,6 @@ function outcomeOf(error: unknown): SendOutcome {
   return 'rejected';
 }
 
-/** Which of the calls succeeded, from Multicall3's answer. */
-function successes(answer: Hex, count: number): readonly boolean[] {
-  try {
-    const results = decodeFunctionResult({ abi: multicall3Abi, functionName: 'aggregate3', data: answer });
-    if (results.length === count) return results.map((result) => result.success);
-  } catch {
-    // viem's errors quote the data.
-  }
-  throw new RpcError('bad_response', 'eth_call');
-}
-
 function hashOf(data: Uint8Array): Hex32 {
   return parseHex32(toHex(keccak256(data)));
-}
-
-function hexOf(bytes: Uint8Array): Hex {
-  return `0x${Buffer.from(bytes).toString('hex')}`;
 }

@@ -25,6 +25,8 @@ const transfer = (nonce: number, signature: Uint8Array = new Uint8Array(65).fill
   signature,
 });
 
+const many = (count: number) => Array.from({ length: count }, (_, index) => transfer(index));
+
 /** Selector of a call to its answer; undefined: it reverts. */
 type Answers = Readonly<Record<string, Hex | undefined>>;
 const GOOD: Answers = {
@@ -143,18 +145,6 @@ describe('what the chain says of a payment', () => {
     expect(await checks().factsOf(transfer(1), DIGEST)).toEqual(facts);
   });
 
-  it('of fifty payments at once comes in one request', async () => {
-    const asking = checks();
-    const facts = Array.from({ length: 50 }, async (_, index) => {
-      // As requests arrive: not all in one turn of the event loop.
-      if (index % 2 === 1) await new Promise(setImmediate);
-      return asking.factsOf(transfer(index), DIGEST);
-    });
-    expect((await Promise.all(facts)).every((it) => it.transferable)).toBe(true);
-    expect(bodies).toHaveLength(1);
-    expect(bodies[0]).toHaveLength(50);
-  });
-
   it('comes from the next RPC when the first is away, and from nowhere on an unknown network', async () => {
     const good = createEvmRpc({
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -166,5 +156,33 @@ describe('what the chain says of a payment', () => {
     await expect(createPaymentChecks({ rpcs: new Map() }).factsOf(transfer(1), DIGEST)).rejects.toThrow(
       'wrong_chain',
     );
+  });
+});
+
+describe('whether payments would succeed', () => {
+  it('is asked of fifty at once in a call or two, of nothing but the transfers', async () => {
+    const asking = checks();
+    const asked = many(50).map(async (it, index) => {
+      // As requests arrive: not all in one turn of the event loop.
+      if (index % 2 === 1) await new Promise(setImmediate);
+      return asking.transferable(it);
+    });
+    expect((await Promise.all(asked)).every(Boolean)).toBe(true);
+    expect(bodies.flat().length).toBeLessThanOrEqual(2);
+  });
+
+  it('waits for nobody when it is asked of one', async () => {
+    expect(await checks().transferable(transfer(1))).toBe(true);
+    answers = { ...GOOD, '0xe3ee160e': undefined };
+    expect(await checks().transferable(transfer(1))).toBe(false);
+    expect(bodies.flat().every((call) => call.params[0].to === address(0x70))).toBe(true);
+  });
+
+  it.each(['absent', 'out of gas'] as const)('is the same where Multicall3 is %s', async (state) => {
+    multicall = state;
+    const asking = checks();
+    expect(await Promise.all(many(3).map((it) => asking.transferable(it)))).toEqual([true, true, true]);
+    answers = { ...GOOD, '0xe3ee160e': undefined };
+    expect(await Promise.all(many(3).map((it) => asking.transferable(it)))).toEqual([false, false, false]);
   });
 });

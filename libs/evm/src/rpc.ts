@@ -2,6 +2,7 @@
 // is `bad_response`, never a value. Many small reads at one block become one Multicall3 call.
 import { parseEvmAddress, type EvmAddress, type Hex32 } from '#domain';
 import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
+import { codesIn, codeSizesData } from './code-sizes.js';
 import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
 import {
   amountOf,
@@ -55,9 +56,11 @@ export interface EvmRpc {
   ): Promise<readonly (bigint | undefined)[]>;
   /** Runtime bytecode as `0x` hex, `0x` where there is none. */
   code(address: EvmAddress, at?: BlockRef): Promise<Hex>;
+  /** Whether there is code at each address, in the order asked. */
+  hasCode(addresses: readonly EvmAddress[]): Promise<readonly boolean[]>;
   /** What a call would return at that block, sent by `from`; undefined: it reverts. */
   call(
-    call: { readonly from?: EvmAddress; readonly to: EvmAddress; readonly data: Hex },
+    call: { readonly from?: EvmAddress; readonly to?: EvmAddress; readonly data: Hex },
     at?: BlockRef,
   ): Promise<Hex | undefined>;
   /** Gas that the call would use if it were sent now; undefined: it reverts. */
@@ -100,9 +103,8 @@ interface ContractCall {
 export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
   const rpc = createJsonRpc(options);
 
-  const call: EvmRpc['call'] = async ({ from, to, data }, at = 'latest') => {
+  const call: EvmRpc['call'] = async (request, at = 'latest') => {
     const method = 'eth_call';
-    const request = from === undefined ? { to, data } : { from, to, data };
     try {
       return bytesOf(method, await rpc.call(method, [request, blockParam(at)]));
     } catch (error) {
@@ -173,6 +175,15 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
     },
     async code(address, at = 'latest') {
       return bytesOf('eth_getCode', await rpc.call('eth_getCode', [address, blockParam(at)]));
+    },
+    async hasCode(addresses) {
+      if (addresses.length === 0) return [];
+      const found = codesIn(await call({ data: codeSizesData(addresses) }), addresses.length);
+      if (found !== undefined) return found;
+      const codes = await Promise.all(
+        addresses.map((address) => rpc.call('eth_getCode', [address, 'latest'])),
+      );
+      return codes.map((code) => bytesOf('eth_getCode', code) !== '0x');
     },
     call,
     async estimateGas(call) {

@@ -1,12 +1,10 @@
 export { createAdoption } from './adoption.js';
 export {
-  coalesce,
   createAdministration,
   createAuthenticator,
   createPolicyStore,
   newId,
   type AdministrationOptions,
-  type CoalesceOptions,
   type PostgresAuthenticator,
 } from './admin/index.js';
 export {

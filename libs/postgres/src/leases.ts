@@ -1,8 +1,7 @@
 // Leases on operations, in database time: who may drive an operation now. Many requests become one statement.
 import { parseOperationId, type OperationId } from '#domain';
-import type { Claimed } from '#engine';
+import { coalesce, type Claimed } from '#engine';
 import type pg from 'pg';
-import { coalesce } from './admin/coalesce.js';
 import { LOADED_COLUMNS, readable, tryLoadedOf, Unreadable, type LoadedRow } from './loading.js';
 
 const LEASE_SEC = 30;

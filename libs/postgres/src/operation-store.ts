@@ -1,19 +1,19 @@
 // The engine's OperationStore on Postgres: writes through the group commit, reads and leases coalesced.
 import { refuse, Refusal, type ErrorDetails, type OperationId, type WorkspaceId } from '#domain';
-import type {
-  Blob,
-  Claimed,
-  Commit,
-  CommitOutcome,
-  Guard,
-  Loaded,
-  OpenCommit,
-  OpenOutcome,
-  OperationRef,
-  OperationStore,
+import {
+  coalesce,
+  type Blob,
+  type Claimed,
+  type Commit,
+  type CommitOutcome,
+  type Guard,
+  type Loaded,
+  type OpenCommit,
+  type OpenOutcome,
+  type OperationRef,
+  type OperationStore,
 } from '#engine';
 import type pg from 'pg';
-import { coalesce } from './admin/coalesce.js';
 import { prepareCommit } from './commit-batch.js';
 import { GroupCommit, type CommitResult, type GroupCommitOptions } from './group-commit.js';
 import { Leases } from './leases.js';

@@ -59,6 +59,8 @@ async function judgePayment(
 ): Promise<InvalidReason | undefined> {
   const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000));
   if (byKey && early !== undefined) return early;
+  // The token's own word covers signature, nonce and balance; what it refuses is looked at for the reason.
+  if (byKey && (await ports.checks.transferable(request.transfer))) return undefined;
   const facts = await ports.checks.factsOf(request.transfer, digest);
   return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts);
 }

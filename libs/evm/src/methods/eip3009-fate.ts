@@ -4,10 +4,16 @@ import type { Eip3009Transfer } from '#engine';
 import { logsInRange } from '../chain-watcher.js';
 import { RpcError } from '../json-rpc.js';
 import { padded, type BlockHeader, type EvmRpc } from '../rpc.js';
-import { fateInLogs, TOPICS } from '../settlement-logs.js';
+import { decodeTokenEvents, fateInLogs, fateOf, indexTokenEvents, TOPICS } from '../settlement-logs.js';
 import { LOOK_BACK_BLOCKS, unused, type MethodFate, type WhyNot } from './method.js';
 
-export const eip3009Fate: MethodFate<Eip3009Transfer> = { inLogs: fateInLogs, whyNot };
+export const eip3009Fate: MethodFate<Eip3009Transfer> = {
+  inLogs(logs) {
+    const index = indexTokenEvents(decodeTokenEvents(logs));
+    return (transfer) => fateOf(transfer, index);
+  },
+  whyNot,
+};
 
 async function whyNot(rpc: EvmRpc, transfer: Eip3009Transfer): Promise<WhyNot> {
   const { token, from, nonce, value } = transfer;

@@ -31,8 +31,8 @@ export type WhyNot = Awaited<ReturnType<BroadcastChain['whyNot']>>;
 
 /** What the chain says became of a message. */
 export interface MethodFate<Message extends SignedTransfer> {
-  /** From the logs of one transaction that carried it and succeeded as a whole. */
-  inLogs(message: Message, logs: readonly RawLog[]): AuthorizationFate;
+  /** From the logs of one transaction that succeeded as a whole: they are read once for all messages that it carried. */
+  inLogs(logs: readonly RawLog[]): (message: Message) => AuthorizationFate;
   /** {@link BroadcastChain.whyNot} */
   whyNot(rpc: EvmRpc, message: Message): Promise<WhyNot>;
 }

@@ -2,9 +2,8 @@
 // because concurrent requests share one indexed look-up; the alternative, a cache of a few seconds, would save no round trip worth having
 // and leave a revoked key working.
 import type { AgentId, KeyId, WorkspaceId } from '#domain';
-import type { Authentication, Authenticator, Role } from '#engine';
+import { coalesce, type Authentication, type Authenticator, type Role } from '#engine';
 import type pg from 'pg';
-import { coalesce } from './coalesce.js';
 import { matches, prefixOf } from './key-format.js';
 
 interface KeyRow {

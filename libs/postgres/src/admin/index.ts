@@ -13,7 +13,6 @@ import { PostgresWallets } from './wallets.js';
 import { PostgresWorkspaces } from './workspaces.js';
 
 export { createAuthenticator, type PostgresAuthenticator } from './authenticator.js';
-export { coalesce, type CoalesceOptions } from './coalesce.js';
 export { newId } from './ids.js';
 export { createPolicyStore } from './policy-store.js';
 

@@ -8,9 +8,8 @@ import {
   type WalletId,
   type WorkspaceId,
 } from '#domain';
-import type { PolicyStore } from '#engine';
+import { coalesce, type PolicyStore } from '#engine';
 import type pg from 'pg';
-import { coalesce } from './coalesce.js';
 import { readDocument } from './policies.js';
 import type { PolicyDocument } from './policy-document.js';
 

@@ -1,9 +1,8 @@
 // The right to be told an outcome, one row per settlement. Requests that come together share a statement and a commit. Time is the database's
 // alone: processes whose clocks differ would otherwise take over too early or not at all.
 import { randomUUID } from 'node:crypto';
-import type { AnswerRights, TransferKey } from '#engine';
+import { coalesce, type AnswerRights, type TransferKey } from '#engine';
 import type pg from 'pg';
-import { coalesce } from '../admin/coalesce.js';
 import { retried } from '../pool.js';
 import { KEY, KEY_LISTS, keyLists, keyOf, keyText, sameKey } from './rows.js';
 

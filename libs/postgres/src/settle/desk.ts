@@ -1,9 +1,16 @@
 // Claims: one row per transfer, whoever asks. Requests that arrive together share one statement and one commit, and whoever waits for an
 // outcome hears of it from one listening connection per process.
 import { randomUUID } from 'node:crypto';
-import type { Clock, SettlementDesk, SettlementRequest, SettlementView, TransferKey, Vault } from '#engine';
+import {
+  coalesce,
+  type Clock,
+  type SettlementDesk,
+  type SettlementRequest,
+  type SettlementView,
+  type TransferKey,
+  type Vault,
+} from '#engine';
 import type pg from 'pg';
-import { coalesce } from '../admin/coalesce.js';
 import type { ListeningAnswers } from '../answers.js';
 import { retried } from '../pool.js';
 import {
