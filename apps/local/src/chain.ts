@@ -14,6 +14,9 @@ import { LOCAL_CHAIN_ID, rpc } from './services/anvil.js';
 /** Where Base Sepolia keeps USDC: the local token sits there so that its EIP-712 domain is the public one. */
 export const LOCAL_TOKEN: Address = '0x036CbD53842c5426634e7929541eC2318f3dCF7e';
 export const LOCAL_NETWORK = `eip155:${LOCAL_CHAIN_ID}` as const;
+export const PERMIT2: Address = '0x000000000022D473030F116dDEE9F6B43aC78BA3';
+export const EXACT_PERMIT2_PROXY: Address = '0x402085c248EeA27D92E8b30b2C58ed07f9E20001';
+export const UPTO_PERMIT2_PROXY: Address = '0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002';
 const MULTICALL3: Address = '0xcA11bde05977b3631167028862bE2a173976CA11';
 /** Mints and pauses; nobody holds its key, the local node acts for it. */
 export const TOKEN_OWNER: Address = '0x0000000000000000000000000000000000a11ce5';
@@ -72,7 +75,7 @@ export function chainClients(rpcUrl: string) {
   };
 }
 
-/** Plants test USDC and Multicall3. Repeating it, also on a restored chain, changes nothing. */
+/** Plants test USDC, Multicall3, and what stands in for Permit2 and its x402 proxies. Repeating it, also on a restored chain, changes nothing. */
 export async function prepareChain(rpcUrl: string): Promise<void> {
   const { reader, node } = chainClients(rpcUrl);
   const chainId = await reader.getChainId();
@@ -82,6 +85,9 @@ export async function prepareChain(rpcUrl: string): Promise<void> {
   const code: readonly [Address, Hex][] = [
     [LOCAL_TOKEN, readArtifact('TestUSDC').runtime],
     [MULTICALL3, readMulticall3().runtime],
+    [PERMIT2, readArtifact('TestPermit2').runtime],
+    [EXACT_PERMIT2_PROXY, readArtifact('TestExactPermit2Proxy').runtime],
+    [UPTO_PERMIT2_PROXY, readArtifact('TestUptoPermit2Proxy').runtime],
   ];
   for (const [address, bytecode] of code) {
     if ((await reader.getCode({ address })) === bytecode) continue;

@@ -11,7 +11,13 @@ export interface Artifact {
   readonly runtime: Hex;
 }
 
-export const CONTRACT_NAMES = ['TestUSDC', 'TestContractWallet'] as const;
+export const CONTRACT_NAMES = [
+  'TestUSDC',
+  'TestContractWallet',
+  'TestPermit2',
+  'TestExactPermit2Proxy',
+  'TestUptoPermit2Proxy',
+] as const;
 export type ContractName = (typeof CONTRACT_NAMES)[number];
 
 const pathOf = (name: string): string => join(projectRoot, 'apps/local/contracts', `${name}.json`);
