@@ -26,8 +26,23 @@ describe('kind settle', () => {
     await api.close();
   });
 
+  it('may name who settles; one that is not there, or another kind, is refused by that name', async () => {
+    const api = await MemoryApi.start();
+    for (const wrong of [
+      settle({ settle: 'facilitator' }),
+      submit({ kind: 'purchase', url: 'https://shop.example/', max_amount: '1', settle: 'direct' }),
+      settle({ settle: 'both' }),
+    ]) {
+      const refused = await api.call(wrong);
+      expect([refused.status, refused.body.error.details.field]).toEqual([400, 'settle']);
+    }
+    expect(api.database.operations.size).toBe(0);
+    expect((await api.call(settle({ settle: 'direct' }))).status).toBe(202);
+    await api.close();
+  });
+
   it('is refused by name, and nothing kept, where no account of ours broadcasts', async () => {
-    const api = await MemoryApi.start((core) => ({ ...core, settles: false }));
+    const api = await MemoryApi.start((core) => ({ ...core, ports: { ...core.ports, broadcasts: false } }));
     const refused = await api.call(settle());
     expect([refused.status, refused.body.error.code, refused.body.error.details.field]).toEqual([
       400,

@@ -145,7 +145,7 @@ export class People {
     return rest;
   }
 
-  /** What is settled by ourselves names its terms. */
+  /** What is settled, by ourselves or through facilitators, names its terms. */
   private settleRequest(index: number): SubmitRequest {
     const { random } = this.world;
     const {
@@ -154,6 +154,7 @@ export class People {
       ...rest
     } = aRequest({
       kind: 'settle',
+      ...(random.chance(0.5) ? { settleBy: 'facilitator' as const } : {}),
       url: `https://invoice.example/${index}`,
       maxAmount: null,
       expect: { payTo: SELLER, amount: BigInt(500 + random.int(18_000)), network: NETWORK, asset: TOKEN },

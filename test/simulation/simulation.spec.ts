@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { FACILITATOR_CONDUCTS } from '../support/memory-facilitators.js';
 import { MODES } from '../support/memory-seller.js';
 import { Counters, CRASH_POINTS, FAULTS } from './faults.js';
 import { simulate, type SimResult } from './run.js';
@@ -77,6 +78,10 @@ describe(`the real engine under ${SEEDS} seeds of ${OPS} operations`, () => {
 
   it.each(EVENTS)('has met %s', (event) => {
     expect(counters.counts.get(event) ?? 0).toBeGreaterThan(0);
+  });
+
+  it.each(FACILITATOR_CONDUCTS)('has met a facilitator that %s', (conduct) => {
+    expect(counters.counts.get(`facilitator:${conduct}`) ?? 0).toBeGreaterThan(0);
   });
 
   it.each(MODES)('has met the seller %s', (mode) => {

@@ -24,6 +24,7 @@ import {
 import { MemoryChain } from '../support/memory-chain.js';
 import { MemoryChainReader, MemoryChainSource } from '../support/memory-chain-source.js';
 import { MemoryDesk } from '../support/memory-desk.js';
+import { FACILITATOR_CONDUCTS, MemoryFacilitators } from '../support/memory-facilitators.js';
 import { MemoryDatabase } from '../support/memory-database.js';
 import { MemoryOperations, NO_FLAWS, type StoreFlaws } from '../support/memory-operations.js';
 import { MemorySeller } from '../support/memory-seller.js';
@@ -76,6 +77,7 @@ export class World {
   private readonly watchStore: WatchStore;
   readonly adoption: MemoryAdoption;
   readonly desk: MemoryDesk;
+  readonly facilitators: MemoryFacilitators;
   private readonly reader: MemoryChainReader;
   private readonly operations: MemoryOperations;
 
@@ -117,6 +119,18 @@ export class World {
         return { afterMs: this.happens(0.2, 'fault:desk_late') ? this.random.int(120_000) : 0 };
       },
     });
+    this.facilitators = new MemoryFacilitators(
+      {
+        chain: this.chain,
+        sleep: (ms) => this.scheduler.sleep(ms),
+        later: (run) => this.scheduler.after(this.random.between(1_000, 90_000), run),
+      },
+      () => {
+        const conduct = this.plan.on ? this.random.pick(FACILITATOR_CONDUCTS) : 'settles';
+        this.counters.add(`facilitator:${conduct}`);
+        return conduct;
+      },
+    );
     this.signer = new MemorySigner(this.database);
     this.signer.refuses = () => this.happens(0.01, 'fault:signer_burns');
     this.signer.away = () => this.happens(0.02, 'fault:signer_away');
@@ -148,6 +162,8 @@ export class World {
       headers: memoryHeaders,
       chain: throughProcess(process, 'chain', this.failing(this.reader)),
       settlements: throughProcess(process, 'settlements', this.desk),
+      broadcasts: true,
+      facilitators: throughProcess(process, 'facilitators', this.facilitators),
       waker: this.waker,
       answers: { changed: () => this.scheduler.sleep(500) },
       adoption: throughProcess(process, 'adoption', this.adoption),

@@ -16,6 +16,7 @@ import {
   memoryIds,
   MemoryPolicies,
   memoryVault,
+  noFacilitators,
   noMetrics,
 } from './memory-basics.js';
 import { MemoryChainReader } from './memory-chain-source.js';
@@ -94,6 +95,8 @@ export class MemoryApi {
     headers: memoryHeaders,
     chain: new MemoryChainReader(this.chain),
     settlements: promptDesk(this.chain, () => this.nowMs),
+    broadcasts: true,
+    facilitators: noFacilitators,
     waker: { wake: (ids) => ids.forEach((id) => this.work(id)) },
     answers: { changed: (_id, deadlineMs) => this.settleDown(deadlineMs) },
     adoption: new MemoryAdoption(this.database),
@@ -148,7 +151,6 @@ export class MemoryApi {
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
       metricsFor: 'on',
-      settles: true,
       facilitator: {
         access: 'keys',
         ports: { ...this.facilitator.ports, logger: this.ports.logger },

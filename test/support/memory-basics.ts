@@ -16,6 +16,7 @@ import type {
   AssetRegistry,
   Derivation,
   Hashing,
+  FacilitatorCodec,
   HeaderCodec,
   Ids,
   Logger,
@@ -23,6 +24,7 @@ import type {
   PaymentHeader,
   PolicyStore,
   RegisteredAsset,
+  RemoteFacilitators,
   Vault,
 } from '#engine';
 import { NETWORK, TOKEN } from './builders.js';
@@ -98,7 +100,7 @@ export interface WirePayment extends Tuple {
   readonly operationId: string;
 }
 
-export const memoryHeaders: HeaderCodec = {
+export const memoryHeaders: HeaderCodec & FacilitatorCodec = {
   encode(_terms, authorization, signature, operationId): PaymentHeader {
     const { digest: _digest, walletId: _walletId, value, ...rest } = authorization;
     const wire = {
@@ -108,6 +110,9 @@ export const memoryHeaders: HeaderCodec = {
       operationId,
     };
     return { name: 'payment-signature', value: JSON.stringify(wire) };
+  },
+  encodeForFacilitator({ terms, authorization, signature, operationId }) {
+    return new TextEncoder().encode(this.encode(terms, authorization, signature, operationId).value);
   },
   supportsPaymentIdentifier: (terms: Terms) =>
     (terms.wire as { identifier?: boolean } | null)?.identifier === true,
@@ -124,6 +129,13 @@ export function encodePayment(payment: WirePayment): PaymentHeader {
     value: JSON.stringify({ ...payment, value: payment.value.toString() }),
   };
 }
+
+/** None is configured. */
+export const noFacilitators: RemoteFacilitators = {
+  namesFor: () => [],
+  verify: () => Promise.reject(new Error('nobody is asked')),
+  settle: () => Promise.reject(new Error('nobody is asked')),
+};
 
 export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
 export const noMetrics: Metrics = { stepTook: () => {}, ended: () => {} };

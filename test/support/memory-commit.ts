@@ -70,6 +70,7 @@ export class CommitRows {
       case 'AuthorizationSigned':
       case 'ResourceDelivered':
       case 'DeliveryFailed':
+      case 'SettlementHandedOver':
       case 'SettlementSubmitted':
       case 'AttentionRequired':
       case 'AttentionResolved':

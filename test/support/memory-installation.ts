@@ -25,6 +25,7 @@ import {
 import { MemoryChain } from './memory-chain.js';
 import { MemoryChainReader } from './memory-chain-source.js';
 import { MemoryDesk, type Try } from './memory-desk.js';
+import { MemoryFacilitators, type FacilitatorConduct } from './memory-facilitators.js';
 import { MemoryDatabase } from './memory-database.js';
 import { MemoryOperations } from './memory-operations.js';
 import { MemorySigner } from './memory-signer.js';
@@ -60,6 +61,21 @@ export class MemoryInstallation {
     after: () => undefined,
     next: () => this.settles,
   });
+  /** How the facilitators behave, by name; those not named here settle. */
+  readonly conducts = new Map<string, FacilitatorConduct>();
+  /** What facilitators kept for later; run it when the test says so. */
+  readonly kept: (() => void)[] = [];
+  readonly facilitators = new MemoryFacilitators(
+    {
+      chain: this.chain,
+      sleep: (ms) => {
+        this.nowMs += ms;
+        return Promise.resolve();
+      },
+      later: (run) => void this.kept.push(run),
+    },
+    (name) => this.conducts.get(name) ?? 'settles',
+  );
   readonly ports: Ports;
 
   constructor() {
@@ -92,6 +108,8 @@ export class MemoryInstallation {
       headers: memoryHeaders,
       chain: new MemoryChainReader(this.chain),
       settlements: this.desk,
+      broadcasts: true,
+      facilitators: this.facilitators,
       waker: { wake: (ids) => void this.woken.push(...ids) },
       answers: { changed: () => Promise.resolve() },
       adoption: this.adoption,

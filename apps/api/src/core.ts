@@ -39,8 +39,6 @@ export interface ApiCore {
   readonly metrics: HttpMetrics;
   /** Who may read `/metrics`; its figures are sums over all workspaces (S12). */
   readonly metricsFor: 'on' | 'loopback' | 'off';
-  /** Accounts of ours broadcast, so that operations of kind `settle` can be paid. */
-  readonly settles: boolean;
   /** Null: this installation serves no facilitator. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;

@@ -19,6 +19,8 @@ export {
 } from './settle/facilitate.js';
 export type * from './settle/facilitator-ports.js';
 export type * from './settle/ports.js';
+export { settleByOf } from './settle/remote-ports.js';
+export type * from './settle/remote-ports.js';
 export { type InvalidReason } from './settle/verify.js';
 export { LeaseKeeper, sweep } from './sweep.js';
 export {

@@ -22,6 +22,7 @@ import type {
 import type { Adoption, ChainReader } from './chain-ports.js';
 import type { HeaderCodec, Seller } from './seller-ports.js';
 import type { SettlementDesk } from './settle/ports.js';
+import type { FacilitatorCodec, RemoteFacilitators } from './settle/remote-ports.js';
 
 /** Wall clock in unix milliseconds. Decisions that race (approvals, expiry) are re-checked by the store against database time. */
 export interface Clock {
@@ -247,9 +248,12 @@ export interface Ports {
   readonly assets: AssetRegistry;
   readonly signer: Signer;
   readonly seller: Seller;
-  readonly headers: HeaderCodec;
+  readonly headers: HeaderCodec & FacilitatorCodec;
   readonly chain: ChainReader;
   readonly settlements: SettlementDesk;
+  /** Accounts of ours broadcast what is claimed (settle mode D). */
+  readonly broadcasts: boolean;
+  readonly facilitators: RemoteFacilitators;
   readonly waker: Waker;
   readonly answers: Answers;
   readonly adoption: Adoption;

@@ -1,4 +1,9 @@
 export { isLoopbackAddress, isPublicAddress } from './addresses.js';
+export {
+  createFacilitatorClient,
+  type FacilitatorClientDeps,
+  type FacilitatorEndpoint,
+} from './facilitators.js';
 export { forwardableHeaders, isForwardable, returnedHeaders } from './forwardable.js';
 export {
   createGuardedFetch,

@@ -117,6 +117,7 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
     case 'AuthorizationBurned':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
+    case 'SettlementHandedOver':
     case 'SettlementSubmitted':
     case 'SettlementObserved':
     case 'SettlementReorged':
@@ -165,6 +166,7 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'AuthorizationSigned':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
+    case 'SettlementHandedOver':
     case 'SettlementSubmitted':
     case 'AttentionRequired':
     case 'AttentionResolved':

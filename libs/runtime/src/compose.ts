@@ -21,7 +21,7 @@ import {
   verifyNetwork,
   type EvmRpc,
 } from '#evm';
-import { createGuardedFetch, createSeller } from '#http';
+import { createFacilitatorClient, createGuardedFetch, createSeller } from '#http';
 import { createRelay } from '#redis';
 import { headerCodec } from '#x402';
 import { systemClock } from './clock.js';
@@ -59,8 +59,6 @@ export interface Core {
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
   /** Null: none is served here. */
-  /** Accounts of ours broadcast. */
-  readonly settles: boolean;
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
   purgeExpiredBlobs(): Promise<number>;
@@ -104,6 +102,8 @@ export async function createCore(config: Config): Promise<Core> {
     headers: headerCodec,
     chain: rememberContracts(createChainReader(firstRpcs), systemClock),
     settlements: stores.settlements,
+    broadcasts: config.broadcast.accounts > 0,
+    facilitators: createFacilitatorClient({ http, endpoints: config.settleFacilitators }),
     waker: relay,
     answers: stores.answers,
     adoption: stores.adoption,
@@ -152,7 +152,6 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
-    settles: config.broadcast.accounts > 0,
     facilitator: composeFacilitator(config, ports, {
       rpcs,
       rights: stores.answerRights,

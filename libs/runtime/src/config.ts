@@ -6,8 +6,10 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { Caip2 } from '#domain';
 import { networkProfile, type NetworkProfile } from '#evm';
+import type { FacilitatorEndpoint } from '#http';
 import { Environment, WORKER_ROLES, type FacilitatorAccess, type WorkerRole } from './environment.js';
 import type { LogLevel } from './logger.js';
+import { settleFacilitatorsOf } from './settle-facilitators.js';
 
 export const PROCESSES = ['api', 'worker', 'signer', 'migrate'] as const;
 /** Which program reads the settings. `migrate` also stands for bootstrap, backup and restore. */
@@ -50,6 +52,8 @@ export interface Config {
     /** Wei below which a broadcast account raises the alarm. */
     readonly lowBalance: bigint;
   };
+  /** Facilitators that may bring our payments on chain (settle mode F). Tokens for the worker alone. */
+  readonly settleFacilitators: readonly FacilitatorEndpoint[];
   /** `host:port` that may be reached although private, and over plain http when loopback. */
   readonly egress: { readonly allow: readonly string[] };
   readonly worker: {
@@ -119,8 +123,11 @@ export function loadConfig(process: ProcessName, env: NodeJS.ProcessEnv = global
   for (const key of REQUIRED[process]) if (settings[key] === undefined) problems.push(`${key}: is missing`);
   const networks = networksOf(settings, process, problems);
   const database = databaseOf(settings, process, problems);
+  const endpoints = NEEDS_RPC.has(process)
+    ? settleFacilitatorsOf(settings, { withTokens: process === 'worker', problems })
+    : [];
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-  return deepFreeze(build(process, settings, networks, database));
+  return deepFreeze({ ...build(process, settings, networks, database), settleFacilitators: endpoints });
 }
 
 function build(
@@ -128,7 +135,7 @@ function build(
   settings: Environment,
   networks: readonly NetworkConfig[],
   database: Config['database'],
-): Config {
+): Omit<Config, 'settleFacilitators'> {
   const folder = settings.PURSER_KEYSTORE_DIR ?? '.purser/keystore';
   return {
     process,

@@ -21,6 +21,8 @@ const HTTP_URL = /^https?:\/\/\S+$/;
 const HTTP_URLS = /^https?:\/\/[^\s,]+(?:,https?:\/\/[^\s,]+)*$/;
 const RPC_URLS =
   /^[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*(?:;[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*)*$/;
+const HOST_TOKENS =
+  /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+(?:;(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+)*$/;
 const NAMES = /^[a-z0-9-]+(?:,[a-z0-9-]+)*$/;
 const HOST_PORTS =
   /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}(?:,(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})*$/;
@@ -103,6 +105,9 @@ export class Environment {
 
   @Integer(0, 16) PURSER_BROADCAST_ACCOUNTS?: number;
   @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_BROADCAST_LOW_BALANCE?: string;
+
+  @Text(RPC_URLS, 'must look like profile=url,url;profile=url,url') PURSER_SETTLE_FACILITATORS?: string;
+  @Text(HOST_TOKENS, 'must look like host=token;host:port=token') PURSER_SETTLE_FACILITATOR_TOKENS?: string;
 
   @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
 

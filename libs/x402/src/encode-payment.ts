@@ -30,11 +30,22 @@ export function paymentHeader(
   signature: Uint8Array,
   paymentId: string,
 ): PaymentHeader {
+  const name = terms.x402Version === 1 ? 'X-PAYMENT' : 'PAYMENT-SIGNATURE';
+  return { name, value: safeBase64Encode(paymentText(terms, authorization, signature, paymentId)) };
+}
+
+/** The payment as JSON text: what the header carries, and what facilitators are shown. */
+export function paymentText(
+  terms: Terms,
+  authorization: Omit<Authorization, 'digest' | 'walletId'>,
+  signature: Uint8Array,
+  paymentId: string,
+): string {
   const wire = readWire(terms.wire);
   const payload = JSON.stringify(exactPayload(wire, authorization, signature));
   if (terms.x402Version === 1) {
     const head = JSON.stringify({ x402Version: 1, scheme: wire.scheme, network: wire.network });
-    return { name: 'X-PAYMENT', value: safeBase64Encode(`${head.slice(0, -1)},"payload":${payload}}`) };
+    return `${head.slice(0, -1)},"payload":${payload}}`;
   }
   const extensions = withPaymentId(wire.extensions, paymentId);
   const fields = [
@@ -44,7 +55,7 @@ export function paymentHeader(
     `"payload":${payload}`,
     ...(extensions === null ? [] : [`"extensions":${extensions}`]),
   ];
-  return { name: 'PAYMENT-SIGNATURE', value: safeBase64Encode(`{${fields.join(',')}}`) };
+  return `{${fields.join(',')}}`;
 }
 
 /** Whether the seller keeps an idempotency key per payment, so that a paid request may be repeated (ruling 22). */

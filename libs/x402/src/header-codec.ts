@@ -1,7 +1,10 @@
 import type { Authorization, OperationId, Terms } from '#domain';
 import { paymentHeader, supportsPaymentIdentifier, type PaymentHeader } from './encode-payment.js';
+import { facilitatorBody, type TokenDomain } from './facilitator-call.js';
 
-/** The engine's `HeaderCodec`: the payment identifier is the operation's, so every retry carries the same one. */
+const identifierOf = (operationId: OperationId): string => `op_${operationId}`;
+
+/** The engine's `HeaderCodec` and `FacilitatorCodec`: the payment identifier is the operation's, so every retry carries the same one. */
 export const headerCodec = {
   encode(
     terms: Terms,
@@ -9,7 +12,20 @@ export const headerCodec = {
     signature: Uint8Array,
     operationId: OperationId,
   ): PaymentHeader {
-    return paymentHeader(terms, authorization, signature, `op_${operationId}`);
+    return paymentHeader(terms, authorization, signature, identifierOf(operationId));
+  },
+  encodeForFacilitator(
+    payment: {
+      readonly terms: Terms;
+      readonly authorization: Authorization;
+      readonly signature: Uint8Array;
+      readonly operationId: OperationId;
+    },
+    domain: TokenDomain,
+  ): Uint8Array {
+    const { terms, authorization, signature, operationId } = payment;
+    const paymentId = identifierOf(operationId);
+    return facilitatorBody(terms, authorization, signature, { paymentId, domain });
   },
   supportsPaymentIdentifier,
 } as const;

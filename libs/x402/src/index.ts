@@ -11,6 +11,12 @@ export {
   type RefusedOffer,
 } from './choose-offer.js';
 export { paymentHeader, supportsPaymentIdentifier, type PaymentHeader } from './encode-payment.js';
+export {
+  facilitatorBody,
+  readFacilitatorAnswer,
+  type FacilitatorWord,
+  type TokenDomain,
+} from './facilitator-call.js';
 export { headerCodec } from './header-codec.js';
 export { networkOf, v1NameOf } from './networks.js';
 export { type DroppedOffer, type Offer, type OfferFault } from './offer.js';

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parseAgentId, parseIdempotencyKey, parseOperationId, refuse } from '#domain';
+import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
   cancel,
   resume,
@@ -26,7 +26,7 @@ import { CORE, STOPPING } from '../tokens.js';
 import { renderFailed } from './errors.js';
 import { CancelDto, OperationsQuery, SubmitDto } from './operations.dto.js';
 import { renderEvent, renderOperation } from './render-operation.js';
-import { toCommand } from './to-command.js';
+import { assertSettles, toCommand } from './to-command.js';
 
 @ApiTags('Operations')
 @Controller('purser/v1/operations')
@@ -52,8 +52,7 @@ export class OperationsController {
   ): Promise<void> {
     const { ports } = this.core;
     const agent = agentOf(caller);
-    if (dto.kind === 'settle' && !this.core.settles)
-      throw refuse('validation_failed', { field: 'kind', reason: 'nothing_broadcasts_here' });
+    assertSettles(ports, dto);
     const waitMs = dto.wait_ms ?? 0;
     const deadlineMs = ports.clock.nowMs() + waitMs;
     const submitted = await submit(ports, agent, {

@@ -18,6 +18,8 @@ import { ListQuery } from '../http/lists.js';
 
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 
+/** Who brings a settlement on chain. */
+export const SETTLE_BY = ['direct', 'facilitator'] as const;
 export const KINDS = ['purchase', 'authorize', 'settle'] as const;
 
 /** Terms the seller must ask for, to the letter; for `settle` without a challenge, what is paid. */
@@ -74,6 +76,13 @@ export class SubmitDto {
     about: 'authorize and settle: the decoded 402 challenge, when the caller has it already',
   })
   challenge?: Record<string, unknown>;
+
+  @OneOf(SETTLE_BY, {
+    optional: true,
+    about:
+      'settle only: direct, by our own broadcast accounts, or through a facilitator of the installation; when absent, direct where it can',
+  })
+  settle?: (typeof SETTLE_BY)[number];
 
   @Text({ optional: true, max: 500, about: 'shown to an approver, marked as written by the agent' })
   note?: string;

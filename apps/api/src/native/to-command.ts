@@ -1,5 +1,5 @@
 import { parseAtomic, parseCaip2, parseEvmAddress, refuse, type Json, type OperationRequest } from '#domain';
-import type { SubmitRequest } from '#engine';
+import { settleByOf, type Ports, type SubmitRequest } from '#engine';
 import { forwardOf } from '../http/forward.js';
 import type { ExpectDto, SubmitDto } from './operations.dto.js';
 
@@ -12,6 +12,8 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
     throw refuse('validation_failed', { field: 'max_amount', reason: 'needed_unless_expect_amount' });
   if (dto.challenge !== undefined && dto.kind === 'purchase')
     throw refuse('validation_failed', { field: 'challenge', reason: 'not_for_purchase' });
+  if (dto.settle !== undefined && dto.kind !== 'settle')
+    throw refuse('validation_failed', { field: 'settle', reason: 'only_for_settle' });
   const { body, ...forward } = forwardOf(dto);
   return {
     body,
@@ -21,11 +23,27 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
       maxAmount: dto.max_amount === undefined ? null : parseAtomic(dto.max_amount, 'max_amount'),
       expect: expectOf(dto.expect ?? {}),
       challenge: challengeOf(dto.challenge as Json | undefined),
+      ...(dto.settle === undefined ? {} : { settleBy: dto.settle }),
       allowReplay: dto.allow_replay ?? false,
       timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       note: dto.note ?? null,
     },
   };
+}
+
+/** Where nobody can bring it on chain, or not in the way that is asked for, it is not accepted; terms in a challenge are looked at later. */
+export function assertSettles(
+  ports: Pick<Ports, 'broadcasts' | 'facilitators' | 'assets'>,
+  { kind, settle, expect }: Pick<SubmitDto, 'kind' | 'settle' | 'expect'>,
+): void {
+  if (kind !== 'settle') return;
+  const networks =
+    expect?.network === undefined
+      ? [...new Set(ports.assets.all().map((asset) => asset.network))]
+      : [parseCaip2(expect.network, 'expect.network')];
+  if (networks.some((network) => settleByOf(ports, network, settle) !== null)) return;
+  const field = settle === undefined ? 'kind' : 'settle';
+  throw refuse('validation_failed', { field, reason: 'nothing_settles_here' });
 }
 
 /** Nobody else is asked what to pay, so nothing may be left open. */

@@ -1,6 +1,6 @@
 import { startDriveWorker, type DriveWorker } from '#redis';
 import { DrivePool } from '../drive-pool.js';
-import { fairSeller } from '../fair-seller.js';
+import { fairFacilitators, fairSeller } from '../fair-seller.js';
 import { Loop } from '../loop.js';
 import type { WorkerCore, WorkerOptions } from '../worker-core.js';
 import type { Role } from './role.js';
@@ -23,7 +23,12 @@ export class DriveRole implements Role {
     private readonly core: WorkerCore,
     private readonly options: WorkerOptions,
   ) {
-    const ports = { ...core.ports, seller: fairSeller(core.ports.seller, { perHost: options.perSeller }) };
+    const perHost = { perHost: options.perSeller };
+    const ports = {
+      ...core.ports,
+      seller: fairSeller(core.ports.seller, perHost),
+      facilitators: fairFacilitators(core.ports.facilitators, perHost),
+    };
     this.pool = new DrivePool({ ports, owner: options.owner, eagerInHand: options.concurrency });
     this.leases = new Loop({
       name: 'leases',

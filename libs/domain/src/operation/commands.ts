@@ -5,6 +5,7 @@ import type {
   Authorization,
   DeathProof,
   Delivery,
+  HandOver,
   OperationRequest,
   Settlement,
   Submission,
@@ -63,6 +64,7 @@ export type OperationCommand =
   | { readonly type: 'RecordSigned'; readonly signatureHash: string }
   | { readonly type: 'RecordBurned'; readonly reason: string }
   | { readonly type: 'RecordDelivery'; readonly delivery: Delivery; readonly seen: Settlement | null }
+  | { readonly type: 'RecordHandOver'; readonly handOver: HandOver }
   | { readonly type: 'RecordSubmission'; readonly submission: Submission; readonly seen: Settlement | null }
   | { readonly type: 'ObserveSettlement'; readonly settlement: Settlement }
   | { readonly type: 'ReorgSettlement' }

@@ -5,7 +5,7 @@ import type { ErrorDetails } from '../refusal.js';
 import type { OperationCommand } from './commands.js';
 import type { OperationEvent } from './events.js';
 import { isBeforeIntent, TERMINAL, type OperationState } from './state.js';
-import type { Authorization, Terms } from './terms.js';
+import type { Authorization, Settlement, Terms } from './terms.js';
 
 export type Decision =
   | { readonly ok: true; readonly events: readonly OperationEvent[] }
@@ -51,6 +51,7 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'RecordSigned':
     case 'RecordBurned':
     case 'RecordDelivery':
+    case 'RecordHandOver':
     case 'RecordSubmission':
       return recordPresentation(state, command);
     case 'ObserveSettlement':
@@ -187,15 +188,9 @@ function assertBound(terms: Terms, authorization: Authorization): void {
 
 function recordPresentation(
   state: Whole,
-  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery' | 'RecordSubmission'>,
+  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery' | 'RecordHandOver' | 'RecordSubmission'>,
 ): Decision {
-  if (
-    state.status !== 'authorized' &&
-    state.status !== 'provisional' &&
-    state.status !== 'settled' &&
-    state.status !== 'failed'
-  )
-    return NOTHING;
+  if (!('signatureHash' in state)) return NOTHING;
   switch (command.type) {
     case 'RecordSigned':
       if (state.signatureHash !== null || TERMINAL[state.status]) return NOTHING;
@@ -220,19 +215,24 @@ function recordPresentation(
         delivery.outcome === 'delivered'
           ? { type: 'ResourceDelivered', data: { delivery } }
           : { type: 'DeliveryFailed', data: { delivery } };
-      return state.status === 'authorized' && seen !== null
-        ? facts(delivered, { type: 'SettlementObserved', data: { settlement: seen } })
-        : facts(delivered);
+      return withSeen(state, delivered, seen);
     }
+    case 'RecordHandOver':
+      if (state.status !== 'authorized' || state.handOver?.attempt === command.handOver.attempt)
+        return NOTHING;
+      return facts({ type: 'SettlementHandedOver', data: without(command) });
     case 'RecordSubmission': {
       const { submission, seen } = command;
       if (state.submission !== null && state.submission.attempt >= submission.attempt) return NOTHING;
-      const submitted: OperationEvent = { type: 'SettlementSubmitted', data: { submission } };
-      return state.status === 'authorized' && seen !== null
-        ? facts(submitted, { type: 'SettlementObserved', data: { settlement: seen } })
-        : facts(submitted);
+      return withSeen(state, { type: 'SettlementSubmitted', data: { submission } }, seen);
     }
   }
+}
+
+/** Our own look at the chain counts only while nothing else has been seen there. */
+function withSeen(state: Whole, event: OperationEvent, seen: Settlement | null): Decision {
+  if (state.status !== 'authorized' || seen === null) return facts(event);
+  return facts(event, { type: 'SettlementObserved', data: { settlement: seen } });
 }
 
 type ChainCommand = Of<

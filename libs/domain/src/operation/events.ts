@@ -8,6 +8,7 @@ import type {
   Authorization,
   DeathProof,
   Delivery,
+  HandOver,
   OperationRequest,
   Settlement,
   Submission,
@@ -66,6 +67,7 @@ export type OperationEvent =
   | { readonly type: 'AuthorizationBurned'; readonly data: { readonly reason: string } }
   | { readonly type: 'ResourceDelivered'; readonly data: { readonly delivery: Delivery } }
   | { readonly type: 'DeliveryFailed'; readonly data: { readonly delivery: Delivery } }
+  | { readonly type: 'SettlementHandedOver'; readonly data: { readonly handOver: HandOver } }
   | { readonly type: 'SettlementSubmitted'; readonly data: { readonly submission: Submission } }
   | { readonly type: 'SettlementObserved'; readonly data: { readonly settlement: Settlement } }
   | {
@@ -103,6 +105,7 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
   AuthorizationBurned: 1,
   ResourceDelivered: 1,
   DeliveryFailed: 1,
+  SettlementHandedOver: 1,
   SettlementSubmitted: 1,
   SettlementObserved: 1,
   SettlementReorged: 1,

@@ -16,6 +16,7 @@ const KEEPS_ATTENTION: ReadonlySet<OperationEvent['type']> = new Set([
   'AuthorizationSigned',
   'ResourceDelivered',
   'DeliveryFailed',
+  'SettlementHandedOver',
   'SettlementSubmitted',
   'SettlementObserved',
   'SettlementReorged',
@@ -75,6 +76,7 @@ function next(
         ...event.data,
         signatureHash: null,
         delivery: null,
+        handOver: null,
         submission: null,
       };
     }
@@ -86,6 +88,8 @@ function next(
         ...as(state, 'authorized', 'provisional', 'settled', 'failed'),
         delivery: event.data.delivery,
       };
+    case 'SettlementHandedOver':
+      return { ...as(state, 'authorized'), handOver: event.data.handOver };
     case 'SettlementSubmitted':
       return {
         ...as(state, 'authorized', 'provisional', 'settled', 'failed'),

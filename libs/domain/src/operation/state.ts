@@ -5,6 +5,7 @@ import type {
   Authorization,
   DeathProof,
   Delivery,
+  HandOver,
   OperationRequest,
   Settlement,
   Submission,
@@ -36,6 +37,8 @@ interface Committed extends Judged {
   readonly grant: Grant | null;
   readonly signatureHash: string | null;
   readonly delivery: Delivery | null;
+  /** The facilitator that was shown the payment last, or is about to be. */
+  readonly handOver: HandOver | null;
   /** Kind `settle`: the newest attempt to bring it on chain. */
   readonly submission: Submission | null;
 }

@@ -7,6 +7,9 @@ import type { BudgetUnit } from '../money.js';
  */
 export type OperationKind = 'purchase' | 'authorize' | 'settle';
 
+/** Who brings a settlement on chain: our own broadcast accounts, or an x402 facilitator that the operator configured. */
+export type SettleBy = 'direct' | 'facilitator';
+
 /** What the caller asked for, normalised. Everything that makes two requests "the same" is in here (the fingerprint covers it). */
 export interface OperationRequest {
   readonly kind: OperationKind;
@@ -29,6 +32,8 @@ export interface OperationRequest {
   };
   /** The 402 challenge when the caller brought it (authorize, settle); null: Purser asks the seller, or settles what `expect` says. */
   readonly challenge: Json | null;
+  /** Kind `settle`: who is to bring it on chain. Absent: `direct` where this installation broadcasts, else `facilitator`. */
+  readonly settleBy?: SettleBy;
   /** May a paid non-GET request be sent again after a crash? (ruling 22) */
   readonly allowReplay: boolean;
   /** How long Purser may wait for the seller, milliseconds. */
@@ -127,7 +132,14 @@ export interface Delivery {
   readonly checkedAtBlock: number | null;
 }
 
-/** What came of bringing the payment on chain ourselves. Evidence, never proof: the chain's own logs decide. */
+/** Which facilitator is shown the signed payment next; recorded before a byte leaves (S3). */
+export interface HandOver {
+  readonly attempt: number;
+  /** Its URL as configured, without credentials. */
+  readonly facilitator: string;
+}
+
+/** What came of bringing the payment on chain, by ourselves or through a facilitator. Evidence, never proof: the chain's own logs decide. */
 export interface Submission {
   readonly attempt: number;
   /** Why this attempt brought nothing, in the words of x402 (x402.md section 6); null: it is under way, or done. */

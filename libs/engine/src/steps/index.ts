@@ -5,7 +5,7 @@ import { expireApproval, requestApproval, reserve } from './gate.js';
 import { prepare } from './prepare.js';
 import { present, presentsOnce } from './present.js';
 import { quote } from './quote.js';
-import { settle } from './settle.js';
+import { handedOver, settle } from './settle.js';
 import { sign } from './sign.js';
 import type { StepHandler } from './step.js';
 
@@ -25,6 +25,6 @@ export const STEPS: { readonly [K in WorkingKind]: StepHandler } = {
   // The intent counts as "submission started" (ruling 7), so the signature's own record may ride with the delivery's; but a request that
   // must not be sent twice leaves that record first, or a crash would forget that it may have been sent (ruling 22).
   present: { needsDurable: presentsOnce, run: present },
-  settle: { needsDurable: never, run: settle },
+  settle: { needsDurable: handedOver, run: settle },
   expire_approval: { needsDurable: never, run: expireApproval },
 };

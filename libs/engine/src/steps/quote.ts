@@ -1,5 +1,6 @@
 import type { Json, OperationRequest } from '#domain';
 import { judgeTerms, termsDigest } from '../judge-terms.js';
+import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
 import type { PriceAnswer, SellerRequest, UpstreamAnswer } from '../seller-ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
@@ -18,6 +19,12 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'refused':
       return record({ type: 'Refuse', code: price.code, details: price.details });
     case 'terms': {
+      if (request.kind === 'settle' && settleByOf(ports, price.terms.network, request.settleBy) === null)
+        return record({
+          type: 'Refuse',
+          code: 'unpayable_challenge',
+          details: { reasons: ['nothing_settles_here'] },
+        });
       const judged = await judgeTerms(ports, cursor.claimed, price.terms);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
       cursor.rules = judged.rules;

@@ -80,6 +80,7 @@ function decisionIn({ event, before, ...at }: ProjectedEvent) {
     case 'AuthorizationBurned':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
+    case 'SettlementHandedOver':
     case 'SettlementSubmitted':
     case 'SettlementObserved':
     case 'SettlementReorged':

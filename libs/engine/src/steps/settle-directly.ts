@@ -1,0 +1,31 @@
+import type { Submission } from '#domain';
+import { ASKED_BY_OPERATION, type SettlementView } from '../settle/ports.js';
+import type { Ports } from '../ports.js';
+import { LOOK_AGAIN_MS, retryAfterMs, seenIn, type Attempted, type Paying } from './settle-attempt.js';
+
+/** Whoever waits for the answer is told soon where blocks are quick; otherwise the chain watcher tells. */
+const SEEN_WITHIN_MS = 1_000;
+
+/** Mode D: hands it to our own broadcaster. The claim is one row per transfer, however often it is made. */
+export async function settleDirectly(
+  ports: Ports,
+  { ref, state: { authorization }, signature, attempt }: Paying,
+): Promise<Attempted> {
+  const transfer = { ...authorization, method: 'eip3009', signature } as const;
+  await ports.settlements.claim({
+    transfer,
+    workspaceId: ref.workspaceId,
+    askedBy: ASKED_BY_OPERATION,
+    requestKey: ref.operationId,
+  });
+  const view = await ports.settlements.ended(transfer, ports.clock.nowMs() + SEEN_WITHIN_MS);
+  const seen = view.status === 'settled' ? await seenIn(ports, authorization, view.txHash) : null;
+  return { submission: submissionOf(view, attempt, ports.clock.nowMs()), seen };
+}
+
+function submissionOf(view: SettlementView, attempt: number, nowMs: number): Submission {
+  if (view.status !== 'failed') return { attempt, reason: null, retryAtMs: nowMs + LOOK_AGAIN_MS };
+  // What failed in a transaction of ours is not tried again: its nonce, or the logs, tell why, and the watcher reads them.
+  const retryAtMs = view.txHash === null ? nowMs + retryAfterMs(attempt - 1) : null;
+  return { attempt, reason: view.reason, retryAtMs };
+}
