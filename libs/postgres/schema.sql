@@ -157,9 +157,15 @@ CREATE TABLE authorization_ledger (
   seen_block bigint,
   seen_block_hash text,
   tx_hash text,
-  log_index integer
+  log_index integer,
+  method text NOT NULL DEFAULT 'eip3009'::text,
+  facilitator text,
+  charged numeric(78,0)
 );
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_check CHECK (((facilitator IS NOT NULL) = (method = 'upto'::text)));
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_check1 CHECK (((charged >= (0)::numeric) AND (charged <= value)));
 ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_epoch_check CHECK ((epoch = 0));
+ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_method_check CHECK ((method = ANY (ARRAY['eip3009'::text, 'permit2'::text, 'upto'::text])));
 ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_pkey PRIMARY KEY (workspace_id, operation_id, epoch);
 ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_status_check CHECK ((status = ANY (ARRAY['live'::text, 'provisional'::text, 'settled'::text, 'dead'::text, 'burned'::text])));
 ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_value_check CHECK ((value >= (0)::numeric));
@@ -859,7 +865,8 @@ DECLARE
   r_captured numeric[] := array_fill(NULL::numeric, size); r_reserved timestamptz[] := array_fill(NULL::timestamptz, size);
   r_charged timestamptz[] := array_fill(NULL::timestamptz, size); r_dirty boolean[] := array_fill(false, size);
   l_status text[] := array_fill(NULL::text, size); l_value numeric[] := array_fill(NULL::numeric, size); l_committed boolean[] := array_fill(NULL::boolean, size);
-  l_seen jsonb[] := array_fill(NULL::jsonb, size); l_block bigint[] := array_fill(NULL::bigint, size); l_dirty boolean[] := array_fill(false, size);
+  l_seen jsonb[] := array_fill(NULL::jsonb, size); l_block bigint[] := array_fill(NULL::bigint, size);
+  l_charged numeric[] := array_fill(NULL::numeric, size); l_dirty boolean[] := array_fill(false, size);
   capture_k integer[]; capture_at timestamptz[]; capture_amount numeric[];
   any_reservation boolean := false; any_ledger boolean := false; any_intent boolean := false;
 BEGIN
@@ -903,11 +910,11 @@ BEGIN
     r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at;
   END LOOP;
   FOR r IN
-    SELECT x.i, l.status, l.value, l.committed, l.seen_block
+    SELECT x.i, l.status, l.value, l.committed, l.seen_block, l.charged
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
      CROSS JOIN LATERAL (SELECT * FROM authorization_ledger l WHERE l.workspace_id = c_ws[x.i] AND l.operation_id = c_op[x.i] AND l.epoch = 0 LIMIT 1) l
   LOOP
-    l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block;
+    l_status[r.i] := r.status; l_value[r.i] := r.value; l_committed[r.i] := r.committed; l_block[r.i] := r.seen_block; l_charged[r.i] := r.charged;
   END LOOP;
   IF m_kind && ARRAY['prepare', 'adopt'] THEN
     FOR r IN
@@ -997,11 +1004,13 @@ BEGIN
         END IF;
         IF m_kind[e] = 'reorged' THEN
           w_committed[w] := w_committed[w] + l_value[i]; l_committed[i] := true;
-          IF l_block[i] > w_block[w] THEN w_balance[w] := w_balance[w] + l_value[i]; END IF;
+          IF l_block[i] > w_block[w] THEN w_balance[w] := w_balance[w] + coalesce(l_charged[i], l_value[i]); END IF;
         ELSIF l_committed[i] THEN
           w_committed[w] := w_committed[w] - l_value[i]; l_committed[i] := false;
-          -- A balance read before the transfer's block still contains the money.
-          IF m_kind[e] IN ('observed', 'finalized') AND block > w_block[w] THEN w_balance[w] := greatest(w_balance[w] - l_value[i], 0); END IF;
+          -- A balance read before the transfer's block still contains what was charged.
+          IF m_kind[e] IN ('observed', 'finalized') AND block > w_block[w] THEN
+            w_balance[w] := greatest(w_balance[w] - coalesce((data ->> 'amount')::numeric, l_value[i]), 0);
+          END IF;
         END IF;
         l_status[i] := CASE m_kind[e] WHEN 'observed' THEN 'provisional' WHEN 'finalized' THEN 'settled' WHEN 'reorged' THEN 'live' ELSE m_kind[e] END;
         l_seen[i] := CASE WHEN m_kind[e] IN ('observed', 'finalized') THEN data END;
@@ -1053,10 +1062,10 @@ BEGIN
      WHERE x.dirty AND a.workspace_id = x.ws AND a.wallet_id = x.id AND a.network = x.network AND a.token = x.token;
   END IF;
   IF any_intent THEN
-    INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status,
+    INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, method, facilitator, status,
         committed, seen_block, seen_block_hash, tx_hash, log_index)
     SELECT c_ws[x.cmd], c_op[x.cmd], c_agent[x.cmd], y.d ->> 'walletId', y.d ->> 'network', y.d ->> 'token', y.d ->> 'from', y.d ->> 'to', x.amount,
-           (y.d ->> 'validAfterSec')::bigint, (y.d ->> 'validBeforeSec')::bigint, y.d ->> 'nonce', y.d ->> 'digest', CASE x.kind WHEN 'prepare' THEN 'live' ELSE 'provisional' END,
+           (y.d ->> 'validAfterSec')::bigint, (y.d ->> 'validBeforeSec')::bigint, y.d ->> 'nonce', y.d ->> 'digest', y.d ->> 'method', y.d ->> 'facilitator', CASE x.kind WHEN 'prepare' THEN 'live' ELSE 'provisional' END,
            x.kind = 'prepare', (y.d ->> 'blockNumber')::bigint, y.d ->> 'blockHash', y.d ->> 'txHash', (y.d ->> 'logIndex')::integer
       FROM unnest(m_cmd, m_kind, m_amount) WITH ORDINALITY x(cmd, kind, amount, e), LATERAL (SELECT m_data -> (x.e - 1)::integer AS d) y
      WHERE x.kind IN ('prepare', 'adopt') AND results[x.cmd] = 'ok';
@@ -1064,7 +1073,7 @@ BEGIN
   IF any_ledger THEN
     UPDATE authorization_ledger l
        SET status = x.status, committed = x.committed, seen_block = (x.seen ->> 'blockNumber')::bigint, seen_block_hash = x.seen ->> 'blockHash',
-           tx_hash = x.seen ->> 'txHash', log_index = (x.seen ->> 'logIndex')::integer
+           tx_hash = x.seen ->> 'txHash', log_index = (x.seen ->> 'logIndex')::integer, charged = (x.seen ->> 'amount')::numeric
       FROM unnest(c_ws, c_op, l_status, l_committed, l_seen, l_dirty, results) x(ws, op, status, committed, seen, dirty, result)
      WHERE x.dirty AND x.result = 'ok' AND l.workspace_id = x.ws AND l.operation_id = x.op AND l.epoch = 0;
   END IF;

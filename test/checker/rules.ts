@@ -195,7 +195,8 @@ function checkRelease(operationId: string, events: readonly EventRow[], report: 
       const value = BigInt(String((event.data['authorization'] as Plain)['value']));
       if (value > held) report('S5', operationId, `value ${value} above the hold ${held}`);
     }
-    if (DEATHS.has(event.type)) dead = true;
+    // What was authorized can be spent no more: dead, or charged for good.
+    if (DEATHS.has(event.type) || event.type === 'SettlementFinalized') dead = true;
     if (event.type === 'BudgetReserved') held += BigInt(String(event.data['amount']));
     if (event.type === 'BudgetReleased' && intended && !dead)
       report('S5', operationId, 'released while the authorization may be live');

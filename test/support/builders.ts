@@ -90,6 +90,7 @@ export const aVerdict = (over: Partial<Verdict> = {}): Verdict => ({
 
 export function anAuthorization(over: Partial<Authorization> = {}): Authorization {
   return {
+    method: 'eip3009',
     network: NETWORK,
     token: TOKEN,
     walletId: WALLET,

@@ -45,6 +45,7 @@ export async function walletOn(url: string) {
   const account = privateKeyToAccount(privateKey);
 
   const authorize = (value: bigint, nonce = freshNonce()): Authorization => ({
+    method: 'eip3009',
     network: NETWORK,
     token: TOKEN,
     walletId: 'wal_00000000000000000000000000' as WalletId,

@@ -24,11 +24,19 @@ export class MemoryAdoption implements Adoption {
       (it) => it.workspaceId === workspaceId && it.address === use.address,
     );
     if (!transfer || !wallet) return { kind: 'unclear', txHash: txHash as Hex32 };
-    const { token, from, to, value, blockNumber, blockHash, logIndex } = transfer;
+    const { token, from, to, value, blockNumber, blockHash, logIndex, method, facilitator } = transfer;
     return {
       kind: 'paid',
       walletId: wallet.walletId,
-      payment: { network: NETWORK, token, from, to, value },
+      payment: {
+        method: method ?? 'eip3009',
+        network: NETWORK,
+        token,
+        from,
+        to,
+        value,
+        ...(facilitator === undefined ? {} : { facilitator }),
+      },
       settlement: { txHash: transfer.txHash, blockNumber, blockHash, logIndex },
     };
   }

@@ -32,10 +32,10 @@ export class CommitRows {
       case 'BudgetReserved':
         return this.reserve(event.data.amount, event.data.unit);
       case 'BudgetCaptured':
-        this.endReservation('captured');
+        this.endReservation('captured', event.data.amount);
         return null;
       case 'BudgetReleased':
-        this.endReservation('released');
+        this.endReservation('released', 0n);
         return null;
       case 'ApprovalRequested':
         this.setApproval({ ...event.data, status: 'pending', useByMs: null });
@@ -103,8 +103,8 @@ export class CommitRows {
     }
   }
 
-  /** Keyed by operation: a second capture or release of the same hold changes nothing. */
-  private endReservation(state: 'captured' | 'released'): void {
+  /** Keyed by operation: a second capture or release of the same hold changes nothing, and so what was not charged goes back with the capture. */
+  private endReservation(state: 'captured' | 'released', captured: bigint): void {
     const { workspaceId, operationId } = this.commit;
     const reservation = this.database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') return;
@@ -116,11 +116,11 @@ export class CommitRows {
     if (state === 'released') return;
     const minute = minuteOf(chargedAtMs);
     for (const node of path) {
-      node.lifetime += amount;
-      node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) + amount);
+      node.lifetime += captured;
+      node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) + captured);
       this.undos.push(() => {
-        node.lifetime -= amount;
-        node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) - amount);
+        node.lifetime -= captured;
+        node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) - captured);
       });
     }
   }

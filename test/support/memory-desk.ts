@@ -81,7 +81,17 @@ export class MemoryDesk implements SettlementDesk {
 
   private broadcast(row: Row, { transfer, requestKey }: SettlementRequest): void {
     const { signature, network, token, from, to, value, validAfterSec, validBeforeSec, nonce } = transfer;
-    const tuple = { network, token, from, to, value, validAfterSec, validBeforeSec, nonce };
+    const tuple = {
+      method: 'eip3009',
+      network,
+      token,
+      from,
+      to,
+      value,
+      validAfterSec,
+      validBeforeSec,
+      nonce,
+    } as const;
     const hash = this.world.chain.submit({
       ...tuple,
       signature: Buffer.from(signature).toString('hex'),

@@ -4,9 +4,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { DEFAULT_POLICY, parseEvmAddress, parseHex32, parseOperationId, parseWorkspaceId } from '#domain';
+import {
+  DEFAULT_POLICY,
+  parseEvmAddress,
+  parseHex32,
+  parseOperationId,
+  parseWorkspaceId,
+  type Terms,
+  type TransferMethod,
+} from '#domain';
 import { approvalDigest, termsDigest } from '#engine';
-import { hasherOf, REGISTERED_ASSETS, toHex } from '#evm';
+import { hasherFor, REGISTERED_ASSETS, toHex } from '#evm';
 import { createPolicyStore } from '#postgres';
 import {
   createDerivation,
@@ -46,6 +54,9 @@ export interface Seed {
   readonly needsApproval?: boolean;
   readonly approval?: { readonly status?: string; readonly digest?: string; readonly useInSec?: number };
   readonly judgedAmount?: bigint;
+  readonly method?: TransferMethod;
+  readonly facilitator?: string;
+  readonly judgedTerms?: Partial<Terms>;
 }
 
 export class SignerStage {
@@ -164,8 +175,8 @@ export class SignerStage {
       );
     }
     await this.sql.query(
-      `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status)
-       SELECT t.ws, t.op, t.agent, $4, $5, $6, $7, $8, $9::numeric, 0, $10::bigint, t.nonce, t.digest, 'live'
+      `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status, method, facilitator)
+       SELECT t.ws, t.op, t.agent, $4, $5, $6, $7, $8, $9::numeric, 0, $10::bigint, t.nonce, t.digest, 'live', $13, $14
        FROM ${rowsOf(', $11::text[], $12::text[]')}(ws, op, agent, nonce, digest)`,
       [
         ...keys,
@@ -178,6 +189,8 @@ export class SignerStage {
         validBeforeSec,
         column('nonce'),
         column('digest'),
+        seed.method ?? 'eip3009',
+        seed.facilitator ?? null,
       ],
     );
     if (seed.approval !== undefined) {
@@ -197,10 +210,22 @@ export class SignerStage {
     const { workspaceId, agentId } = this;
     const value = seed.value ?? 10_000n;
     const to = parseEvmAddress(seed.to ?? SELLER);
-    const terms = someTerms({ token: TOKEN, amount: seed.judgedAmount ?? value, payTo: to });
+    const method = seed.method ?? 'eip3009';
+    const by = seed.facilitator === undefined ? {} : { facilitator: parseEvmAddress(seed.facilitator) };
+    const terms = someTerms({
+      token: TOKEN,
+      amount: seed.judgedAmount ?? value,
+      payTo: to,
+      ...(method === 'eip3009' ? {} : { transferMethod: method }),
+      ...by,
+      ...seed.judgedTerms,
+    });
     const nonce = seed.nonce ?? this.#derivation.authorizationNonce(workspaceId, operationId);
     const digest = toHex(
-      hasherOf(NETWORK, TOKEN)?.transferDigest({
+      hasherFor({ network: NETWORK, token: TOKEN, method })?.transferDigest({
+        method,
+        ...by,
+        token: TOKEN,
         from: parseEvmAddress(this.payer),
         to,
         value,

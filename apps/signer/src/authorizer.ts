@@ -2,7 +2,7 @@
 // leaves either nothing or a ledger row, and a row means the same bytes next time.
 import type { Caip2, Policy, WalletId } from '#domain';
 import type { Derivation, OperationRef, PolicyStore } from '#engine';
-import { hasherOf, type TransferTuple } from '#evm';
+import { hasherFor, type SignableTuple } from '#evm';
 import type { AuthorizeReply, RuntimeLogger } from '#runtime';
 import { checkAuthorization, type Check } from './check-authorization.js';
 import { subjectKey, type LedgerEntry, type LedgerRow, type SignerDatabase } from './database.js';
@@ -203,10 +203,10 @@ export class Authorizer {
     }
   }
 
-  #signature(subject: Subject, digest: string, tuple: TransferTuple): AuthorizeReply {
+  #signature(subject: Subject, digest: string, tuple: SignableTuple): AuthorizeReply {
     const { authorization } = subject;
     const wallet = authorization && this.deps.wallets.find(authorization.walletId);
-    const hasher = authorization && hasherOf(authorization.network, authorization.token);
+    const hasher = authorization && hasherFor(authorization);
     if (!wallet || !hasher) return unavailable('wallet_unknown');
     try {
       const signed = wallet.key.signTransfer(hasher, tuple);

@@ -11,7 +11,7 @@ import {
   type Terms,
 } from '#domain';
 import { approvalDigest, termsDigest } from '#engine';
-import { findAsset, hasherOf, toHex, type TransferTuple } from '#evm';
+import { findAsset, hasherFor, toHex, type SignableTuple } from '#evm';
 import { hashing } from '#runtime';
 import type { Subject } from './subject.js';
 import type { OpenWallet } from './wallets.js';
@@ -26,7 +26,7 @@ export interface CheckContext {
 
 /** `sign` only after the ledger has taken the digest. `burn` before anything was signed, so that it can be promised for ever. */
 export type Check =
-  | { readonly kind: 'sign'; readonly digest: string; readonly tuple: TransferTuple; readonly again: boolean }
+  | { readonly kind: 'sign'; readonly digest: string; readonly tuple: SignableTuple; readonly again: boolean }
   | { readonly kind: 'burn'; readonly reason: string }
   | { readonly kind: 'burned'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: string }
@@ -43,7 +43,7 @@ export function checkAuthorization(subject: Subject, context: CheckContext): Che
   if (ledger !== null && ledger.digest === null) return { kind: 'burned', reason: ledger.reason ?? 'burned' };
   if (authorization === null) return { kind: 'refused', reason: 'unknown_operation' };
   if (subject.stopped) return { kind: 'unavailable', reason: 'stopped' };
-  const digest = digestOf(authorization.network, authorization.token, authorization);
+  const digest = digestOf(authorization);
   if (ledger !== null) {
     // A signature over the ledger's digest may exist: nothing may be burned any more, and no other digest signed.
     if (digest !== ledger.digest) return { kind: 'refused', reason: 'digest_conflict' };
@@ -67,12 +67,13 @@ export function checkAuthorization(subject: Subject, context: CheckContext): Che
   return { kind: 'sign', digest, tuple: authorization, again: false };
 }
 
-function digestOf(network: Caip2, token: TransferTuple['to'], tuple: TransferTuple): string | undefined {
-  const hasher = hasherOf(network, token);
-  return hasher && toHex(hasher.transferDigest(tuple));
+type Authorized = NonNullable<Subject['authorization']>;
+
+function digestOf(authorization: Authorized): string | undefined {
+  const hasher = hasherFor(authorization);
+  return hasher && toHex(hasher.transferDigest(authorization));
 }
 
-type Authorized = NonNullable<Subject['authorization']>;
 const of = (subject: Subject): Authorized => subject.authorization as Authorized;
 
 function wrongOperation(subject: Subject): string | undefined {
@@ -119,7 +120,9 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
     terms.network === tuple.network &&
     terms.token === tuple.token &&
     terms.payTo === tuple.to &&
-    terms.amount === tuple.value;
+    terms.amount === tuple.value &&
+    (terms.transferMethod ?? 'eip3009') === tuple.method &&
+    terms.facilitator === tuple.facilitator;
   if (!bound || termsDigest({ hashing }, terms) !== judged.termsDigest) return 'terms_mismatch';
   return judgementOf(terms, tuple, context).ok ? undefined : 'policy';
 }

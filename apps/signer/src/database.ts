@@ -48,7 +48,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   EXISTS (SELECT FROM control c WHERE c.paused AND c.scope IN ('global', asked.workspace_id::text))
     OR EXISTS (SELECT FROM agent_stop s WHERE s.workspace_id = asked.workspace_id AND s.agent_id = o.agent_id)
     OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
-  a.wallet_id, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
+  a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
   a.valid_before::text AS valid_before, a.nonce, a.digest, a.status AS authorization_status,
   w.status AS wallet_status, w.address AS wallet_address,
   r.state AS reservation_state, r.amount::text AS reservation_amount,

@@ -75,7 +75,10 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
 
 function authorizationOf(row: Row): Subject['authorization'] {
   if (row['wallet_id'] == null) return null;
+  const facilitator = row['facilitator'] ?? undefined;
   const authorization = {
+    method: row['method'],
+    ...(facilitator === undefined ? {} : { facilitator }),
     network: row['network'],
     token: row['token'],
     walletId: row['wallet_id'],

@@ -68,6 +68,8 @@ function termsOf(cursor: Cursor, { payment }: Paid, unit: Terms['unit']): Terms 
     token: payment.token,
     payTo: payment.to,
     amount: payment.value,
+    transferMethod: payment.method,
+    ...(payment.facilitator === undefined ? {} : { facilitator: payment.facilitator }),
     unit,
     resourceUrl: url,
     method,

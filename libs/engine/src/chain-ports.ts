@@ -35,7 +35,10 @@ export type ForgottenUse =
   | {
       readonly kind: 'paid';
       readonly walletId: WalletId;
-      readonly payment: Pick<Authorization, 'network' | 'token' | 'from' | 'to' | 'value'>;
+      readonly payment: Pick<
+        Authorization,
+        'method' | 'network' | 'token' | 'from' | 'to' | 'value' | 'facilitator'
+      >;
       readonly settlement: Settlement;
     }
   /** Used or cancelled without a transfer of its own: a person must look. */

@@ -63,7 +63,7 @@ export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<
   return judged.ok ? { ...judged, rules: { policies, wallet } } : judged;
 }
 
-/** What must not change between judgement and payment: payee, amount, asset, chain, resource, and whether the goods come first (S9). */
+/** What must not change between judgement and payment: payee, amount, asset, chain, resource, when and how it is paid (S9). */
 export function termsDigest(ports: Pick<Ports, 'hashing'>, terms: Terms): string {
   return ports.hashing.sha256(canonicalJson(core(terms)));
 }
@@ -90,5 +90,9 @@ function core(terms: Terms): Record<string, string> {
     method: terms.method,
     // Only where it is not the usual way: digests from before there was another stay what they are.
     ...(terms.paymentFlow === 'upfront' ? { payment_flow: terms.paymentFlow } : {}),
+    ...(terms.transferMethod && terms.transferMethod !== 'eip3009'
+      ? { transfer_method: terms.transferMethod }
+      : {}),
+    ...(terms.facilitator === undefined ? {} : { facilitator: terms.facilitator }),
   };
 }

@@ -31,7 +31,7 @@ describe('the asset registry', () => {
   it('gives the digest that is signed, and none for a tuple of another token or chain', () => {
     const registry = createAssetRegistry([BASE, BASE_SEPOLIA]);
     const asset = registry.find(BASE_SEPOLIA, BASE_SEPOLIA_USDC) ?? expect.fail('not registered');
-    const tuple = { ...VECTOR, network: BASE_SEPOLIA, token: BASE_SEPOLIA_USDC };
+    const tuple = { ...VECTOR, method: 'eip3009', network: BASE_SEPOLIA, token: BASE_SEPOLIA_USDC } as const;
     expect(registry.digest(asset, tuple)).toBe(
       '0xbb97f4b133abea49d591e0714f9cdb5e2bb6ea679183268ce972c63a7609f6d3',
     );

@@ -1,10 +1,19 @@
 // The asset registry: what is not listed here is refused before anything is signed (safety.md T3-T5). The EIP-712 name
 // and version are ours, never the seller's; the domain separator is the one the deployed token reports, and a test
 // derives it from name, version, chain and address, so a typing mistake in a row cannot survive.
-import { parseCaip2, parseEvmAddress, parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
+import {
+  parseCaip2,
+  parseEvmAddress,
+  parseHex32,
+  type Authorization,
+  type Caip2,
+  type EvmAddress,
+  type Hex32,
+} from '#domain';
 import type { AssetRegistry, RegisteredAsset } from '#engine';
-import { createEip3009Hasher, type Eip3009Hasher } from './eip3009.js';
+import { createEip3009Hasher, type Eip3009Hasher, type TransferTuple } from './eip3009.js';
 import { toHex } from './keccak.js';
+import { createPermitHasher, type PermitHasher, type PermitTuple } from './permit2.js';
 import { InvalidAuthorizationError } from './words.js';
 
 /**
@@ -100,6 +109,34 @@ export function hasherOf(network: Caip2, token: EvmAddress): Eip3009Hasher | und
   return BY_KEY.get(keyOf(network, token))?.hasher;
 }
 
+const PERMITS = new Map<number, PermitHasher>(
+  REGISTERED_ASSETS.map(({ chainId }) => [chainId, createPermitHasher(chainId)]),
+);
+
+/** What it takes to compute the digest of an authorization, whatever its method. */
+export type SignableTuple = TransferTuple & PermitTuple;
+
+export interface AuthorizationHasher {
+  /** @throws InvalidAuthorizationError */
+  transferDigest(authorization: SignableTuple): Uint8Array;
+}
+
+/** The digests of the authorization's token and method; undefined when the token is not registered. */
+export function hasherFor({
+  network,
+  token,
+  method,
+}: Pick<Authorization, 'network' | 'token' | 'method'>): AuthorizationHasher | undefined {
+  const known = BY_KEY.get(keyOf(network, token));
+  switch (method) {
+    case 'eip3009':
+      return known?.hasher;
+    case 'permit2':
+    case 'upto':
+      return known && PERMITS.get(known.asset.chainId);
+  }
+}
+
 /** The engine's registry, narrowed to the networks this installation is configured for. */
 export function createAssetRegistry(networks: readonly Caip2[]): AssetRegistry {
   const allowed = new Set<Caip2>(networks);
@@ -108,9 +145,9 @@ export function createAssetRegistry(networks: readonly Caip2[]): AssetRegistry {
     find: (network, token) => (allowed.has(network) ? findAsset(network, token) : undefined),
     all: () => assets,
     digest(asset, tuple) {
-      const hasher = hasherOf(asset.network, asset.token);
-      if (hasher === undefined || tuple.token !== asset.token) throw new InvalidAuthorizationError('token');
       if (tuple.network !== asset.network) throw new InvalidAuthorizationError('network');
+      const hasher = hasherFor(tuple);
+      if (hasher === undefined || tuple.token !== asset.token) throw new InvalidAuthorizationError('token');
       return parseHex32(toHex(hasher.transferDigest(tuple)));
     },
   };

@@ -61,6 +61,7 @@ describe('a chain over several RPCs', () => {
       to: TOKEN,
       value: 1n,
       nonce: hash(9),
+      method: 'eip3009' as const,
       validBeforeSec: 1,
     };
     expect(await source.findUse(authorization, { number: 6_000 })).toEqual({ kind: 'unused' });

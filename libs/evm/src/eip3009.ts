@@ -94,8 +94,11 @@ export function createEip3009Hasher(domain: TokenDomain): Eip3009Hasher {
 /** A private key opened for signing. Keep it in the signer process only. */
 export interface AuthorizationKey {
   readonly address: EvmAddress;
-  /** Digest, signature, recover and compare. @throws InvalidAuthorizationError, SignatureCheckFailedError */
-  signTransfer(hasher: Eip3009Hasher, authorization: TransferTuple): SignedDigest;
+  /** Digest, signature, recover and compare; whatever the method. @throws InvalidAuthorizationError, SignatureCheckFailedError */
+  signTransfer<T extends TransferTuple>(
+    hasher: { transferDigest(authorization: T): Uint8Array },
+    authorization: T,
+  ): SignedDigest;
   /** @throws InvalidAuthorizationError, SignatureCheckFailedError */
   signCancel(hasher: Eip3009Hasher, cancellation: CancelTuple): SignedDigest;
   /** Overwrites this copy of the key; every later call throws. */

@@ -1,10 +1,12 @@
 export {
   createAssetRegistry,
   findAsset,
+  hasherFor,
   hasherOf,
   REGISTERED_ASSETS,
   type EvmAsset,
   type NonceModel,
+  type SignableTuple,
 } from './assets.js';
 export {
   caip2OfV1Name,
@@ -39,6 +41,17 @@ export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
 export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
 export { keccak256, keccak256OfText, toHex } from './keccak.js';
+export {
+  bitOf,
+  createPermitHasher,
+  EXACT_PROXY,
+  PERMIT2,
+  PROXY_OF,
+  UPTO_PROXY,
+  type PermitHasher,
+  type PermitMethod,
+  type PermitTuple,
+} from './permit2.js';
 export { createPaymentChecks, type PaymentChecksOptions } from './payment-checks.js';
 export {
   createEvmRpc,

@@ -1,5 +1,5 @@
 // What a restored database has forgotten (ruling 9, safety.md d.5.10): nonces of managed wallets that the watcher saw used and no authorization explains.
-import { parseHex32, parseEvmAddress, parseCaip2, parseWalletId } from '#domain';
+import { parseHex32, parseEvmAddress, parseCaip2, parseWalletId, type TransferMethod } from '#domain';
 import type { Adoption, ForgottenUse } from '#engine';
 import type pg from 'pg';
 
@@ -25,6 +25,8 @@ interface Found {
     readonly blockNumber: number;
     readonly blockHash: string;
     readonly logIndex: number;
+    readonly method?: TransferMethod;
+    readonly facilitator?: string;
   } | null;
   readonly wallet_id: string | null;
 }
@@ -58,6 +60,8 @@ function toUse({ network, tx_hash: txHash, transfer, wallet_id: walletId }: Foun
     kind: 'paid',
     walletId: parseWalletId(walletId),
     payment: {
+      method: transfer.method ?? 'eip3009',
+      ...(transfer.facilitator === undefined ? {} : { facilitator: parseEvmAddress(transfer.facilitator) }),
       network: parseCaip2(network),
       token: parseEvmAddress(transfer.token),
       from: parseEvmAddress(transfer.from),

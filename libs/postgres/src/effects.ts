@@ -56,10 +56,13 @@ export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): 
   let intent = false;
   let unitsChanged = false;
   const adopted = adoptedBy(events);
+  // A capture frees the whole hold: what was not charged goes back with it.
+  const captured = events.some((event) => event.type === 'BudgetCaptured');
   for (const event of events) {
     const approval = approvalEffect(event);
     if (approval) approvals.push(approval);
-    const moved = adopted?.observed === event ? null : moneyEffect(event, state);
+    const alone = adopted?.observed === event || (captured && event.type === 'BudgetReleased');
+    const moved = alone ? null : moneyEffect(event, state);
     if (moved) money.push(adopted?.prepared === event ? adoption(moved, adopted.observed) : moved);
     if (event.type === 'TermsChanged') unitsChanged = true;
     // What has happened on chain is taken over: no stop, approval or wallet can still prevent it.
@@ -199,8 +202,8 @@ function onChain(
 }
 
 function settlementOf({ data }: Of<'SettlementObserved' | 'SettlementFinalized'>): Json {
-  const { txHash, blockNumber, blockHash, logIndex } = data.settlement;
-  return { txHash, blockNumber, blockHash, logIndex };
+  const { txHash, blockNumber, blockHash, logIndex, amount } = data.settlement;
+  return { txHash, blockNumber, blockHash, logIndex, amount: amount?.toString() ?? null };
 }
 
 function shown(state: OperationState): OperationState {

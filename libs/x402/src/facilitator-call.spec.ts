@@ -78,6 +78,7 @@ const encode = (terms: Terms): Uint8Array =>
     {
       terms,
       authorization: {
+        method: 'eip3009',
         network: USDC.network,
         token: USDC.token,
         walletId: 'wal_1' as WalletId,

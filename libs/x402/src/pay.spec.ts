@@ -216,6 +216,7 @@ describe('choosing an offer', () => {
 const OPERATION = parseOperationId('01234567-89ab-4cde-8f01-23456789abcd');
 const SIGNATURE = Uint8Array.from({ length: 65 }, (_, index) => index);
 const authorization: Authorization = {
+  method: 'eip3009',
   network: SEPOLIA.network,
   token: SEPOLIA.token,
   walletId: 'wal_0' as WalletId,

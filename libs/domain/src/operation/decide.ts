@@ -1,22 +1,11 @@
 // What a command does to an operation, as facts or as a refusal. Repeating a command that has taken effect returns no events:
 // steps run at least once, decisions take effect once.
-import type { ErrorCode } from '../errors.js';
-import type { ErrorDetails } from '../refusal.js';
 import type { OperationCommand } from './commands.js';
+import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
+import { recordChain } from './record-chain.js';
 import { isBeforeIntent, TERMINAL, type OperationState } from './state.js';
 import type { Authorization, Settlement, Terms } from './terms.js';
-
-export type Decision =
-  | { readonly ok: true; readonly events: readonly OperationEvent[] }
-  | { readonly ok: false; readonly code: ErrorCode; readonly details?: ErrorDetails };
-
-const NOTHING: Decision = { ok: true, events: [] };
-const facts = (...events: readonly OperationEvent[]): Decision => ({ ok: true, events });
-const no = (code: ErrorCode, details: ErrorDetails = {}): Decision => ({ ok: false, code, details });
-
-type Of<T extends OperationCommand['type']> = Extract<OperationCommand, { type: T }>;
-type Whole = Exclude<OperationState, { status: 'needs_attention' }>;
 
 export function decide(current: OperationState, command: OperationCommand): Decision {
   if (command.type === 'RequireAttention') return requireAttention(current, command);
@@ -63,11 +52,6 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'Cancel':
       return cancel(state, command);
   }
-}
-
-function without<C extends OperationCommand>(command: C): Omit<C, 'type'> {
-  const { type: _type, ...data } = command;
-  return data;
 }
 
 /** Held budget goes back whenever an operation ends before its intent. */
@@ -182,7 +166,9 @@ function assertBound(terms: Terms, authorization: Authorization): void {
     authorization.network === terms.network &&
     authorization.token === terms.token &&
     authorization.to === terms.payTo &&
-    authorization.value === terms.amount;
+    authorization.value === terms.amount &&
+    authorization.method === (terms.transferMethod ?? 'eip3009') &&
+    authorization.facilitator === terms.facilitator;
   if (!bound) throw new Error('authorization differs from the judged terms');
 }
 
@@ -233,46 +219,6 @@ function recordPresentation(
 function withSeen(state: Whole, event: OperationEvent, seen: Settlement | null): Decision {
   if (state.status !== 'authorized' || seen === null) return facts(event);
   return facts(event, { type: 'SettlementObserved', data: { settlement: seen } });
-}
-
-type ChainCommand = Of<
-  'ObserveSettlement' | 'ReorgSettlement' | 'FinalizeSettlement' | 'RecordExpiredUnused' | 'RecordVoided'
->;
-
-/** The chain's word is the only one that ends an operation after its intent (S8). */
-function recordChain(state: Whole, command: ChainCommand): Decision {
-  if (state.status !== 'authorized' && state.status !== 'provisional') return NOTHING;
-  switch (command.type) {
-    case 'ObserveSettlement':
-      return state.status === 'authorized'
-        ? facts({ type: 'SettlementObserved', data: without(command) })
-        : NOTHING;
-    case 'ReorgSettlement':
-      if (state.status !== 'provisional') return NOTHING;
-      return facts({
-        type: 'SettlementReorged',
-        data: { blockNumber: state.settlement.blockNumber, blockHash: state.settlement.blockHash },
-      });
-    case 'FinalizeSettlement':
-      return facts(
-        { type: 'SettlementFinalized', data: without(command) },
-        { type: 'BudgetCaptured', data: { amount: state.authorization.value } },
-      );
-    case 'RecordExpiredUnused':
-      if (state.status !== 'authorized') return NOTHING;
-      if (command.proof.blockTimeSec <= state.authorization.validBeforeSec)
-        throw new Error('proof of expiry older than the expiry');
-      return facts(
-        { type: 'AuthorizationExpiredUnused', data: without(command) },
-        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'expired_unused' } },
-      );
-    case 'RecordVoided':
-      if (state.status !== 'authorized') return NOTHING;
-      return facts(
-        { type: 'AuthorizationVoided', data: without(command) },
-        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'voided' } },
-      );
-  }
 }
 
 function cancel(state: Whole, command: Of<'Cancel'>): Decision {

@@ -15,8 +15,11 @@ const SAMPLES = JSON.parse(
   readFileSync(new URL('events.samples.json', import.meta.url), 'utf8'),
 ) as readonly Stored[];
 
+const isCurrent = ({ type, schema }: Stored): boolean =>
+  EVENT_VERSIONS[type as keyof typeof EVENT_VERSIONS] === schema;
+
 describe('stored events', () => {
-  it.each(SAMPLES.map((sample, index) => [index, sample.type, sample] as const))(
+  it.each(SAMPLES.filter(isCurrent).map((sample, index) => [index, sample.type, sample] as const))(
     '%i %s reads into the domain and back to the same text',
     (_index, _type, sample) => {
       expect(canonicalJson(eventDataToJson(upcast(sample)))).toBe(canonicalJson(sample.data));
@@ -27,14 +30,25 @@ describe('stored events', () => {
     const sampled = new Set(SAMPLES.map(({ type, schema }) => `${type} v${schema}`));
     expect([...sampled].sort()).toEqual(
       Object.entries(EVENT_VERSIONS)
-        .map(([type, schema]) => `${type} v${schema}`)
+        .flatMap(([type, newest]) => Array.from({ length: newest }, (_, at) => `${type} v${at + 1}`))
         .sort(),
+    );
+  });
+
+  it('of authorizations from before there was a choice of methods mean EIP-3009', () => {
+    const [old] = SAMPLES.filter((it) => it.type === 'AuthorizationPrepared' && it.schema === 1);
+    const { authorization } = (old?.data ?? {}) as { authorization: Json };
+    const read = upcast(old ?? expect.fail('no sample'));
+    expect(canonicalJson(eventDataToJson(read))).toBe(
+      canonicalJson({ authorization: { ...(authorization as object), method: 'eip3009' } }),
     );
   });
 
   it.each([
     { type: 'OperationOpened', schema: 2, data: {} },
     { type: 'OperationOpened', schema: 0, data: {} },
+    { type: 'AuthorizationPrepared', schema: 3, data: {} },
+    { type: 'AuthorizationPrepared', schema: 1.5, data: {} },
     { type: 'SomethingNew', schema: 1, data: {} },
     { type: 'toString', schema: 1, data: {} },
   ])('of an unknown type or version stop the operation: $type v$schema', (stored) => {

@@ -88,7 +88,7 @@ export type OperationEvent =
 export type EventType = OperationEvent['type'];
 
 /** Every event type with its current version; the stored row carries the version it was written with. */
-export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
+export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   OperationOpened: 1,
   TermsAccepted: 1,
   OperationRefused: 1,
@@ -100,7 +100,8 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, 1>> = {
   TermsChanged: 1,
   TermsConfirmed: 1,
   OperationCancelled: 1,
-  AuthorizationPrepared: 1,
+  /** 2: says by which method. A reader that knows only EIP-3009 must stop here. */
+  AuthorizationPrepared: 2,
   AuthorizationSigned: 1,
   AuthorizationBurned: 1,
   ResourceDelivered: 1,
@@ -170,7 +171,7 @@ export function eventDataToJson(event: OperationEvent): Json {
 }
 
 /**
- * A stored event back into the domain. Throws on an unknown type or version: that is a deploy error, and the
+ * A stored event back into the domain, older versions in the words of the newest. Throws on an unknown type or version: that is a deploy error, and the
  * operation must stop with an alarm rather than skip history (safety.md, "mixed versions during deploy").
  */
 export function upcast(stored: {
@@ -181,7 +182,19 @@ export function upcast(stored: {
   const known = Object.hasOwn(EVENT_VERSIONS, stored.type)
     ? EVENT_VERSIONS[stored.type as EventType]
     : undefined;
-  if (known === undefined || stored.schema !== known)
+  if (
+    known === undefined ||
+    !Number.isSafeInteger(stored.schema) ||
+    stored.schema < 1 ||
+    stored.schema > known
+  )
     throw new Error(`unknown event ${stored.type} v${stored.schema}`);
-  return { type: stored.type, data: fromJson(stored.data) } as unknown as OperationEvent;
+  const event = { type: stored.type, data: fromJson(stored.data) } as unknown as OperationEvent;
+  return stored.schema === known ? event : renewed(event);
+}
+
+function renewed(event: OperationEvent): OperationEvent {
+  if (event.type !== 'AuthorizationPrepared') return event;
+  // Version 1 knew no other method.
+  return { ...event, data: { authorization: { ...event.data.authorization, method: 'eip3009' } } };
 }

@@ -1,5 +1,6 @@
 export type { OperationCommand } from './commands.js';
-export { decide, type Decision } from './decide.js';
+export { decide } from './decide.js';
+export type { Decision } from './decision.js';
 export { EVENT_VERSIONS, eventDataToJson, upcast, type EventType, type OperationEvent } from './events.js';
 export { evolve, fold } from './evolve.js';
 export { isAnswerable, MAX_PRESENTATIONS, nextStep, type Step, type StepKind } from './next-step.js';
@@ -26,5 +27,6 @@ export {
   type SettleBy,
   type Submission,
   type Terms,
+  type TransferMethod,
   type Verdict,
 } from './terms.js';

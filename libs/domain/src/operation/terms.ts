@@ -45,6 +45,12 @@ export interface OperationRequest {
 /** `authorization`: settled after the goods are made. `upfront`: before, and not given back when there are none (x402.md section 1). */
 export type PaymentFlow = 'authorization' | 'upfront';
 
+/**
+ * How the token is moved: by itself (EIP-3009), or by Permit2 through x402's proxy, for scheme `exact` (`permit2`) or `upto`, where the seller
+ * charges what was used, at most the amount that was authorized (x402.md 4 and 5).
+ */
+export type TransferMethod = 'eip3009' | 'permit2' | 'upto';
+
 /** What is to be paid, normalised from one x402 offer and checked against the registry. */
 export interface Terms {
   readonly network: Caip2;
@@ -59,6 +65,10 @@ export interface Terms {
   readonly maxTimeoutSec: number;
   /** Absent: `authorization`. */
   readonly paymentFlow?: PaymentFlow;
+  /** Absent: `eip3009`. With `upto` the amount is a ceiling. */
+  readonly transferMethod?: TransferMethod;
+  /** `upto`: the only account that may charge. */
+  readonly facilitator?: EvmAddress;
   /** The seller's own words, needed to echo the offer: opaque to the domain, never trusted. */
   readonly wire: Json;
 }
@@ -71,17 +81,23 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-/** The exact EIP-3009 tuple. Times are unix seconds; it is live from the moment it is committed. */
+/** The exact tuple that is signed. Times are unix seconds; it is live from the moment it is committed. */
 export interface Authorization {
+  readonly method: TransferMethod;
   readonly network: Caip2;
   readonly token: EvmAddress;
   readonly walletId: WalletId;
   readonly from: EvmAddress;
   readonly to: EvmAddress;
+  /** Base units; the most that can be charged where the method is `upto`. */
   readonly value: bigint;
   readonly validAfterSec: number;
+  /** Permit2's deadline, where the method is one of Permit2's. */
   readonly validBeforeSec: number;
+  /** 32 bytes of EIP-3009; Permit2 reads them as the number of a bit in its bitmap. */
   readonly nonce: Hex32;
+  /** `upto`: the only account that may charge. */
+  readonly facilitator?: EvmAddress;
   readonly digest: Hex32;
 }
 
@@ -91,6 +107,8 @@ export interface Settlement {
   readonly blockNumber: number;
   readonly blockHash: Hex32;
   readonly logIndex: number;
+  /** What was charged, base units, where it is less than was authorized; absent: all of it. */
+  readonly amount?: bigint;
 }
 
 /** Evidence that an authorization can never move money again (safety.md d.6). */

@@ -35,6 +35,8 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
     });
   }
   const tuple = {
+    method: terms.transferMethod ?? 'eip3009',
+    ...(terms.facilitator === undefined ? {} : { facilitator: terms.facilitator }),
     network: terms.network,
     token: terms.token,
     from: wallet.address,

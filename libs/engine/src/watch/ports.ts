@@ -1,5 +1,14 @@
 // What the chain watcher needs. One watcher per network, elected by a lease row; its cost grows with blocks, not with operations.
-import type { Authorization, Caip2, EvmAddress, Hex32, Settlement, WalletId, WorkspaceId } from '#domain';
+import type {
+  Authorization,
+  Caip2,
+  EvmAddress,
+  Hex32,
+  Settlement,
+  TransferMethod,
+  WalletId,
+  WorkspaceId,
+} from '#domain';
 import type { AuthorizationFate } from '../chain-ports.js';
 import type { OperationRef } from '../ports.js';
 
@@ -19,6 +28,9 @@ export interface TransferSeen {
   readonly blockNumber: number;
   readonly blockHash: Hex32;
   readonly logIndex: number;
+  /** By what it was moved, where that is one of Permit2's methods. */
+  readonly method?: TransferMethod;
+  readonly facilitator?: EvmAddress;
 }
 
 export interface NonceSeen {
@@ -82,7 +94,7 @@ export interface ChainSource {
 export interface TrackedAuthorization extends OperationRef {
   readonly authorization: Pick<
     Authorization,
-    'network' | 'token' | 'from' | 'to' | 'value' | 'nonce' | 'validBeforeSec'
+    'method' | 'network' | 'token' | 'from' | 'to' | 'value' | 'nonce' | 'validBeforeSec'
   >;
   readonly status: 'live' | 'provisional' | 'settled' | 'dead' | 'burned';
   /** Where it was seen, when provisional or settled. */

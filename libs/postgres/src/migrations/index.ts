@@ -17,6 +17,7 @@ import * as settlement from './20261121-30-settlement.js';
 import * as answerRights from './20261121-31-answer-rights.js';
 import * as settlementMethod from './20261121-33-settlement-method.js';
 import * as walletAlarms from './20261121-50-wallet-alarms.js';
+import * as authorizationMethod from './20261121-40-authorization-method.js';
 
 export interface Migration {
   readonly name: string;
@@ -42,4 +43,5 @@ export const MIGRATIONS: readonly Migration[] = [
   answerRights,
   settlementMethod,
   walletAlarms,
+  authorizationMethod,
 ];

@@ -1,5 +1,5 @@
 // The chain watcher's rows. It serves every workspace of a network at once, so its role is not bound to one; its cost grows with blocks.
-import type { Caip2, EvmAddress, Hex32, OperationId, WalletId, WorkspaceId } from '#domain';
+import type { Caip2, EvmAddress, Hex32, OperationId, TransferMethod, WalletId, WorkspaceId } from '#domain';
 import type {
   ChainException,
   LowBalance,
@@ -17,7 +17,7 @@ const KEPT_BLOCKS = 256;
 
 type Text = Readonly<Record<string, string | null>>;
 
-const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_address, a.to_address, a.value::text, a.nonce,
+const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_address, a.to_address, a.value::text, a.method, a.charged::text, a.nonce,
   a.valid_before::text, a.status, a.seen_block::text, a.seen_block_hash, a.tx_hash, a.log_index::text`;
 
 const MATCH = `SELECT ${TRACKED} FROM unnest($2::text[], $3::text[], $4::text[]) AS asked(token, from_address, nonce)
@@ -37,7 +37,7 @@ const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, net
   SELECT read.workspace_id, read.wallet_id, read.network, read.token, greatest(read.balance - coalesce(later.value, 0), 0), read.block
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[])
       AS read(workspace_id, wallet_id, network, token, balance, block)
-   CROSS JOIN LATERAL (SELECT sum(a.value) AS value FROM authorization_ledger a
+   CROSS JOIN LATERAL (SELECT sum(coalesce(a.charged, a.value)) AS value FROM authorization_ledger a
       WHERE a.network = read.network AND a.seen_block > read.block AND a.workspace_id = read.workspace_id
         AND a.wallet_id = read.wallet_id AND a.token = read.token AND a.status IN ('provisional', 'settled')) later
    ORDER BY 1, 2, 3, 4
@@ -247,6 +247,7 @@ function toTracked(row: Text): TrackedAuthorization {
     workspaceId: row['workspace_id'] as WorkspaceId,
     operationId: row['operation_id'] as OperationId,
     authorization: {
+      method: row['method'] as TransferMethod,
       network: row['network'] as Caip2,
       token: row['token'] as EvmAddress,
       from: row['from_address'] as EvmAddress,
@@ -262,6 +263,7 @@ function toTracked(row: Text): TrackedAuthorization {
           blockNumber: Number(row['seen_block']),
           blockHash: row['seen_block_hash'] as Hex32,
           logIndex: Number(row['log_index']),
+          ...(row['charged'] == null ? {} : { amount: BigInt(row['charged']) }),
         }
       : null,
   };

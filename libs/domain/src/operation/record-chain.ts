@@ -1,0 +1,66 @@
+// What the chain says, and what it means for the money that is held.
+import { facts, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
+import type { OperationEvent } from './events.js';
+import type { Settlement } from './terms.js';
+
+type Live = Extract<Whole, { status: 'authorized' | 'provisional' }>;
+type ChainCommand = Of<
+  'ObserveSettlement' | 'ReorgSettlement' | 'FinalizeSettlement' | 'RecordExpiredUnused' | 'RecordVoided'
+>;
+
+/** The chain's word is the only one that ends an operation after its intent (S8). */
+export function recordChain(state: Whole, command: ChainCommand): Decision {
+  if (state.status !== 'authorized' && state.status !== 'provisional') return NOTHING;
+  switch (command.type) {
+    case 'ObserveSettlement':
+      chargedBy(state, command.settlement);
+      return state.status === 'authorized'
+        ? facts({ type: 'SettlementObserved', data: without(command) })
+        : NOTHING;
+    case 'ReorgSettlement':
+      if (state.status !== 'provisional') return NOTHING;
+      return facts({
+        type: 'SettlementReorged',
+        data: { blockNumber: state.settlement.blockNumber, blockHash: state.settlement.blockHash },
+      });
+    case 'FinalizeSettlement':
+      return finalize(state, command);
+    case 'RecordExpiredUnused':
+      if (state.status !== 'authorized') return NOTHING;
+      if (command.proof.blockTimeSec <= state.authorization.validBeforeSec)
+        throw new Error('proof of expiry older than the expiry');
+      return facts(
+        { type: 'AuthorizationExpiredUnused', data: without(command) },
+        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'expired_unused' } },
+      );
+    case 'RecordVoided':
+      if (state.status !== 'authorized') return NOTHING;
+      return facts(
+        { type: 'AuthorizationVoided', data: without(command) },
+        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'voided' } },
+      );
+  }
+}
+
+/** What the chain says was charged is captured; what was held beyond it goes back only now that nothing more can be charged (S5). */
+function finalize(state: Live, command: Of<'FinalizeSettlement'>): Decision {
+  const amount = chargedBy(state, command.settlement);
+  const rest = state.terms.amount - amount;
+  const captured: OperationEvent[] = [
+    { type: 'SettlementFinalized', data: without(command) },
+    { type: 'BudgetCaptured', data: { amount } },
+  ];
+  return rest === 0n
+    ? facts(...captured)
+    : facts(...captured, { type: 'BudgetReleased', data: { amount: rest, reason: 'not_charged' } });
+}
+
+function chargedBy({ authorization }: Live, { amount = authorization.value }: Settlement): bigint {
+  if (
+    amount < 0n ||
+    amount > authorization.value ||
+    (amount < authorization.value && authorization.method !== 'upto')
+  )
+    throw new Error('a settlement of another amount than was authorized');
+  return amount;
+}
