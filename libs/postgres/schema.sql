@@ -774,15 +774,19 @@ CREATE TABLE wallet (
   status text NOT NULL DEFAULT 'active'::text,
   origin text NOT NULL,
   backup_confirmed_at timestamp with time zone,
-  created_at timestamp with time zone NOT NULL DEFAULT now()
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  role text NOT NULL DEFAULT 'payments'::text
 );
 ALTER TABLE wallet ADD CONSTRAINT wallet_address_check CHECK ((address ~ '^0x[0-9a-f]{40}$'::text));
+ALTER TABLE wallet ADD CONSTRAINT wallet_check CHECK (((role = 'payments'::text) OR (agent_id IS NULL)));
 ALTER TABLE wallet ADD CONSTRAINT wallet_origin_check CHECK ((origin = ANY (ARRAY['created'::text, 'imported'::text])));
 ALTER TABLE wallet ADD CONSTRAINT wallet_pkey PRIMARY KEY (workspace_id, wallet_id);
+ALTER TABLE wallet ADD CONSTRAINT wallet_role_check CHECK ((role = ANY (ARRAY['payments'::text, 'treasury'::text])));
 ALTER TABLE wallet ADD CONSTRAINT wallet_status_check CHECK ((status = ANY (ARRAY['active'::text, 'retired'::text])));
 ALTER TABLE wallet ADD CONSTRAINT wallet_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
 CREATE UNIQUE INDEX wallet_by_address ON public.wallet USING btree (address);
 CREATE INDEX wallet_by_time ON public.wallet USING btree (created_at);
+CREATE UNIQUE INDEX wallet_treasury ON public.wallet USING btree (workspace_id) WHERE ((role = 'treasury'::text) AND (status = 'active'::text));
 CREATE POLICY checker ON wallet FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON wallet FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON wallet FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);

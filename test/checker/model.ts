@@ -75,6 +75,12 @@ export interface SettlementRow {
   readonly logIndex: number | null;
 }
 
+export interface WalletRow {
+  readonly workspaceId: string;
+  readonly agentId: string | null;
+  readonly role: string;
+}
+
 export interface Books {
   readonly operations: ReadonlyMap<string, readonly EventRow[]>;
   readonly eventCount: number;
@@ -86,7 +92,8 @@ export interface Books {
   readonly transfers: readonly TransferLog[];
   /** Canonical block hash and time by number, for every block that events name. */
   readonly blocks: ReadonlyMap<number, { readonly hash: string; readonly timestampSec: number }>;
-  readonly wallets: ReadonlySet<string>;
+  /** Managed wallets by address. */
+  readonly wallets: ReadonlyMap<string, WalletRow>;
 }
 
 export const nonceKey = (at: {

@@ -10,6 +10,7 @@ import {
   type ReservationRow,
   type SettlementRow,
   type TransferLog,
+  type WalletRow,
 } from './model.js';
 
 export interface StackFile {
@@ -28,14 +29,10 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const events = await readEvents(client);
     const reservations = await readReservations(client);
     const budgets = await readBudgets(client);
-    const wallets = new Set(
-      (await client.query<{ address: string }>('SELECT address FROM wallet')).rows.map((row) =>
-        row.address.toLowerCase(),
-      ),
-    );
+    const wallets = await readWallets(client);
     const settlements = await readSettlements(client);
     const operations = groupBy(events, (event) => event.operationId);
-    const payers = new Set([...wallets, ...settlements.map((it) => it.payer)]);
+    const payers = new Set([...wallets.keys(), ...settlements.map((it) => it.payer)]);
     const chain = await readChain(stack, payers, blocksNamedIn(events));
     return { operations, eventCount: events.length, reservations, budgets, settlements, wallets, ...chain };
   } finally {
@@ -62,6 +59,22 @@ async function readEvents(client: pg.Client): Promise<EventRow[]> {
     hash: String(row['hash']),
     order: [Number(row['cluster_epoch']), BigInt(String(row['tx'])), BigInt(String(row['pos']))],
   }));
+}
+
+async function readWallets(client: pg.Client): Promise<Map<string, WalletRow>> {
+  const { rows } = await client.query<Record<string, string | null>>(
+    'SELECT address, workspace_id, agent_id, role FROM wallet',
+  );
+  return new Map(
+    rows.map((row) => [
+      String(row['address']).toLowerCase(),
+      {
+        workspaceId: String(row['workspace_id']),
+        agentId: row['agent_id'] ?? null,
+        role: String(row['role']),
+      },
+    ]),
+  );
 }
 
 async function readReservations(client: pg.Client): Promise<Map<string, ReservationRow>> {

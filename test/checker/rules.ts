@@ -1,4 +1,5 @@
 import { checkSettlements } from './settlement-rules.js';
+import { checkTopUps } from './top-up-rules.js';
 import { createHash } from 'node:crypto';
 import { checkBudgets } from './budget-rules.js';
 import {
@@ -52,6 +53,7 @@ export function checkBooks(books: Books): Violation[] {
     checkOperation(books, operationId, events, { byNonce, transfers, owners, report });
   }
   checkWallets(books, byNonce, owners, report);
+  checkTopUps(books, report);
   checkBudgets(books, report);
   return found;
 }

@@ -48,12 +48,10 @@ describe('workspaces and agents', () => {
       ...(await admin.budgets.get({ workspaceId, agentId: null })),
       ...(await admin.budgets.get({ workspaceId, agentId })),
     ];
-    expect(budgets.map((it) => [it.node, it.unit])).toEqual([
-      ['workspace', 'USD6'],
-      ['workspace', 'EUR6'],
-      ['agent', 'USD6'],
-      ['agent', 'EUR6'],
-    ]);
+    const units = ['USD6', 'TOP_UP_USD6', 'TOP_UP_EUR6', 'EUR6'];
+    expect(budgets.map((it) => [it.node, it.unit])).toEqual(
+      ['workspace', 'agent'].flatMap((node) => units.map((unit) => [node, unit])),
+    );
     expect(
       budgets.flatMap((it) => it.windows).every((it) => it.limit === null && it.remaining === null),
     ).toBe(true);
@@ -131,6 +129,55 @@ describe('wallets', () => {
     expect(await pays()).toBe(own.walletId);
     await admin.wallets.retire(workspaceId, own.walletId, keys, BY);
     expect(await pays()).not.toBe(own.walletId);
+  });
+});
+
+describe('the treasury', () => {
+  const treasury = { agentId: null, role: 'treasury', label: '' } as const;
+
+  it('is one per workspace, of no agent, and nobody pays from it', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const policies = createPolicyStore(system);
+    expect(await policies.treasuryOf(workspaceId)).toBeUndefined();
+    const made = await admin.wallets.create(workspaceId, treasury, keys, BY);
+    expect(await policies.treasuryOf(workspaceId)).toEqual({
+      walletId: made.walletId,
+      address: made.address,
+    });
+    expect(await policies.walletFor(workspaceId, agentId, 'eip155:84532' as never)).toBeUndefined();
+    const wrong = (input: object) => admin.wallets.create(workspaceId, { ...treasury, ...input }, keys, BY);
+    await expect(wrong({})).rejects.toMatchObject({ details: { field: 'role', reason: 'treasury_exists' } });
+    await expect(wrong({ agentId })).rejects.toMatchObject({ details: { field: 'agent_id' } });
+    await admin.wallets.retire(workspaceId, made.walletId, keys, BY);
+    expect(await policies.treasuryOf(workspaceId)).toBeUndefined();
+    expect((await wrong({})).role).toBe('treasury');
+  });
+
+  it('is made once by five who ask at the same moment', async () => {
+    const { workspaceId } = await aWorkspace();
+    const made = await Promise.allSettled(
+      Array.from({ length: 5 }, () => admin.wallets.create(workspaceId, treasury, keys, BY)),
+    );
+    expect(made.filter((it) => it.status === 'fulfilled')).toHaveLength(1);
+    for (const it of made)
+      if (it.status === 'rejected')
+        expect(it.reason).toMatchObject({ details: { reason: 'treasury_exists' } });
+  });
+
+  it("tops up an agent's own active wallets and no others", async () => {
+    const [{ workspaceId, agentId }, other] = [await aWorkspace(), await aWorkspace()];
+    const policies = createPolicyStore(system);
+    const own = await admin.wallets.create(workspaceId, { agentId, label: '' }, keys, BY);
+    const shared = await admin.wallets.create(workspaceId, { agentId: null, label: '' }, keys, BY);
+    const owns = (it: { address: typeof own.address }, at = workspaceId) =>
+      policies.ownsWallet(at, agentId, it.address);
+    expect([await owns(own), await owns(shared), await owns(own, other.workspaceId)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    await admin.wallets.retire(workspaceId, own.walletId, keys, BY);
+    expect(await owns(own)).toBe(false);
   });
 });
 

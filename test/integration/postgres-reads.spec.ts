@@ -196,7 +196,7 @@ describe('money', () => {
     const usage = await reads.selfUsage(place.workspaceId, place.agentId, 'USD6');
     expect(usage).toMatchObject({ payments: 4, spent: 40n });
     expect(usage.budgets.map((it) => it.node)).toEqual(['workspace', 'agent']);
-    expect(await reads.budgets(place.workspaceId)).toHaveLength(2);
+    expect(await reads.budgets(place.workspaceId)).toHaveLength(4);
   });
 
   it('spend by day and merchant, and the audit trail, come from the projections', async () => {

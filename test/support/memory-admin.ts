@@ -1,5 +1,6 @@
 // Administration in memory: enough to drive the HTTP edge. Rules of its own it has none; the real one is proven in the integration tier.
 import {
+  BUDGET_UNITS,
   parseAgentId,
   parseKeyId,
   parseWorkspaceId,
@@ -189,7 +190,7 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   budgetViews({ workspaceId, agentId }: Scope): BudgetView[] {
     const nodeId = agentId ?? workspaceId;
-    return (['USD6', 'EUR6'] as const).flatMap((unit) => {
+    return BUDGET_UNITS.flatMap((unit) => {
       const node = this.database.budgets.node(nodeId, unit);
       if (!node) return [];
       const windows = WINDOWS.map((window) => {

@@ -150,6 +150,7 @@ export interface MemoryWallet {
 export class MemoryPolicies implements PolicyStore {
   readonly policies = new Map<string, Policy>();
   readonly wallets = new Map<string, MemoryWallet>();
+  treasury: MemoryWallet | undefined;
 
   policiesFor(...[workspaceId, agentId]: Parameters<PolicyStore['policiesFor']>) {
     return Promise.resolve([workspaceId, agentId].flatMap((id) => this.policies.get(id) ?? []));
@@ -160,5 +161,13 @@ export class MemoryPolicies implements PolicyStore {
     return Promise.resolve(
       wallet && network === NETWORK ? { walletId: wallet.walletId, address: wallet.address } : undefined,
     );
+  }
+
+  treasuryOf() {
+    return Promise.resolve(this.treasury);
+  }
+
+  ownsWallet(...[, agentId, address]: Parameters<PolicyStore['ownsWallet']>) {
+    return Promise.resolve(this.wallets.get(agentId)?.address === address);
   }
 }

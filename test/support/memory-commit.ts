@@ -1,5 +1,5 @@
 // What a commit does to the rows, event by event, and what stops it. Every change leaves its undo, so that a guard's no leaves nothing.
-import type { Authorization, ErrorDetails, OperationEvent } from '#domain';
+import type { Authorization, BudgetUnit, ErrorDetails, OperationEvent } from '#domain';
 import type { Commit, Guard } from '#engine';
 import { minuteOf, type BudgetNode } from './memory-budgets.js';
 import { nonceKey, type ApprovalRow, type LedgerRow, type MemoryDatabase } from './memory-database.js';
@@ -78,7 +78,7 @@ export class CommitRows {
     }
   }
 
-  private reserve(amount: bigint, unit: 'USD6' | 'EUR6'): GuardRefusal | null {
+  private reserve(amount: bigint, unit: BudgetUnit): GuardRefusal | null {
     const { workspaceId, agentId, operationId } = this.commit;
     const { budgets } = this.database;
     const nowMs = this.database.nowMs();

@@ -1,13 +1,6 @@
 // Wallets in memory, as administration sees them; their keys are addresses that nobody holds.
-import {
-  parseEvmAddress,
-  parseWalletId,
-  refuse,
-  type AgentId,
-  type WalletId,
-  type WorkspaceId,
-} from '#domain';
-import type { Administration, WalletKeys, WalletView } from '#engine';
+import { parseEvmAddress, parseWalletId, refuse, type WalletId, type WorkspaceId } from '#domain';
+import type { Administration, NewWallet, WalletKeys, WalletView } from '#engine';
 import { walletId } from './builders.js';
 import { found, pageOf } from './memory-lists.js';
 
@@ -80,13 +73,14 @@ export class MemoryWallets implements Wallets {
 
   private addWallet(
     workspaceId: WorkspaceId,
-    { agentId, label }: { readonly agentId: AgentId | null; readonly label: string },
+    { agentId, role = 'payments', label }: NewWallet,
     { address, origin }: Pick<WalletView, 'address' | 'origin'>,
   ): WalletView {
     const view: WalletView = {
       walletId: parseWalletId(walletId(this.next())),
       workspaceId,
       agentId,
+      role,
       address,
       label,
       status: 'active',

@@ -10,6 +10,7 @@ import {
   parseHex32,
   parseOperationId,
   parseWorkspaceId,
+  type BudgetUnit,
   type Terms,
   type TransferMethod,
 } from '#domain';
@@ -43,6 +44,8 @@ export interface SeededOperation {
 
 /** What differs from an operation that may be signed. */
 export interface Seed {
+  readonly kind?: 'authorize' | 'top_up';
+  readonly unit?: BudgetUnit;
   readonly value?: bigint;
   readonly to?: string;
   readonly nonce?: string;
@@ -158,8 +161,8 @@ export class SignerStage {
     await this.sql.query('BEGIN');
     await this.sql.query(
       `INSERT INTO operations (workspace_id, operation_id, agent_id, kind, status, version, last_hash, opened_at_ms, idempotency_key_hash, fingerprint)
-       SELECT t.*, 'authorize', $4, 4, '\\x00', $5::bigint, t.op::text, '' FROM ${rowsOf('')}(ws, op, agent)`,
-      [...keys, seed.status ?? 'authorized', openedMs],
+       SELECT t.*, $6, $4, 4, '\\x00', $5::bigint, t.op::text, '' FROM ${rowsOf('')}(ws, op, agent)`,
+      [...keys, seed.status ?? 'authorized', openedMs, seed.kind ?? 'authorize'],
     );
     await this.sql.query(
       `INSERT INTO events (workspace_id, opened_month, operation_id, version, type, schema, data, actor, occurred_at_ms, prev_hash, hash, cluster_epoch)
@@ -216,6 +219,7 @@ export class SignerStage {
       token: TOKEN,
       amount: seed.judgedAmount ?? value,
       payTo: to,
+      unit: seed.unit ?? 'USD6',
       ...(method === 'eip3009' ? {} : { transferMethod: method }),
       ...by,
       ...seed.judgedTerms,

@@ -13,6 +13,7 @@ import { KeysController } from './native/keys.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
+import { TopUpsController } from './native/top-ups.controller.js';
 import { WalletsController } from './native/wallets.controller.js';
 import { WorkspacesController } from './native/workspaces.controller.js';
 import { CORE, DOCUMENT, STOPPING } from './tokens.js';
@@ -26,6 +27,7 @@ export const CONTROLLERS = [
   AgentsController,
   KeysController,
   WalletsController,
+  TopUpsController,
   RulesController,
   StopsController,
   WorkspacesController,

@@ -163,6 +163,7 @@ export class Authorizer {
         maxPerSignature,
         policies: policies.get(scopeOf(subject)) ?? [],
         wallet: walletId && wallets.find(walletId),
+        payee: subject.payee ? wallets.find(subject.payee.walletId) : undefined,
         expectedNonce: derivation.authorizationNonce(subject.workspaceId, subject.operationId),
       });
       if (check.kind !== 'sign' || check.again) return check;

@@ -2,7 +2,9 @@
 // what the store guarded: a signature is the one thing that cannot be taken back.
 import {
   chainIdOf,
+  isTopUpUnit,
   judge,
+  judgeTopUp,
   parseEvmAddress,
   TERMINAL,
   type Caip2,
@@ -20,6 +22,8 @@ export interface CheckContext {
   readonly networks: ReadonlySet<Caip2>;
   readonly policies: readonly Policy[];
   readonly wallet: OpenWallet | undefined;
+  /** What the keystore has under the payee's wallet id. */
+  readonly payee: OpenWallet | undefined;
   readonly expectedNonce: string;
   readonly maxPerSignature: bigint;
 }
@@ -60,6 +64,7 @@ export function checkAuthorization(subject: Subject, context: CheckContext): Che
     wrongOperation(subject) ??
     wrongTuple(subject, digest, context) ??
     wrongWallet(subject, context) ??
+    wrongRole(subject, context) ??
     wrongTerms(subject, context) ??
     wrongApproval(subject, context);
   if (reason !== undefined || digest === undefined)
@@ -110,6 +115,25 @@ function wrongWallet(subject: Subject, { wallet }: CheckContext): string | undef
   return undefined;
 }
 
+/**
+ * A treasury pays nobody but the operation's own agent, in a wallet whose key is here; nothing else is paid from it, and no payment counts as
+ * a top-up (ADR 12).
+ */
+function wrongRole(subject: Subject, { payee: key }: CheckContext): string | undefined {
+  const isTopUp = subject.kind === 'top_up';
+  if ((subject.walletRole === 'treasury') !== isTopUp)
+    return isTopUp ? 'top_up_not_from_treasury' : 'treasury_for_top_ups_only';
+  if (subject.judged !== null && isTopUpUnit(subject.judged.terms.unit) !== isTopUp)
+    return 'unit_of_another_kind';
+  if (!isTopUp) return undefined;
+  if (of(subject).method !== 'eip3009') return 'top_up_by_another_method';
+  const { payee } = subject;
+  const own = payee?.role === 'payments' && payee.status === 'active' && payee.agentId === subject.agentId;
+  const held =
+    key?.address === of(subject).to && key.workspaceId === subject.workspaceId && key.status === 'active';
+  return own && held ? undefined : 'payee_not_own_wallet';
+}
+
 /** S9: what is signed is what was judged, and the policies of now still allow it. */
 function wrongTerms(subject: Subject, context: CheckContext): string | undefined {
   const { judged } = subject;
@@ -131,7 +155,7 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
 function judgementOf(terms: Terms, tuple: Authorized, { policies }: CheckContext) {
   const host = URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '';
   const facts = { host, payeeIsContract: false, forbiddenPayees: [ZERO, tuple.token, tuple.from] };
-  return judge(terms, facts, policies);
+  return isTopUpUnit(terms.unit) ? judgeTopUp(terms, facts, policies) : judge(terms, facts, policies);
 }
 
 /** A person's yes to these very terms, still in time, wherever the verdict or the policies of now ask for one. */

@@ -44,13 +44,14 @@ export class UnsafeDatabaseRoleError extends Error {
 const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   (SELECT epoch FROM cluster) AS cluster_epoch,
-  o.agent_id, o.status,
+  o.agent_id, o.kind, o.status,
   EXISTS (SELECT FROM control c WHERE c.paused AND c.scope IN ('global', asked.workspace_id::text))
     OR EXISTS (SELECT FROM agent_stop s WHERE s.workspace_id = asked.workspace_id AND s.agent_id = o.agent_id)
     OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
   a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
   a.valid_before::text AS valid_before, a.nonce, a.digest, a.status AS authorization_status,
-  w.status AS wallet_status, w.address AS wallet_address,
+  w.status AS wallet_status, w.address AS wallet_address, w.role AS wallet_role,
+  q.wallet_id AS payee_wallet_id, q.agent_id AS payee_agent_id, q.role AS payee_role, q.status AS payee_status,
   r.state AS reservation_state, r.amount::text AS reservation_amount,
   p.status AS approval_status, p.digest AS approval_digest, (extract(epoch FROM p.use_by) * 1000)::bigint::text AS use_by_ms,
   t.type AS terms_type, t.schema AS terms_schema, t.data AS terms_data,
@@ -62,6 +63,8 @@ LEFT JOIN LATERAL (SELECT * FROM authorization_ledger
   WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id AND epoch = 0 LIMIT 1) a ON true
 LEFT JOIN LATERAL (SELECT * FROM wallet
   WHERE workspace_id = asked.workspace_id AND wallet_id = a.wallet_id LIMIT 1) w ON true
+LEFT JOIN LATERAL (SELECT * FROM wallet
+  WHERE workspace_id = asked.workspace_id AND address = a.to_address LIMIT 1) q ON true
 LEFT JOIN LATERAL (SELECT * FROM reservation
   WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id LIMIT 1) r ON true
 LEFT JOIN LATERAL (SELECT * FROM approval

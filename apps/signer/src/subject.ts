@@ -7,6 +7,7 @@ import {
   type Json,
   type Terms,
   type Verdict,
+  type WalletId,
 } from '#domain';
 import type { OperationRef } from '#engine';
 
@@ -24,11 +25,20 @@ export interface Subject extends OperationRef {
   readonly nowSec: number;
   readonly clusterEpoch: number;
   readonly agentId: AgentId | null;
+  readonly kind: string | null;
   readonly status: string | null;
   readonly stopped: boolean;
   readonly authorization: (Authorization & { readonly status: string }) | null;
   readonly walletStatus: string | null;
   readonly walletAddress: EvmAddress | null;
+  readonly walletRole: string | null;
+  /** The workspace's own wallet at the payee's address; null: it is somebody else's. */
+  readonly payee: {
+    readonly walletId: WalletId;
+    readonly agentId: string | null;
+    readonly role: string;
+    readonly status: string;
+  } | null;
   readonly reservation: { readonly state: string; readonly amount: bigint } | null;
   readonly approval: {
     readonly status: string;
@@ -48,11 +58,22 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
     nowSec: Math.floor(nowMs / 1000),
     clusterEpoch: Number(row['cluster_epoch']),
     agentId: row['agent_id'] as AgentId | null,
+    kind: row['kind'] ?? null,
     status: row['status'] ?? null,
     stopped: (row['stopped'] as unknown) === true,
     authorization: authorizationOf(row),
     walletStatus: row['wallet_status'] ?? null,
     walletAddress: row['wallet_address'] as EvmAddress | null,
+    walletRole: row['wallet_role'] ?? null,
+    payee:
+      row['payee_wallet_id'] == null
+        ? null
+        : {
+            walletId: row['payee_wallet_id'] as WalletId,
+            agentId: row['payee_agent_id'] ?? null,
+            role: row['payee_role'] ?? '',
+            status: row['payee_status'] ?? '',
+          },
     reservation:
       row['reservation_state'] == null
         ? null

@@ -26,6 +26,8 @@ export {
 } from './ids.js';
 export {
   BUDGET_UNITS,
+  isTopUpUnit,
+  topUpUnit,
   formatDecimal,
   parseAtomic,
   parseDecimal,
@@ -38,6 +40,7 @@ export {
   DEFAULT_POLICY,
   hostMatches,
   judge,
+  judgeTopUp,
   validityOf,
   type Judgement,
   type Policy,

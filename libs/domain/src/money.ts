@@ -1,9 +1,23 @@
 // Money is an integer count of base units of one budget unit. No number, no rounding: text that does not fit is refused.
 import { refuse } from './refusal.js';
 
-/** Budget units (design.md ruling 16): every USDC counts 1:1 as USD6, every EURC as EUR6. */
-export const BUDGET_UNITS = ['USD6', 'EUR6'] as const;
+/** Budget units (design.md ruling 16): every USDC counts 1:1 as USD6, every EURC as EUR6; what a treasury sends to our own wallets apart from both (ADR 12). */
+export const BUDGET_UNITS = ['USD6', 'EUR6', 'TOP_UP_USD6', 'TOP_UP_EUR6'] as const;
 export type BudgetUnit = (typeof BUDGET_UNITS)[number];
+
+/** The unit in which a top-up in this money counts: no payment's budget sees it. */
+export function topUpUnit(unit: BudgetUnit): BudgetUnit {
+  switch (unit) {
+    case 'USD6':
+    case 'TOP_UP_USD6':
+      return 'TOP_UP_USD6';
+    case 'EUR6':
+    case 'TOP_UP_EUR6':
+      return 'TOP_UP_EUR6';
+  }
+}
+
+export const isTopUpUnit = (unit: BudgetUnit): boolean => unit === topUpUnit(unit);
 
 export interface Money {
   readonly unit: BudgetUnit;
@@ -11,7 +25,12 @@ export interface Money {
 }
 
 const MAX_UINT256 = (1n << 256n) - 1n;
-export const UNIT_DECIMALS: Readonly<Record<BudgetUnit, number>> = { USD6: 6, EUR6: 6 };
+export const UNIT_DECIMALS: Readonly<Record<BudgetUnit, number>> = {
+  USD6: 6,
+  EUR6: 6,
+  TOP_UP_USD6: 6,
+  TOP_UP_EUR6: 6,
+};
 
 /** Canonical base units: 1 to 78 ASCII digits, no sign, space or leading zero, within uint256 (safety.md T7). */
 export function parseAtomic(text: unknown, field = 'amount'): bigint {

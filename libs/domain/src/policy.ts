@@ -21,6 +21,8 @@ export interface Policy {
   readonly contractPayee: 'approve' | 'refuse' | 'allow';
   /** May a seller be paid before it has made the goods? It keeps the money when it then fails. */
   readonly allowUpfront: boolean;
+  /** The same as `approvalThreshold` for top-ups from the treasury; null: never. */
+  readonly topUpApprovalThreshold: bigint | null;
   /** How long a person has to decide, seconds. */
   readonly decideWithinSec: number;
 }
@@ -36,6 +38,7 @@ export const DEFAULT_POLICY: Policy = {
   maxValiditySec: 300,
   contractPayee: 'approve',
   allowUpfront: false,
+  topUpApprovalThreshold: null,
   decideWithinSec: 3600,
 };
 
@@ -82,6 +85,28 @@ export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Polic
   }
   const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
   return { ok: true, verdict: { policyVersion, needsApproval: reasons.size > 0, reasons: [...reasons] } };
+}
+
+/**
+ * A top-up goes to one of our own wallets: rules about sellers do not speak of it. Whether the payee is one is not the policy's to say.
+ * The tightest rule wins.
+ */
+export function judgeTopUp(
+  terms: Terms,
+  { forbiddenPayees }: Pick<PolicyFacts, 'forbiddenPayees'>,
+  policies: readonly Policy[],
+): Judgement {
+  if (forbiddenPayees.includes(terms.payTo)) return denied('forbidden_payee', { payee: terms.payTo });
+  const closed = policies.some((it) => it.allowedNetworks && !it.allowedNetworks.includes(terms.network));
+  if (closed) return denied('network_not_allowed', { network: terms.network });
+  const needsApproval = policies.some(
+    (it) => it.topUpApprovalThreshold !== null && terms.amount >= it.topUpApprovalThreshold,
+  );
+  const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
+  return {
+    ok: true,
+    verdict: { policyVersion, needsApproval, reasons: needsApproval ? ['above_threshold'] : [] },
+  };
 }
 
 /** A trailing dot names the same host (RFC 1034 3.1), and must not slip past a rule about it. */

@@ -135,11 +135,15 @@ export interface KeyStore {
 
 // ---- Wallets
 
+/** `treasury`: pays no seller, tops up the agents' wallets; one per workspace. */
+export type WalletRole = 'payments' | 'treasury';
+
 export interface WalletView {
   readonly walletId: WalletId;
   readonly workspaceId: WorkspaceId;
-  /** null: any agent of the workspace without a wallet of its own pays from it. */
+  /** null: any agent of the workspace without a wallet of its own pays from it, unless it is the treasury. */
   readonly agentId: AgentId | null;
+  readonly role: WalletRole;
   readonly address: EvmAddress;
   readonly label: string;
   readonly status: 'active' | 'retired';
@@ -159,6 +163,8 @@ export interface WalletKeys {
 
 export interface NewWallet {
   readonly agentId: AgentId | null;
+  /** `payments` when absent. */
+  readonly role?: WalletRole;
   readonly label: string;
 }
 

@@ -1,6 +1,6 @@
 // After a restore the database may have forgotten an intent whose payment the chain remembers. The nonce is derived from the operation, so
 // the payment is found again by it, before anything is asked, decided or ended: it is taken over as it happened, never made a second time.
-import { isBeforeIntent, type Authorization, type Terms, type Verdict } from '#domain';
+import { isBeforeIntent, topUpUnit, type Authorization, type Terms, type Verdict } from '#domain';
 import type { ForgottenUse } from './chain-ports.js';
 import type { Cursor } from './cursor.js';
 import { termsDigest } from './judge-terms.js';
@@ -62,7 +62,7 @@ function requireAttention(cursor: Cursor, tx: string): void {
 function termsOf(cursor: Cursor, { payment }: Paid, unit: Terms['unit']): Terms {
   const { state } = cursor;
   if (!('request' in state)) throw new Error('an operation without a request');
-  const { url, method } = state.request;
+  const { url, method, kind } = state.request;
   return {
     network: payment.network,
     token: payment.token,
@@ -70,7 +70,7 @@ function termsOf(cursor: Cursor, { payment }: Paid, unit: Terms['unit']): Terms 
     amount: payment.value,
     transferMethod: payment.method,
     ...(payment.facilitator === undefined ? {} : { facilitator: payment.facilitator }),
-    unit,
+    unit: kind === 'top_up' ? topUpUnit(unit) : unit,
     resourceUrl: url,
     method,
     x402Version: 2,

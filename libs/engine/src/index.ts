@@ -41,6 +41,7 @@ export {
   type SubmitRequest,
   type Submitted,
 } from './use-cases/submit.js';
+export { planTopUp, topUp, type TopUpOrder, type TopUpPlan, type TopUpWish } from './use-cases/top-up.js';
 export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
 export type * from './watch/ports.js';
 export type { WatcherDeps } from './watch/deps.js';

@@ -1,10 +1,11 @@
 import {
   canonicalJson,
+  isTopUpUnit,
   judge,
+  judgeTopUp,
   parseEvmAddress,
   refuse,
   type AgentId,
-  type Caip2,
   type ErrorCode,
   type ErrorDetails,
   type OperationId,
@@ -31,11 +32,13 @@ export type Judged =
 export async function rulesFor(
   ports: Pick<Ports, 'policies'>,
   { workspaceId, agentId }: Who,
-  network: Caip2,
+  { unit, network }: Pick<Terms, 'unit' | 'network'>,
 ): Promise<Rules> {
   const [policies, wallet] = await Promise.all([
     ports.policies.policiesFor(workspaceId, agentId),
-    ports.policies.walletFor(workspaceId, agentId, network),
+    isTopUpUnit(unit)
+      ? ports.policies.treasuryOf(workspaceId)
+      : ports.policies.walletFor(workspaceId, agentId, network),
   ]);
   return { policies, wallet };
 }
@@ -47,8 +50,9 @@ interface Who {
 
 /** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
 export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+  if (isTopUpUnit(terms.unit)) return judgeOwnWallet(ports, who, terms);
   const [{ policies, wallet }, payeeIsContract] = await Promise.all([
-    rulesFor(ports, who, terms.network),
+    rulesFor(ports, who, terms),
     ports.chain.isContract(terms.network, terms.payTo).catch(() => {
       throw refuse('chain_unavailable');
     }),
@@ -61,6 +65,22 @@ export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<
     policies,
   );
   return judged.ok ? { ...judged, rules: { policies, wallet } } : judged;
+}
+
+/** Nobody but an agent of the workspace can be topped up, in a wallet of its own. */
+async function judgeOwnWallet(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+  const [rules, own] = await Promise.all([
+    rulesFor(ports, who, terms),
+    ports.policies.ownsWallet(who.workspaceId, who.agentId, terms.payTo),
+  ]);
+  if (!rules.wallet) return { ok: false, code: 'wallet_missing', details: { role: 'treasury' } };
+  if (!own) return { ok: false, code: 'policy_refused', details: { rule: 'payee_not_own_wallet' } };
+  const judged = judgeTopUp(
+    terms,
+    { forbiddenPayees: [ZERO, terms.token, rules.wallet.address] },
+    rules.policies,
+  );
+  return judged.ok ? { ...judged, rules } : judged;
 }
 
 /** What must not change between judgement and payment: payee, amount, asset, chain, resource, when and how it is paid (S9). */

@@ -175,11 +175,18 @@ export interface OperationStore {
 export interface PolicyStore {
   /** The workspace's policy and the agent's, in that order, as of now. */
   policiesFor(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly Policy[]>;
+  /** What the agent pays from; never the treasury. */
   walletFor(
     workspaceId: WorkspaceId,
     agentId: AgentId,
     network: Caip2,
   ): Promise<{ readonly walletId: WalletId; readonly address: EvmAddress } | undefined>;
+  /** What top-ups are paid from; undefined: the workspace has none. */
+  treasuryOf(
+    workspaceId: WorkspaceId,
+  ): Promise<{ readonly walletId: WalletId; readonly address: EvmAddress } | undefined>;
+  /** Is this an active wallet of this agent's own, and no treasury? */
+  ownsWallet(workspaceId: WorkspaceId, agentId: AgentId, address: EvmAddress): Promise<boolean>;
 }
 
 /** What the registry knows of an asset; everything a signature depends on comes from here, never from the seller (T5). */

@@ -24,6 +24,8 @@ function watched(purser: MemoryInstallation, afterwards = (): void => undefined)
     return answer;
   };
   const policies: Ports['policies'] = {
+    treasuryOf: () => purser.policies.treasuryOf(),
+    ownsWallet: (...asked) => purser.policies.ownsWallet(...asked),
     policiesFor: (...who) => noted('policies', purser.policies.policiesFor(...who)),
     walletFor: (...who) => noted('wallet', purser.policies.walletFor(...who)),
   };

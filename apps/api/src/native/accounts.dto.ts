@@ -51,6 +51,12 @@ export class NewWalletDto {
   })
   agent_id?: string;
 
+  @OneOf(['payments', 'treasury'], {
+    optional: true,
+    about: 'treasury: pays no seller, tops up the wallets of agents; one per workspace. payments when absent',
+  })
+  role?: 'payments' | 'treasury';
+
   @Text({ optional: true, max: 120, about: 'to recognise it by' })
   label?: string;
 }

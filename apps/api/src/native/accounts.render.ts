@@ -33,6 +33,7 @@ export const renderKey = (view: KeyView): object => ({
 export const renderWallet = (view: WalletView): object => ({
   wallet_id: view.walletId,
   agent_id: view.agentId,
+  role: view.role,
   address: view.address,
   label: view.label,
   status: view.status,

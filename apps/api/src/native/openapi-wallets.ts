@@ -16,6 +16,7 @@ import {
 const WALLET = {
   wallet_id: text,
   agent_id: maybeText,
+  role: text,
   address: text,
   label: text,
   status: text,
@@ -36,7 +37,26 @@ const BALANCE = {
   low: flag,
 };
 
+const SIDE = object({
+  wallet_id: text,
+  address: text,
+  on_chain: atomic,
+  live: atomic,
+  available: atomic,
+  available_after: atomic,
+  block: int,
+});
+
 export const WALLETS = {
+  PreparedTopUp: object({
+    from: SIDE,
+    to: SIDE,
+    network: text,
+    asset: text,
+    amount: atomic,
+    covered: flag,
+    digest: text,
+  }),
   Wallet: object(WALLET),
   Wallets: page('Wallet'),
   WalletWithBalances: object({ ...WALLET, balances: list(object(BALANCE)) }),

@@ -23,7 +23,7 @@ import { Stopping } from '../http/stopping.js';
 import { agentOf } from '../http/agent.js';
 import { responseOf } from '../http/upstream.js';
 import { CORE, STOPPING } from '../tokens.js';
-import { renderFailed } from './errors.js';
+import { answerOf } from './answer-operation.js';
 import { CancelDto, OperationsQuery, SubmitDto } from './operations.dto.js';
 import { renderEvent, renderOperation } from './render-operation.js';
 import { assertSettles, toCommand } from './to-command.js';
@@ -62,7 +62,8 @@ export class OperationsController {
     // Nothing can have happened to an operation opened this moment: no need to read it.
     if (waitMs === 0 && !submitted.replayed) return send(reply, accepted(agent, submitted, dto.kind));
     const view = await this.stopping.awaitAnswer(ports, submitted, deadlineMs);
-    send(reply, await this.answer(view, submitted, request.id));
+    const found = view.answerable ? await this.found(view, true) : {};
+    send(reply, answerOf(view, submitted, { found, correlationId: request.id }));
   }
 
   @Get()
@@ -144,27 +145,9 @@ export class OperationsController {
 
   private async found(view: OperationView, withPayment: boolean) {
     if (view.kind === 'purchase') return { response: await responseOf(this.core.ports, view) };
-    if (view.kind === 'settle') return {};
+    if (view.kind !== 'authorize') return {};
     return withPayment ? { payment: await livePayment(this.core.ports, view) } : {};
   }
-
-  private async answer(view: OperationView, submitted: Submitted, correlationId: string): Promise<Rendered> {
-    const headers: Record<string, string> = submitted.replayed ? { 'x-idempotency-replayed': 'true' } : {};
-    if (!view.answerable || view.status === 'awaiting_approval')
-      return { status: 202, headers, body: renderOperation(view) };
-    const code = failureOf(view);
-    if (code !== null) return { ...renderFailed(view, code, correlationId), headers };
-    const body = renderOperation(view, await this.found(view, true));
-    return { status: submitted.replayed ? 200 : 201, headers, body };
-  }
-}
-
-function failureOf(view: OperationView): NonNullable<OperationView['error']>['code'] | null {
-  const code = view.error?.code ?? null;
-  if (code === 'payment_not_required') return view.kind === 'purchase' ? null : code;
-  if (view.authorization === null || view.status === 'failed') return code ?? 'internal';
-  if (view.kind === 'authorize' || view.settled || view.delivery?.outcome === 'delivered') return null;
-  return code ?? 'outcome_unknown';
 }
 
 function accepted(agent: AgentPrincipal, { operationId }: Submitted, kind: SubmitDto['kind']): Rendered {

@@ -21,6 +21,8 @@ const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 /** Who brings a settlement on chain. */
 export const SETTLE_BY = ['direct', 'facilitator'] as const;
 export const KINDS = ['purchase', 'authorize', 'settle'] as const;
+/** What can be listed; top-ups are asked for at the wallet. */
+const LISTED_KINDS = [...KINDS, 'top_up'] as const;
 
 /** Terms the seller must ask for, to the letter; for `settle` without a challenge, what is paid. */
 export class ExpectDto {
@@ -136,8 +138,8 @@ export class OperationsQuery extends ListQuery {
   @OneOf(STATUSES, { optional: true, about: 'only these' })
   status?: (typeof STATUSES)[number];
 
-  @OneOf(KINDS, { optional: true, about: 'only these' })
-  kind?: (typeof KINDS)[number];
+  @OneOf(LISTED_KINDS, { optional: true, about: 'only these' })
+  kind?: (typeof LISTED_KINDS)[number];
 
   @Uuid({ optional: true, about: "only this agent's; an agent sees its own in any case" })
   agent_id?: string;

@@ -1,3 +1,4 @@
+import { BUDGET_UNITS, type BudgetUnit } from '#domain';
 import { Amount, Flag, Integer, Nested, OneOf, Texts } from '../http/fields.js';
 
 const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$|^\[[0-9a-f:.]+\]$/;
@@ -27,8 +28,11 @@ export class LimitsDto {
 }
 
 export class PutBudgetDto {
-  @OneOf(['USD6', 'EUR6'], { optional: true, about: 'budget unit; USD6 when absent' })
-  unit?: 'USD6' | 'EUR6';
+  @OneOf(BUDGET_UNITS, {
+    optional: true,
+    about: 'budget unit; USD6 when absent; TOP_UP_: what the treasury sends',
+  })
+  unit?: BudgetUnit;
 
   @Nested(LimitsDto, { about: 'replaces all limits of the node in the unit; usage does not change' })
   limits!: LimitsDto;
@@ -77,6 +81,13 @@ export class PutPolicyDto {
     about: 'may a seller be paid before it delivers (x402 paymentFlow upfront); false when absent',
   })
   allow_upfront?: boolean;
+
+  @Amount({
+    optional: true,
+    nullable: true,
+    about: 'at or above this a person must approve a top-up from the treasury; null: never',
+  })
+  top_up_approval_threshold?: string | null;
 
   @Integer({
     optional: true,

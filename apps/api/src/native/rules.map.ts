@@ -42,6 +42,7 @@ const payee = (field: string) => (text: string) => parseEvmAddress(text, field);
 export function policyOf(dto: PutPolicyDto): PolicyInput {
   const { version: _version, ...defaults } = DEFAULT_POLICY;
   const threshold = dto.approval_threshold ?? null;
+  const topUps = dto.top_up_approval_threshold ?? null;
   return {
     ...defaults,
     approvalThreshold: threshold === null ? null : parseAtomic(threshold, 'approval_threshold'),
@@ -53,6 +54,7 @@ export function policyOf(dto: PutPolicyDto): PolicyInput {
     maxValiditySec: dto.max_validity_sec ?? defaults.maxValiditySec,
     contractPayee: dto.contract_payee ?? defaults.contractPayee,
     allowUpfront: dto.allow_upfront ?? defaults.allowUpfront,
+    topUpApprovalThreshold: topUps === null ? null : parseAtomic(topUps, 'top_up_approval_threshold'),
     decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
   };
 }
@@ -72,6 +74,7 @@ export function renderPolicy(stored: PolicyVersion | null): object {
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
+    top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
     created_at: maybeIso(stored?.createdAtMs ?? null),
     created_by: stored?.createdBy ?? null,

@@ -138,8 +138,8 @@ export class WalletsController {
   /** An agent sees what it pays from: its own wallets and the shared ones. */
   private async withBalances({ workspaceId, agentId }: Principal, walletId: WalletId): Promise<object> {
     const wallet = await this.core.admin.wallets.get(workspaceId, walletId);
-    if (agentId !== null && wallet.agentId !== null && wallet.agentId !== agentId)
-      throw refuse('not_found', { object: 'wallet' });
+    const own = wallet.agentId === agentId || (wallet.agentId === null && wallet.role === 'payments');
+    if (agentId !== null && !own) throw refuse('not_found', { object: 'wallet' });
     const { wallets } = await this.core.reads.balances(workspaceId, { walletId });
     return { ...renderWallet(wallet), balances: wallets.map(renderBalance) };
   }
@@ -153,7 +153,8 @@ export class WalletsController {
 }
 
 function walletOf(dto: NewWalletDto) {
-  return { agentId: dto.agent_id === undefined ? null : parseAgentId(dto.agent_id), label: dto.label ?? '' };
+  const agentId = dto.agent_id === undefined ? null : parseAgentId(dto.agent_id);
+  return { agentId, role: dto.role ?? 'payments', label: dto.label ?? '' };
 }
 
 function renderBalances({ wallets, funds }: BalancesView): object {

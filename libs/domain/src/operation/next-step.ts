@@ -63,7 +63,7 @@ function afterIntent(
 ): Step {
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
-  if (state.request.kind === 'settle') return settling(state, nowMs);
+  if (state.request.kind === 'settle' || state.request.kind === 'top_up') return settling(state, nowMs);
   if (state.delivery === null) return { kind: 'present', attempt: 1 };
   if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
   if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
@@ -80,7 +80,7 @@ function settling(state: Extract<OperationState, { submission: unknown }>, nowMs
 }
 
 /**
- * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle), or
+ * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle, top_up), or
  * delivered-or-not with our own look at the chain behind it.
  */
 export function isAnswerable(state: OperationState): boolean {
@@ -96,6 +96,7 @@ export function isAnswerable(state: OperationState): boolean {
         case 'authorize':
           return state.signatureHash !== null;
         case 'settle':
+        case 'top_up':
           return state.submission !== null && state.submission.retryAtMs === null;
         case 'purchase':
           return presented(state.delivery);

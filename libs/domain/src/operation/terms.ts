@@ -4,8 +4,9 @@ import type { BudgetUnit } from '../money.js';
 
 /**
  * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
+ * `top_up`: the same from the workspace's treasury to one of its agents' wallets.
  */
-export type OperationKind = 'purchase' | 'authorize' | 'settle';
+export type OperationKind = 'purchase' | 'authorize' | 'settle' | 'top_up';
 
 /** Who brings a settlement on chain: our own broadcast accounts, or an x402 facilitator that the operator configured. */
 export type SettleBy = 'direct' | 'facilitator';

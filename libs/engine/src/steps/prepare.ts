@@ -11,7 +11,7 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
   if (state.status !== 'reserved' && state.status !== 'approved') return { kind: 'again' };
   const { terms } = state;
   const { workspaceId, operationId } = cursor.claimed;
-  const { policies, wallet } = cursor.rules ?? (await rulesFor(ports, cursor.claimed, terms.network));
+  const { policies, wallet } = cursor.rules ?? (await rulesFor(ports, cursor.claimed, terms));
   const asset = ports.assets.find(terms.network, terms.token);
   if (!wallet) return record({ type: 'Refuse', code: 'wallet_missing', details: { network: terms.network } });
   if (!asset)

@@ -1,4 +1,4 @@
-import type { Json, OperationRequest } from '#domain';
+import { topUpUnit, type Json, type OperationRequest } from '#domain';
 import { judgeTerms, termsDigest } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
@@ -44,12 +44,13 @@ export async function askPrice(
   request: OperationRequest,
 ): Promise<PriceAnswer> {
   const limits = { maxAmount: request.maxAmount, ...request.expect };
-  if (request.kind === 'settle' && request.challenge === null) return namedTerms(ports, request);
+  const named = request.kind === 'settle' || request.kind === 'top_up';
+  if (named && request.challenge === null) return namedTerms(ports, request);
   if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);
   return ports.seller.askPrice(await sellerRequest(ports, ref, request), limits);
 }
 
-/** `settle` without a challenge pays what the caller names, no more and nobody else. */
+/** `settle` without a challenge, and `top_up`, pays what the caller names, no more and nobody else. */
 function namedTerms(ports: Ports, request: OperationRequest): PriceAnswer {
   const { payTo, amount, network, asset: token } = request.expect;
   if (payTo === undefined || amount === undefined || network === undefined || token === undefined)
@@ -59,7 +60,8 @@ function namedTerms(ports: Ports, request: OperationRequest): PriceAnswer {
   const asset = ports.assets.find(network, token);
   if (!asset) return { kind: 'refused', code: 'unknown_asset', details: { network, asset: token } };
   const { url: resourceUrl, method } = request;
-  const terms = { network, token, payTo, amount, unit: asset.unit, resourceUrl, method } as const;
+  const unit = request.kind === 'top_up' ? topUpUnit(asset.unit) : asset.unit;
+  const terms = { network, token, payTo, amount, unit, resourceUrl, method } as const;
   return { kind: 'terms', terms: { ...terms, x402Version: 2, maxTimeoutSec: NAMED_TIMEOUT_SEC, wire: {} } };
 }
 

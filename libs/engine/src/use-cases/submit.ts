@@ -41,27 +41,38 @@ export const GENESIS_HASH = '0'.repeat(64);
  * Claims the idempotency key and opens the operation in one commit.
  * Refuses with `idempotency_key_reused` when the key belongs to another request, `agent_paused` and its like when stopped (no key is bound then).
  */
-export async function submit(
+export function submit(
   ports: Ports,
-  principal: AgentPrincipal,
+  { workspaceId, agentId, person, keyId }: AgentPrincipal,
   input: { readonly key: IdempotencyKey; readonly request: SubmitRequest; readonly body: Uint8Array | null },
 ): Promise<Submitted> {
-  const { workspaceId, agentId } = principal;
+  const actor: Actor = { type: 'agent', id: keyId };
+  return open(ports, { workspaceId, agentId, person, actor }, input);
+}
+
+/** On whose behalf an operation is opened, and who opens it. */
+export interface Opener {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+  /** Never approves it. */
+  readonly person: string;
+  readonly actor: Actor;
+}
+
+/** As `submit`, for callers other than the agent itself; their keys must not be ones that an agent can send. */
+export async function open(
+  ports: Ports,
+  { workspaceId, agentId, person, actor }: Opener,
+  input: { readonly key: string; readonly request: SubmitRequest; readonly body: Uint8Array | null },
+): Promise<Submitted> {
   const bodyHash = input.body ? ports.hashing.sha256(input.body) : null;
   const request: OperationRequest = { ...input.request, agentId, bodyHash };
   const operationId = ports.derivation.operationId(workspaceId, agentId, input.key);
   const fingerprint = fingerprintOf(ports, request);
   const keyHash = ports.hashing.sha256(input.key);
   const nowMs = ports.clock.nowMs();
-  const decision = decide(ABSENT, {
-    type: 'Open',
-    request,
-    fingerprint,
-    keyHash,
-    requester: principal.person,
-  });
+  const decision = decide(ABSENT, { type: 'Open', request, fingerprint, keyHash, requester: person });
   if (!decision.ok) throw refuse(decision.code, decision.details);
-  const actor: Actor = { type: 'agent', id: principal.keyId };
   const blobs: Blob[] = input.body
     ? [
         {

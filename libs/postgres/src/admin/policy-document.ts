@@ -21,15 +21,17 @@ export function toDocument(policy: Policy): PolicyDocument {
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
+    top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
   };
 }
 
+const amountIn = (text: Json | undefined): bigint | null => (typeof text === 'string' ? BigInt(text) : null);
+
 export function fromDocument(document: PolicyDocument): Policy {
-  const threshold = document['approval_threshold'];
   return {
     version: document['version'] as number,
-    approvalThreshold: typeof threshold === 'string' ? BigInt(threshold) : null,
+    approvalThreshold: amountIn(document['approval_threshold']),
     allowedHosts: document['allowed_hosts'] as Policy['allowedHosts'],
     deniedHosts: document['denied_hosts'] as Policy['deniedHosts'],
     allowedPayees: document['allowed_payees'] as Policy['allowedPayees'],
@@ -39,6 +41,7 @@ export function fromDocument(document: PolicyDocument): Policy {
     contractPayee: document['contract_payee'] as Policy['contractPayee'],
     // Absent in what was stored before there was such a rule.
     allowUpfront: document['allow_upfront'] === true,
+    topUpApprovalThreshold: amountIn(document['top_up_approval_threshold']),
     decideWithinSec: document['decide_within_sec'] as number,
   };
 }
@@ -50,8 +53,11 @@ export function hashOf(document: PolicyDocument): string {
 
 /** The rules in the one form they are compared in. Refuses with `validation_failed` and the field. */
 export function normalise(input: PolicyInput): PolicyInput {
-  if (input.approvalThreshold !== null && input.approvalThreshold < 0n)
-    throw refuse('invalid_amount', { field: 'approval_threshold', reason: 'negative' });
+  for (const [field, threshold] of [
+    ['approval_threshold', input.approvalThreshold],
+    ['top_up_approval_threshold', input.topUpApprovalThreshold],
+  ] as const)
+    if (threshold !== null && threshold < 0n) throw refuse('invalid_amount', { field, reason: 'negative' });
   const { contractPayee } = input;
   if (!CONTRACT_PAYEE.includes(contractPayee)) throw wrong('contract_payee', 'unknown_value');
   if (typeof input.allowUpfront !== 'boolean') throw wrong('allow_upfront', 'not_a_boolean');
@@ -66,6 +72,7 @@ export function normalise(input: PolicyInput): PolicyInput {
     maxValiditySec: between(input.maxValiditySec, { field: 'max_validity_sec', most: 600 }),
     contractPayee,
     allowUpfront: input.allowUpfront,
+    topUpApprovalThreshold: input.topUpApprovalThreshold,
     decideWithinSec: between(input.decideWithinSec, { field: 'decide_within_sec', most: 7 * 24 * 3600 }),
   };
 }

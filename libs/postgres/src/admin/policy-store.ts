@@ -41,9 +41,12 @@ const POLICIES = `SELECT asked.ordinal::int, newest.document, newest.document_ha
 const WALLETS = `SELECT w.wallet_id, w.address
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked(workspace_id, agent_id, ordinal)
   LEFT JOIN LATERAL (SELECT w.wallet_id, w.address FROM wallet w
-    WHERE w.workspace_id = asked.workspace_id AND w.status = 'active' AND (w.agent_id = asked.agent_id OR w.agent_id IS NULL)
+    WHERE w.workspace_id = asked.workspace_id AND w.status = 'active' AND w.role = 'payments' AND (w.agent_id = asked.agent_id OR w.agent_id IS NULL)
     ORDER BY w.agent_id NULLS LAST, w.created_at, w.wallet_id LIMIT 1) w ON true
   ORDER BY asked.ordinal`;
+
+const TREASURY = `SELECT wallet_id, address FROM wallet WHERE workspace_id = $1 AND role = 'treasury' AND status = 'active'`;
+const OWNED = `SELECT FROM wallet WHERE workspace_id = $1 AND agent_id = $2 AND address = $3 AND role = 'payments' AND status = 'active'`;
 
 /** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
 export function createPolicyStore(pool: pg.Pool): PolicyStore {
@@ -53,6 +56,13 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
     policiesFor: (workspaceId, agentId) => policies({ workspaceId, agentId }),
     // One key signs on every EVM chain, so the network does not choose the wallet.
     walletFor: (workspaceId, agentId) => wallets({ workspaceId, agentId }),
+    async treasuryOf(workspaceId) {
+      const { rows } = await pool.query<WalletRow>(TREASURY, [workspaceId]);
+      return rows[0] && toWallet(rows[0]);
+    },
+    async ownsWallet(workspaceId, agentId, address) {
+      return (await pool.query(OWNED, [workspaceId, agentId, address])).rowCount === 1;
+    },
   };
 }
 
@@ -101,9 +111,11 @@ async function loadWallets(pool: pg.Pool, scopes: readonly Scope[]): Promise<rea
     text: WALLETS,
     values: [scopes.map((it) => it.workspaceId), scopes.map((it) => it.agentId)],
   });
-  return rows.map((row) =>
-    row.wallet_id === null
-      ? undefined
-      : { walletId: row.wallet_id as WalletId, address: row.address as EvmAddress },
-  );
+  return rows.map(toWallet);
+}
+
+function toWallet(row: WalletRow): Wallet {
+  return row.wallet_id === null
+    ? undefined
+    : { walletId: row.wallet_id as WalletId, address: row.address as EvmAddress };
 }

@@ -26,6 +26,7 @@ interface Row {
   readonly workspace_id: string;
   readonly wallet_id: string;
   readonly agent_id: string | null;
+  readonly role: WalletView['role'];
   readonly address: string;
   readonly label: string;
   readonly status: 'active' | 'retired';
@@ -34,13 +35,13 @@ interface Row {
   readonly created_at: Date;
 }
 
-const COLUMNS = sql<Row>`workspace_id, wallet_id, agent_id, address, label, status, origin, backup_confirmed_at, created_at`;
+const COLUMNS = sql<Row>`workspace_id, wallet_id, agent_id, role, address, label, status, origin, backup_confirmed_at, created_at`;
 
 export class PostgresWallets implements WalletStore {
   constructor(private readonly db: Database) {}
 
   async create(workspaceId: WorkspaceId, input: NewWallet, keys: WalletKeys, by: Actor): Promise<WalletView> {
-    await this.requireScope(workspaceId, input.agentId);
+    await this.requireScope(workspaceId, input);
     // A crash after this leaves a key without a row: it holds nothing, because its address was never given out.
     const walletId = parseWalletId(newId('wal'));
     const address = await keys.createKey(workspaceId, walletId);
@@ -53,11 +54,11 @@ export class PostgresWallets implements WalletStore {
     keys: WalletKeys,
     by: Actor,
   ): Promise<WalletView> {
-    await this.requireScope(workspaceId, input.agentId);
+    await this.requireScope(workspaceId, input);
     const walletId = parseWalletId(newId('wal'));
     const address = await keys.importKey(workspaceId, walletId, input.privateKey);
-    const { agentId, label } = input;
-    return this.insert(workspaceId, { walletId, agentId, label, address, origin: 'imported' }, by);
+    const { privateKey: _never, ...kept } = input;
+    return this.insert(workspaceId, { ...kept, walletId, address, origin: 'imported' }, by);
   }
 
   get(workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView> {
@@ -129,8 +130,9 @@ export class PostgresWallets implements WalletStore {
     return wallet.address;
   }
 
-  private requireScope(workspaceId: WorkspaceId, agentId: AgentId | null): Promise<void> {
+  private requireScope(workspaceId: WorkspaceId, { agentId, role }: NewWallet): Promise<void> {
     return within(this.db, workspaceId, async (trx) => {
+      if (role === 'treasury') await requireNoTreasury(trx, workspaceId, agentId);
       if (agentId !== null) return requireAgent(trx, workspaceId, agentId);
       const { rows } = await sql`SELECT FROM workspace WHERE workspace_id = ${workspaceId}`.execute(trx);
       if (rows.length === 0) throw refuse('not_found', { object: 'workspace' });
@@ -145,10 +147,13 @@ export class PostgresWallets implements WalletStore {
     return change(this.db, { workspaceId, by }, async (trx) => {
       // One address belongs to one workspace: two books over one balance could both be right and together be wrong.
       const { rows } =
-        await sql<Row>`INSERT INTO wallet (workspace_id, wallet_id, agent_id, address, label, origin)
-        VALUES (${workspaceId}, ${input.walletId}, ${input.agentId}, ${input.address.toLowerCase()}, ${input.label}, ${input.origin})
-        ON CONFLICT (address) DO NOTHING RETURNING ${COLUMNS}`.execute(trx);
-      if (!rows[0]) throw refuse('validation_failed', { field: 'private_key', reason: 'already_managed' });
+        await sql<Row>`INSERT INTO wallet (workspace_id, wallet_id, agent_id, role, address, label, origin)
+        VALUES (${workspaceId}, ${input.walletId}, ${input.agentId}, ${input.role ?? 'payments'}, ${input.address.toLowerCase()}, ${input.label}, ${input.origin})
+        ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`.execute(trx);
+      if (!rows[0]) {
+        if (input.role === 'treasury') await requireNoTreasury(trx, workspaceId, input.agentId);
+        throw refuse('validation_failed', { field: 'private_key', reason: 'already_managed' });
+      }
       const result = toView(rows[0]);
       return {
         result,
@@ -156,6 +161,14 @@ export class PostgresWallets implements WalletStore {
       };
     });
   }
+}
+
+async function requireNoTreasury(trx: Trx, workspaceId: WorkspaceId, agentId: AgentId | null): Promise<void> {
+  if (agentId !== null)
+    throw refuse('validation_failed', { field: 'agent_id', reason: 'not_for_a_treasury' });
+  const { rows } = await sql`SELECT FROM wallet
+    WHERE workspace_id = ${workspaceId} AND role = 'treasury' AND status = 'active'`.execute(trx);
+  if (rows.length > 0) throw refuse('validation_failed', { field: 'role', reason: 'treasury_exists' });
 }
 
 async function find(trx: Trx, workspaceId: WorkspaceId, walletId: WalletId): Promise<WalletView> {
@@ -170,8 +183,8 @@ function refused(reason: string) {
 }
 
 function factOf(type: string, wallet: WalletView) {
-  const { walletId, agentId, address } = wallet;
-  return { type, data: { wallet_id: walletId, agent_id: agentId, address } };
+  const { walletId, agentId, role, address } = wallet;
+  return { type, data: { wallet_id: walletId, agent_id: agentId, role, address } };
 }
 
 function toView(row: Row): WalletView {
@@ -179,6 +192,7 @@ function toView(row: Row): WalletView {
     walletId: row.wallet_id as WalletId,
     workspaceId: row.workspace_id as WorkspaceId,
     agentId: row.agent_id as AgentId | null,
+    role: row.role,
     address: row.address as EvmAddress,
     label: row.label,
     status: row.status,

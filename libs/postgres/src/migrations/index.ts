@@ -18,6 +18,7 @@ import * as answerRights from './20261121-31-answer-rights.js';
 import * as settlementMethod from './20261121-33-settlement-method.js';
 import * as walletAlarms from './20261121-50-wallet-alarms.js';
 import * as authorizationMethod from './20261121-40-authorization-method.js';
+import * as treasury from './20261121-51-1-treasury.js';
 
 export interface Migration {
   readonly name: string;
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly Migration[] = [
   settlementMethod,
   walletAlarms,
   authorizationMethod,
+  treasury,
 ];

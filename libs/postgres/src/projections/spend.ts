@@ -1,3 +1,4 @@
+import { isTopUpUnit } from '#domain';
 import { sql } from 'kysely';
 import { hostOf } from './operations.js';
 import { sumBy, underneath, type ProjectedEvent, type Projection } from './projection.js';
@@ -29,6 +30,8 @@ export const spendProjection: Projection = {
 function captureIn({ event, after, ...at }: ProjectedEvent) {
   const state = underneath(after);
   if (event.type !== 'BudgetCaptured' || !('terms' in state) || state.terms === null) return [];
+  // From one wallet of ours to another: nothing is spent yet.
+  if (isTopUpUnit(state.terms.unit)) return [];
   return [
     {
       workspace_id: at.workspaceId,

@@ -21,11 +21,11 @@ const BALANCES = `SELECT
       'low_below', b.low_below::text)
       ORDER BY w.wallet_id, b.network, b.token)
     FROM wallet w JOIN wallet_asset b ON b.workspace_id = w.workspace_id AND b.wallet_id = w.wallet_id
-    WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id IS NULL OR w.agent_id = $2)
+    WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2 OR w.agent_id IS NULL AND w.role = 'payments')
       AND ($3::text IS NULL OR w.wallet_id = $3)) AS wallets,
   (SELECT json_agg(json_build_object('agent_id', n.node_id, 'unit', n.unit, 'held', n.held::text, 'captured', n.lifetime_spent::text)
       ORDER BY n.node_id, n.unit DESC)
-    FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments'
+    FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments' AND n.unit IN ('USD6', 'EUR6')
       AND ($2::uuid IS NULL OR n.node_id = $2)) AS funds`;
 
 const SPEND = `SELECT s.day::text AS day_text, s.agent_id, s.host, s.unit, s.amount::text AS amount_text, s.payments::text AS payments_text

@@ -36,7 +36,12 @@ export function statusOf(view: Pick<OperationView, 'status' | 'error'>): Hightop
 }
 
 /** The last one cannot be asked for in this dialect, but stands in the lists of an agent that settled natively. */
-const TYPES = { purchase: 'x402_purchase', authorize: 'x402_sign', settle: 'x402_settle' } as const;
+const TYPES = {
+  purchase: 'x402_purchase',
+  authorize: 'x402_sign',
+  settle: 'x402_settle',
+  top_up: 'wallet_top_up',
+} as const;
 export const OPERATION_TYPES: readonly string[] = [TYPES.purchase, TYPES.authorize];
 const iso = (ms: number): string => new Date(ms).toISOString();
 
