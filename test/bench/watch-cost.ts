@@ -5,6 +5,7 @@ import { createChainSource, createEvmRpc, networkProfile } from '#evm';
 import { createPool, createWatchStore } from '#postgres';
 import { createCore, loadConfig } from '#runtime';
 import { LOCAL_NETWORK, LOCAL_TOKEN } from '../../apps/local/src/chain.js';
+import { panelOf } from '../support/panel.js';
 import { rpc as rawRpc } from '../../apps/local/src/services/index.js';
 import { Client } from 'pg';
 import type { Bench } from './bench.js';
@@ -40,7 +41,7 @@ export const watchCostBench: Bench = {
     await owner.connect();
     const watcher = new ChainWatcher({
       ports: core.ports,
-      source: createChainSource({ profile, rpcs: [rpc], tokens }),
+      source: createChainSource({ profile, panel: panelOf([rpc]), tokens }),
       store: createWatchStore(pool),
       owner: 'bench',
       tokens,

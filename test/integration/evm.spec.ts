@@ -12,12 +12,13 @@ import {
   verifyNetwork,
 } from '#evm';
 import { rpc } from '../../apps/local/src/services/index.js';
+import { panelOf } from '../support/panel.js';
 import { chainClients, LOCAL_TOKEN, usdcAbi } from '../support/chain.js';
 import { clientOf, freshNonce, LOCAL, NETWORK, PAYEE, TOKEN, walletOn } from '../support/evm-wallet.js';
 
 describe('the token accepts what libs/evm signs, and the chain tells it back', () => {
   const client = clientOf(inject('rpcUrl'));
-  const reader = createChainReader(new Map([[NETWORK, client]]));
+  const reader = createChainReader(new Map([[NETWORK, panelOf([client])]]));
   let wallet: Awaited<ReturnType<typeof walletOn>>;
   let fromBlock: number;
 

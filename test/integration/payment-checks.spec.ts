@@ -14,6 +14,7 @@ import {
   type AuthorizationKey,
 } from '#evm';
 import { parseEvmAddress, parseHex32, type EvmAddress, type Hex32 } from '#domain';
+import { panelOf } from '../support/panel.js';
 import { chainClients, freshAccount, LOCAL_TOKEN, mintUsdc, usdcAbi } from '../support/chain.js';
 import { PAYEE, USDC, USDC_NETWORK } from '../support/facilitator-requests.js';
 
@@ -50,7 +51,7 @@ function signed(
 }
 
 const rpc = () => createEvmRpc({ url: inject('rpcUrl'), chainId: 84532 });
-const checks = () => createPaymentChecks({ rpcs: new Map([[USDC_NETWORK, [rpc()]]]) });
+const checks = () => createPaymentChecks({ panels: new Map([[USDC_NETWORK, panelOf([rpc()])]]) });
 const good = { balance: 10_000n, nonceUsed: false, payer: 'account', transferable: true };
 
 describe('a transfer on a real chain', () => {

@@ -23,6 +23,7 @@ import { createBroadcastStore, createSettlementDesk } from '#postgres';
 import { generatePrivateKey } from 'viem/accounts';
 import { startAnvil, rpc as rawRpc, type AnvilOptions } from '../../apps/local/src/services/index.js';
 import { testBroadcastSigner, type TestBroadcastSigner } from './broadcast-signer.js';
+import { panelOf } from './panel.js';
 import { chargesOf, fundGas, LOCAL_TOKEN, mintUsdc, prepareChain } from './chain.js';
 import { storeBench, type Bench } from './postgres-store.js';
 
@@ -87,8 +88,7 @@ export async function startSettling(
   });
   const rpc = createEvmRpc({ url: node.url, chainId: 84532 });
   const chain = createBroadcastChain({
-    network: NETWORK,
-    rpc,
+    panel: panelOf([rpc]),
     finality: { kind: 'tag' },
   });
   const lines: Lines = { alarms: [], texts: [] };

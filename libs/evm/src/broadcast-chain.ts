@@ -1,5 +1,6 @@
-// One chain as the broadcaster sees it (design.md 8), over one RPC endpoint: composing, sending, and what became of what was sent.
-import { parseHex32, type Caip2, type EvmAddress, type Hex32 } from '#domain';
+// One chain as the broadcaster sees it (design.md 8), over all its RPCs: composing, sending, and what became of what was sent.
+// What only costs gas is asked of one; what is told to others, or ends something, has to be the same at all of them.
+import { parseHex32, type EvmAddress, type Hex32 } from '#domain';
 import type {
   AttemptReceipt,
   AuthorizationFate,
@@ -9,12 +10,13 @@ import type {
   SettlementMethod,
   SignedTransfer,
 } from '#engine';
+import { agreed, agreedFinal, agreedReceipts, standing } from './agreement.js';
 import type { FinalityRule } from './chains.js';
-import { finalizedBlock } from './finality.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
 import { codecOf, fatesOf } from './methods/index.js';
 import type { EvmRpc, Receipt } from './rpc.js';
+import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
 import { encodeTransfers } from './transfer-calls.js';
 
@@ -22,48 +24,85 @@ import { encodeTransfers } from './transfer-calls.js';
 const GAS_BASE = 60_000n;
 
 export interface BroadcastChainOptions {
-  readonly network: Caip2;
-  readonly rpc: EvmRpc;
+  readonly panel: RpcPanel;
   readonly finality: FinalityRule;
 }
 
 /** Every method throws RpcError when there is no trustworthy answer. */
-export function createBroadcastChain({ network, rpc, finality }: BroadcastChainOptions): BroadcastChain {
+export function createBroadcastChain({ panel, finality }: BroadcastChainOptions): BroadcastChain {
   return {
-    network,
-    async latest() {
-      const block = await rpc.block('latest');
-      if (block === undefined) throw new RpcError('bad_response', 'eth_getBlockByNumber');
-      return block;
+    network: panel.network,
+    latest: () => panel.latest(),
+    finalized: () => agreedFinal(panel, finality),
+    standing: (block, by) => standing(panel, block, by),
+    // The lowest: a node that lies about it could have us burn the account's money, and one that is wrong costs a later bump.
+    priorityFee: async () => lowest(await panel.each((rpc) => rpc.priorityFee())),
+    accountNonce: async (sender) =>
+      Math.min(...(await panel.each((rpc) => rpc.transactionCount(sender, 'latest')))),
+    async finalNonce(sender) {
+      const final = await agreedFinal(panel, finality);
+      const nonces = final && (await panel.all((rpc) => rpc.transactionCount(sender, final.number)));
+      return nonces && Math.min(...nonces);
     },
-    finalized: () => finalizedBlock(rpc, finality),
-    blockHash: async (number) => (await rpc.block(number))?.hash,
-    priorityFee: () => rpc.priorityFee(),
-    accountNonce: (sender) => rpc.transactionCount(sender),
-    balance: (sender) => rpc.etherBalance(sender),
+    balance: (sender) => panel.any((rpc) => rpc.etherBalance(sender)),
     compose(transfers) {
       const { target, data } = encodeTransfers(transfers);
       return { target, data, callHash: hashOf(data), gasLimit: gasFor(transfers) };
     },
-    outlook: (sender, transfers) => outlook(rpc, sender, transfers),
+    outlook: (sender, transfers) => confirmedOutlook(panel, sender, transfers),
     async estimateGas(from, transfer) {
       const { target, data } = encodeTransfers([transfer]);
-      return rpc.estimateGas({ from, to: target, data: toHex(data) });
+      const read = (rpc: EvmRpc) => rpc.estimateGas({ from, to: target, data: toHex(data) });
+      const gas = await panel.any(read);
+      if (gas !== undefined || panel.size === 1) return gas;
+      return (await panel.each(read)).find((it) => it !== undefined);
     },
-    async send(raw) {
-      try {
-        await rpc.sendRaw(toHex(raw));
-        return 'sent';
-      } catch (error) {
-        return outcomeOf(error);
-      }
-    },
+    send: (raw, again) => sendToAll(panel, raw, again),
     async receipts(txHashes) {
-      const receipts = await Promise.all(txHashes.map((txHash) => rpc.receipt(txHash)));
+      const receipts = await agreedReceipts(panel, txHashes);
       return receipts.map((receipt) => receipt && attemptReceipt(receipt));
     },
-    whyNot: (transfer) => fatesOf(transfer).whyNot(rpc, transfer),
+    whyNot: (transfer) => agreed(panel, (rpc) => fatesOf(transfer).whyNot(rpc, transfer)),
   };
+}
+
+/** What each RPC said, from the most telling to the least. */
+const TELLING: readonly SendOutcome[] = ['nonce_used', 'sent', 'no_gas_money', 'underpriced'];
+
+async function sendToAll(panel: RpcPanel, raw: Uint8Array, again: boolean): Promise<SendOutcome> {
+  const answers = panel
+    .tell((rpc) => rpc.sendRaw(toHex(raw)))
+    .map((answer) => answer.then((): SendOutcome => 'sent', outcomeOf));
+  const all = Promise.all(answers).then(
+    (told): SendOutcome => TELLING.find((it) => told.includes(it)) ?? 'rejected',
+  );
+  if (again) return all;
+  const taken = answers.map(async (answer): Promise<SendOutcome> => {
+    const outcome = await answer;
+    if (outcome !== 'sent') throw new RpcError('rejected', 'eth_sendRawTransaction');
+    return outcome;
+  });
+  return Promise.any(taken).catch(() => all);
+}
+
+/** `fails` ends a settlement: one RPC alone is not believed. Where they differ the chain itself decides, for the price of the gas. */
+async function confirmedOutlook(
+  panel: RpcPanel,
+  sender: EvmAddress,
+  transfers: readonly SignedTransfer[],
+): Promise<readonly Outlook[]> {
+  const first = await panel.any((rpc) => outlook(rpc, sender, transfers));
+  const failing = transfers.filter((_, index) => first[index] === 'fails');
+  if (failing.length === 0 || panel.size === 1) return first;
+  const votes = await panel.each((rpc) => outlook(rpc, sender, failing));
+  const confirmed = new Map(
+    failing.map((transfer, index) => [transfer, votes.map((it) => it[index]).find((it) => it !== 'fails')]),
+  );
+  return transfers.map((transfer, index) => confirmed.get(transfer) ?? first[index] ?? 'fails');
+}
+
+function lowest(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((least, it) => (it < least ? it : least));
 }
 
 /** A payer without code and a signature of a key's length: the token's own rules decide, and nobody else's. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEvmAddress, parseHex32, type Hex32 } from '#domain';
+import { panelOf } from '../../../test/support/panel.js';
 import { createChainSource } from './chain-source.js';
 import { networkProfile, type NetworkProfile } from './chains.js';
 import { RpcError } from './json-rpc.js';
@@ -39,7 +40,7 @@ function node(height: number, mostBlocks = 10_000) {
 describe('a chain over several RPCs', () => {
   it('finds the final block that all of them can agree on, however far one is behind', async () => {
     const rpcs = [node(100).rpc, node(97).rpc, node(99).rpc];
-    const source = createChainSource({ profile: LOCAL, rpcs, tokens: [TOKEN] });
+    const source = createChainSource({ profile: LOCAL, panel: panelOf(rpcs), tokens: [TOKEN] });
     const final = await source.finalized();
     expect(final?.number).toBe(95);
     expect(await source.witnesses(block(95))).toBe(3);
@@ -47,12 +48,14 @@ describe('a chain over several RPCs', () => {
 
   it('has no final block while one of them has none', async () => {
     const rpcs = [node(100).rpc, node(1).rpc, node(50).rpc];
-    expect(await createChainSource({ profile: LOCAL, rpcs, tokens: [TOKEN] }).finalized()).toBeUndefined();
+    expect(
+      await createChainSource({ profile: LOCAL, panel: panelOf(rpcs), tokens: [TOKEN] }).finalized(),
+    ).toBeUndefined();
   });
 
   it('reads incoming transfers and forgotten uses in smaller ranges where a provider asks for that', async () => {
     const { rpc, asked } = node(6_000, 400);
-    const source = createChainSource({ profile: LOCAL, rpcs: [rpc], tokens: [TOKEN] });
+    const source = createChainSource({ profile: LOCAL, panel: panelOf([rpc]), tokens: [TOKEN] });
     await source.scan([WALLET], { fromBlock: 1, toBlock: 1_000 });
     const authorization = {
       network: LOCAL.network,

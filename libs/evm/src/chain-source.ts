@@ -1,11 +1,13 @@
-// The watcher's view of one chain over all its RPCs: the first that answers serves ordinary reads; whatever releases money is asked of every one.
-import type { Authorization, EvmAddress, Hex32 } from '#domain';
-import type { AuthorizationFate, ChainSource, NonceSeen, Scan, TransferSeen, WatchedBlock } from '#engine';
+// The watcher's view of one chain over all its RPCs: what is recorded has to be the same at every one that is there; whatever releases money
+// needs the word of all.
+import type { EvmAddress, Hex32 } from '#domain';
+import type { AuthorizationFate, ChainSource, NonceSeen, Scan, TransferSeen } from '#engine';
+import { agreed, agreedFinal } from './agreement.js';
 import { findForkPoint, logsInRange, scanRange, type BlockRange } from './chain-watcher.js';
 import type { NetworkProfile } from './chains.js';
-import { finalityWitnesses, finalizedBlock } from './finality.js';
-import { RpcError } from './json-rpc.js';
-import { padded, type BlockHeader, type EvmRpc } from './rpc.js';
+import { finalityWitnesses } from './finality.js';
+import { padded, type EvmRpc } from './rpc.js';
+import type { RpcPanel } from './rpc-panel.js';
 import {
   decodeTokenEvents,
   fateInLogs,
@@ -22,68 +24,34 @@ const WALLETS_PER_QUERY = 500;
 
 export interface ChainSourceOptions {
   readonly profile: NetworkProfile;
-  readonly rpcs: readonly EvmRpc[];
+  readonly panel: RpcPanel;
   readonly tokens: readonly EvmAddress[];
 }
 
 /** @throws RpcError from every method when there is no trustworthy answer. */
-export function createChainSource({ profile, rpcs, tokens }: ChainSourceOptions): ChainSource {
-  const first = failover(rpcs);
+export function createChainSource({ profile, panel, tokens }: ChainSourceOptions): ChainSource {
+  const { finality } = profile;
   return {
     network: profile.network,
-    witnessesNeeded: rpcs.length,
-    async genesisHash() {
-      return (await first((rpc) => existing(rpc.block(0)))).hash;
+    witnessesNeeded: panel.size,
+    genesisHash: () => panel.genesisHash(),
+    latest: () => panel.latest(),
+    finalized: () => agreedFinal(panel, finality),
+    header: (number) => agreed(panel, (rpc) => rpc.block(number)),
+    scan: (wallets, range) => agreed(panel, (rpc) => scan(rpc, { tokens, wallets }, range)),
+    forkPoint: (stored) => agreed(panel, (rpc) => findForkPoint(stored, rpc)),
+    async witnesses(block) {
+      const answers = await panel.all((rpc) => finalityWitnesses([rpc], finality, block));
+      return answers?.filter((it) => it === 1).length ?? 0;
     },
-    latest: () => first((rpc) => existing(rpc.block('latest'))),
-    finalized: () => lowestFinal(rpcs, profile),
-    header: (number) => first((rpc) => rpc.block(number)),
-    scan: (wallets, range) => first((rpc) => scan(rpc, { tokens, wallets }, range)),
-    forkPoint: (stored) => first((rpc) => findForkPoint(stored, rpc)),
-    witnesses: (block) => finalityWitnesses(rpcs, profile.finality, block),
-    unusedAt: (queries, block) => unusedAt(rpcs, queries, block.hash),
-    findUse: (authorization, upTo) => first((rpc) => findUse(rpc, authorization, upTo.number)),
-    balances: (queries, block) => first((rpc) => rpc.balances(queries, { blockHash: block.hash })),
+    async unusedAt(queries, block) {
+      const at = { blockHash: block.hash };
+      const answers = await panel.all((rpc) => rpc.authorizationStates(queries, at));
+      return tally(queries.length, answers ?? []);
+    },
+    findUse: (authorization, upTo) => agreed(panel, (rpc) => findUse(rpc, authorization, upTo.number)),
+    balances: (queries, block) => panel.any((rpc) => rpc.balances(queries, { blockHash: block.hash })),
   };
-}
-
-/** Reads through the RPC that answered last; on a fault through the others, each once. */
-export function failover(rpcs: readonly EvmRpc[]): <T>(read: (rpc: EvmRpc) => Promise<T>) => Promise<T> {
-  let preferred = 0;
-  return async (read) => {
-    let fault: unknown = new RpcError('wrong_chain', 'configuration: no RPC');
-    for (let tried = 0; tried < rpcs.length; tried += 1) {
-      const index = (preferred + tried) % rpcs.length;
-      try {
-        const answer = await read(rpcs[index] as EvmRpc);
-        preferred = index;
-        return answer;
-      } catch (error) {
-        fault = error;
-      }
-    }
-    throw fault;
-  };
-}
-
-/**
- * The final block of whichever RPC is furthest behind: all of them can agree on that one, while the newest is always unknown to somebody.
- * Undefined while any of them has none. @throws RpcError when any gives no answer: nothing is released without its word.
- */
-async function lowestFinal(
-  rpcs: readonly EvmRpc[],
-  profile: NetworkProfile,
-): Promise<BlockHeader | undefined> {
-  const blocks = await Promise.all(rpcs.map((rpc) => finalizedBlock(rpc, profile.finality)));
-  return blocks.reduce((lowest, block) =>
-    lowest === undefined || block === undefined || lowest.number <= block.number ? block && lowest : block,
-  );
-}
-
-async function existing(block: Promise<BlockHeader | undefined>): Promise<WatchedBlock> {
-  const header = await block;
-  if (header === undefined) throw new RpcError('bad_response', 'eth_getBlockByNumber');
-  return header;
 }
 
 async function scan(
@@ -129,13 +97,8 @@ async function incomingTransfers(
 }
 
 /** `used` by the word of any RPC weighs more than `unused` by all others; no answer counts for neither. */
-async function unusedAt(
-  rpcs: readonly EvmRpc[],
-  queries: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
-  blockHash: Hex32,
-): Promise<readonly number[]> {
-  const answers = await Promise.all(rpcs.map((rpc) => rpc.authorizationStates(queries, { blockHash })));
-  return queries.map((_, index) => {
+function tally(count: number, answers: readonly (readonly (boolean | undefined)[])[]): readonly number[] {
+  return Array.from({ length: count }, (_, index) => {
     const states = answers.map((answer) => answer[index]);
     return states.includes(true) ? -1 : states.filter((state) => state === false).length;
   });

@@ -1,11 +1,8 @@
 // When a block is final, and that the node is on the chain it should be on (design.md rulings 23 and 24).
-import { chainIdOf, type Caip2 } from '#domain';
-import type { ChainReader } from '#engine';
 import type { FinalityRule, NetworkProfile } from './chains.js';
 import type { StoredBlock } from './chain-watcher.js';
 import { RpcError } from './json-rpc.js';
 import type { BlockHeader, EvmRpc } from './rpc.js';
-import { fateInLogs } from './settlement-logs.js';
 
 /** The newest final block by the profile's rule, or undefined while the chain is too young. @throws RpcError */
 export async function finalizedBlock(
@@ -50,28 +47,4 @@ export async function verifyNetwork(
   if (profile.genesisHash === undefined) return;
   const genesis = await rpc.block(0);
   if (genesis?.hash !== profile.genesisHash) throw new RpcError('wrong_chain', 'eth_getBlockByNumber');
-}
-
-/** The engine's reads, each through the given RPC of its network. @throws RpcError for a network without one. */
-export function createChainReader(rpcs: ReadonlyMap<Caip2, EvmRpc>): ChainReader {
-  const rpcOf = (network: Caip2): EvmRpc => {
-    const rpc = rpcs.get(network);
-    if (rpc === undefined) throw new RpcError('wrong_chain', `configuration of chain ${chainIdOf(network)}`);
-    return rpc;
-  };
-  return {
-    async latest(network) {
-      const block = await rpcOf(network).block('latest');
-      if (block === undefined) throw new RpcError('bad_response', 'eth_getBlockByNumber');
-      return { number: block.number, hash: block.hash, timestampSec: block.timestampSec };
-    },
-    async fateInTransaction(authorization, txHash) {
-      const receipt = await rpcOf(authorization.network).receipt(txHash);
-      return receipt?.succeeded === true ? fateInLogs(authorization, receipt.logs) : { kind: 'unused' };
-    },
-    async isContract(network, address) {
-      const code = await rpcOf(network).code(address);
-      return code !== '0x';
-    },
-  };
 }

@@ -38,7 +38,8 @@ export {
 export { createBroadcastChain, type BroadcastChainOptions } from './broadcast-chain.js';
 export { rememberContracts } from './contract-cache.js';
 export { createChainSource, type ChainSourceOptions } from './chain-source.js';
-export { createChainReader, finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
+export { createChainReader } from './chain-reader.js';
+export { finalityWitnesses, finalizedBlock, verifyNetwork } from './finality.js';
 export { RpcError, type JsonRpcOptions, type RpcFault } from './json-rpc.js';
 export { keccak256, keccak256OfText, toHex } from './keccak.js';
 export {
@@ -63,6 +64,7 @@ export {
   type RawLog,
   type Receipt,
 } from './rpc.js';
+export { createRpcPanel, type RpcPanel, type RpcPanelOptions } from './rpc-panel.js';
 export {
   addressOfPrivateKey,
   assertNativeSigning,

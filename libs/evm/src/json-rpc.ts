@@ -11,6 +11,7 @@ export type RpcFault =
   | 'too_large'
   | 'bad_response'
   | 'wrong_chain'
+  | 'disagreement'
   | 'range_too_large'
   | 'reverted'
   | 'already_known'

@@ -5,6 +5,7 @@ import { decodeFunctionData, encodeFunctionResult, multicall3Abi, type Hex } fro
 import { address, hex32 } from '../../../test/support/builders.js';
 import { USDC_NETWORK } from '../../../test/support/facilitator-requests.js';
 import type { SignedTransfer } from '#engine';
+import { panelOf } from '../../../test/support/panel.js';
 import { createPaymentChecks } from './payment-checks.js';
 import { createEvmRpc } from './rpc.js';
 
@@ -92,7 +93,7 @@ afterEach(() => {
 function checks() {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const rpc = createEvmRpc({ url, chainId: 84532 });
-  return createPaymentChecks({ rpcs: new Map([[USDC_NETWORK, [rpc]]]) });
+  return createPaymentChecks({ panels: new Map([[USDC_NETWORK, panelOf([rpc])]]) });
 }
 
 describe('what the chain says of a payment', () => {
@@ -151,9 +152,9 @@ describe('what the chain says of a payment', () => {
       chainId: 84532,
     });
     const away = createEvmRpc({ url: 'http://127.0.0.1:1', chainId: 84532 });
-    const asking = createPaymentChecks({ rpcs: new Map([[USDC_NETWORK, [away, good]]]) });
+    const asking = createPaymentChecks({ panels: new Map([[USDC_NETWORK, panelOf([away, good])]]) });
     expect((await asking.factsOf(transfer(1), DIGEST)).balance).toBe(7n);
-    await expect(createPaymentChecks({ rpcs: new Map() }).factsOf(transfer(1), DIGEST)).rejects.toThrow(
+    await expect(createPaymentChecks({ panels: new Map() }).factsOf(transfer(1), DIGEST)).rejects.toThrow(
       'wrong_chain',
     );
   });

@@ -3,15 +3,15 @@
 import { parseAbi, encodeFunctionData, type Hex } from 'viem';
 import type { Caip2, Hex32 } from '#domain';
 import { coalesce, type ChainFacts, type PaymentChecks, type SignedTransfer } from '#engine';
-import { failover } from './chain-source.js';
 import { RpcError } from './json-rpc.js';
 import { toHex } from './keccak.js';
 import type { EvmRpc } from './rpc.js';
+import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
 
 export interface PaymentChecksOptions {
-  /** Per network, in the order in which they are asked; the next one is asked when one gives no answer. */
-  readonly rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>;
+  /** Per network; the next RPC is asked when one gives no answer. */
+  readonly panels: ReadonlyMap<Caip2, RpcPanel>;
 }
 
 const ABI = parseAbi([
@@ -32,10 +32,9 @@ const ERC1271_YES: Hex = `0x1626ba7e${'0'.repeat(56)}`;
 /** In one call: 100 transfers take 6 million gas, and nodes stop a call at ten times that or more. */
 const MAX_TOGETHER = 100;
 
-export function createPaymentChecks({ rpcs }: PaymentChecksOptions): PaymentChecks {
+export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentChecks {
   const chains = new Map(
-    [...rpcs].map(([network, list]) => {
-      const read = failover(list);
+    [...panels].map(([network, { any: read }]) => {
       const tryOut = (transfers: readonly SignedTransfer[]): Promise<readonly boolean[]> =>
         read((rpc) => successesOf(rpc, transfers));
       return [network, { read, together: coalesce(tryOut, { maxBatch: MAX_TOGETHER }) }];

@@ -69,8 +69,8 @@ export interface EvmRpc {
     readonly to: EvmAddress;
     readonly data: Hex;
   }): Promise<bigint | undefined>;
-  /** Account nonce after the latest block. */
-  transactionCount(account: EvmAddress): Promise<number>;
+  /** Account nonce after that block. */
+  transactionCount(account: EvmAddress, at: BlockRef): Promise<number>;
   /** Wei. */
   etherBalance(account: EvmAddress): Promise<bigint>;
   /** Wei per gas that the node suggests as a tip. */
@@ -195,9 +195,9 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
         throw error;
       }
     },
-    async transactionCount(account) {
+    async transactionCount(account, at) {
       const method = 'eth_getTransactionCount';
-      return quantity(method, await rpc.call(method, [account, 'latest']));
+      return quantity(method, await rpc.call(method, [account, blockParam(at)]));
     },
     async etherBalance(account) {
       return amountOf('eth_getBalance', await rpc.call('eth_getBalance', [account, 'latest']));

@@ -17,9 +17,11 @@ import {
   createChainReader,
   createChainSource,
   createEvmRpc,
+  createRpcPanel,
   rememberContracts,
   verifyNetwork,
   type EvmRpc,
+  type RpcPanel,
 } from '#evm';
 import { createFacilitatorClient, createGuardedFetch, createSeller } from '#http';
 import { createRelay } from '#redis';
@@ -87,7 +89,7 @@ export async function createCore(config: Config): Promise<Core> {
   const http = createGuardedFetch({ allow: config.egress.allow });
   const assets = createAssetRegistry(config.networks.map((it) => it.network));
   const ids = createIds(systemClock);
-  const firstRpcs = new Map(config.networks.map((it): [Caip2, EvmRpc] => [it.network, first(rpcs, it)]));
+  const panels = panelsOf(config.networks, rpcs, logger);
   const ports: Ports = {
     clock: systemClock,
     ids,
@@ -100,7 +102,7 @@ export async function createCore(config: Config): Promise<Core> {
     signer,
     seller: createSeller({ http, assets }),
     headers: headerCodec,
-    chain: rememberContracts(createChainReader(firstRpcs), systemClock),
+    chain: rememberContracts(createChainReader(panels), systemClock),
     settlements: stores.settlements,
     broadcasts: config.broadcast.accounts > 0,
     facilitators: createFacilitatorClient({ http, endpoints: config.settleFacilitators }),
@@ -114,7 +116,7 @@ export async function createCore(config: Config): Promise<Core> {
     const tokens = assets.all().flatMap((asset) => (asset.network === network.network ? [asset.token] : []));
     const source = createChainSource({
       profile: network.profile,
-      rpcs: rpcs.get(network.network) ?? [],
+      panel: panelOf(panels, network),
       tokens,
     });
     return new ChainWatcher({ ports, source, store: stores.watch, owner, tokens });
@@ -123,8 +125,7 @@ export async function createCore(config: Config): Promise<Core> {
     (network) =>
       new Broadcaster({
         chain: createBroadcastChain({
-          network: network.network,
-          rpc: first(rpcs, network),
+          panel: panelOf(panels, network),
           finality: network.profile.finality,
         }),
         store: stores.broadcasts,
@@ -153,7 +154,7 @@ export async function createCore(config: Config): Promise<Core> {
     metrics,
     metricsFor: config.telemetry.metrics,
     facilitator: composeFacilitator(config, ports, {
-      rpcs,
+      panels,
       rights: stores.answerRights,
       settling: settlingOf(config, stores, signer),
     }),
@@ -202,10 +203,23 @@ async function checkChains(
   );
 }
 
-function first(rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>, { network }: NetworkConfig): EvmRpc {
-  const [rpc] = rpcs.get(network) ?? [];
-  if (rpc === undefined) throw new Error(`no RPC for ${network}`);
-  return rpc;
+function panelsOf(
+  networks: readonly NetworkConfig[],
+  rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>,
+  logger: Logger,
+): ReadonlyMap<Caip2, RpcPanel> {
+  return new Map(
+    networks.map(({ network, profile: { genesisHash } }) => [
+      network,
+      createRpcPanel({ network, rpcs: rpcs.get(network) ?? [], genesisHash, clock: systemClock, logger }),
+    ]),
+  );
+}
+
+function panelOf(panels: ReadonlyMap<Caip2, RpcPanel>, { network }: NetworkConfig): RpcPanel {
+  const panel = panels.get(network);
+  if (panel === undefined) throw new Error(`no RPC for ${network}`);
+  return panel;
 }
 
 function walletKeysOf(signer: SignerClient): WalletKeys {

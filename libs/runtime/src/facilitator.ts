@@ -1,7 +1,7 @@
 // The facilitator over this installation's chains and registry.
 import type { Caip2 } from '#domain';
 import type { AnswerRights, FacilitatorPorts, Ports, SettlementDesk } from '#engine';
-import { createPaymentChecks, recoverAddress, type EvmRpc } from '#evm';
+import { createPaymentChecks, recoverAddress, type RpcPanel } from '#evm';
 import type { Config } from './config.js';
 
 export interface Facilitator {
@@ -18,7 +18,7 @@ export interface Settling {
 }
 
 export interface FacilitatorParts {
-  readonly rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>;
+  readonly panels: ReadonlyMap<Caip2, RpcPanel>;
   readonly rights: AnswerRights;
   readonly settling: Settling | null;
 }
@@ -27,7 +27,7 @@ export interface FacilitatorParts {
 export function composeFacilitator(
   { facilitator: { access, settleWithinMs } }: Pick<Config, 'facilitator'>,
   { assets, clock, logger }: Pick<Ports, 'assets' | 'clock' | 'logger'>,
-  { rpcs, rights, settling }: FacilitatorParts,
+  { panels, rights, settling }: FacilitatorParts,
 ): Facilitator | null {
   if (access === 'off' || settling === null) return null;
   return {
@@ -40,7 +40,7 @@ export function composeFacilitator(
       clock,
       logger,
       recover: (digest, signature) => recoverAddress(Buffer.from(digest.slice(2), 'hex'), signature),
-      checks: createPaymentChecks({ rpcs }),
+      checks: createPaymentChecks({ panels }),
     },
   };
 }

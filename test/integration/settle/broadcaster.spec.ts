@@ -157,9 +157,9 @@ describe('two broadcasters at once', () => {
       const left: Uint8Array[] = [];
       const chain: BroadcastChain = {
         ...settling.chain,
-        send: (raw) => {
+        send: (raw, again) => {
           left.push(raw);
-          return settling.chain.send(raw);
+          return settling.chain.send(raw, again);
         },
       };
       const both = [settling.broadcaster({ chain }), settling.broadcaster({ chain })];
@@ -208,8 +208,8 @@ describe('a crash', () => {
       'after the bytes left',
       (crash) => ({
         chain: {
-          send: async (raw) => {
-            await settling.chain.send(raw);
+          send: async (raw, again) => {
+            await settling.chain.send(raw, again);
             throw crash();
           },
         },

@@ -198,23 +198,53 @@ describe('an account', () => {
     expect(await settling.chargesOf(payer)).toBe(1);
   });
 
-  it('whose nonce an outsider used takes the next one for the same transfer', async () => {
+  it('whose nonce an outsider used takes the next one for the same transfer when that is final, and not before', async () => {
     const broadcaster = settling.broadcaster(clock);
     const transfer = await aClaim();
     await broadcaster.turn();
-    const { txHash } = await viewOf(transfer);
-    await settling.node('anvil_dropTransaction', txHash);
-    await settling.node('anvil_impersonateAccount', sender());
-    const other = privateKeyToAccount(generatePrivateKey()).address;
-    await settling.node('eth_sendTransaction', { from: sender(), to: other, value: '0x1' });
-    await mine();
-    for (let turns = 0; turns < 10 && (await viewOf(transfer)).status !== 'settled'; turns += 1) {
-      nowMs += 6_000;
-      await broadcaster.turn();
-      await mine();
-    }
-    expect((await viewOf(transfer)).status).toBe('settled');
+    await anOutsiderUsesItsNonce(transfer);
+    const pass = async (blocks: number): Promise<void> => {
+      for (let turns = 0; turns < 6; turns += 1) {
+        nowMs += 6_000;
+        await mine(blocks);
+        await broadcaster.turn();
+      }
+    };
+    await pass(1);
+    expect((await viewOf(transfer)).status).toBe('broadcast');
     expect(settling.lines.alarms).toContain('broadcast_nonce_taken');
+    expect(settling.signer.signed).toHaveLength(1);
+    await pass(5);
+    expect((await viewOf(transfer)).status).toBe('settled');
+    expect(settling.signer.signed.map((it) => it.accountNonce)).toEqual([0, 1]);
+    expect(await settling.chargesOf(payer)).toBe(1);
+  });
+
+  it('has its own transaction back when a reorganization takes the outsider away', async () => {
+    const broadcaster = settling.broadcaster(clock);
+    const transfer = await aClaim();
+    await broadcaster.turn();
+    const foreign = await anOutsiderUsesItsNonce(transfer);
+    for (let turns = 0; turns < 4; turns += 1) {
+      nowMs += 6_000;
+      await mine();
+      await broadcaster.turn();
+    }
+    await settling.node('anvil_reorg', 5, []);
+    await settling.node('anvil_dropTransaction', foreign);
+    nowMs += 6_000;
+    await settling.settle(broadcaster, [transfer], true);
+    expect(new Set(settling.signer.signed.map((it) => it.accountNonce))).toEqual(new Set([0]));
     expect(await settling.chargesOf(payer)).toBe(1);
   });
 });
+
+/** Our transaction is forgotten, and another of the same account mined in its place. Returns its hash. */
+async function anOutsiderUsesItsNonce(transfer: SignedTransfer): Promise<unknown> {
+  await settling.node('anvil_dropTransaction', (await viewOf(transfer)).txHash);
+  await settling.node('anvil_impersonateAccount', sender());
+  const other = privateKeyToAccount(generatePrivateKey()).address;
+  const hash = await settling.node('eth_sendTransaction', { from: sender(), to: other, value: '0x1' });
+  await mine();
+  return hash;
+}

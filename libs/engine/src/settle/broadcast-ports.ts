@@ -122,16 +122,26 @@ export interface AttemptReceipt extends MinedIn {
  */
 export type SendOutcome = 'sent' | 'nonce_used' | 'underpriced' | 'no_gas_money' | 'rejected';
 
-/** One chain as the broadcaster sees it. Methods throw when there is no trustworthy answer. */
+/** `unknown`: those who know the chain do not agree, or do not all have that block yet. */
+export type BlockStanding = 'canonical' | 'orphaned' | 'unknown';
+
+/** One chain as the broadcaster sees it, through all its RPCs. Methods throw when there is no trustworthy answer. */
 export interface BroadcastChain {
   readonly network: Caip2;
   latest(): Promise<ChainBlock>;
+  /** Undefined also while an RPC is away: nothing becomes final without its word. */
   finalized(): Promise<{ readonly number: number } | undefined>;
-  blockHash(number: number): Promise<Hex32 | undefined>;
+  /** By the word of those that are there, or, for what becomes final, of all. */
+  standing(
+    block: { readonly number: number; readonly hash: Hex32 },
+    by: 'present' | 'all',
+  ): Promise<BlockStanding>;
   /** What a tip must be for the next blocks, wei per gas. */
   priorityFee(): Promise<bigint>;
-  /** Account nonce after the latest block. */
+  /** Account nonce after the latest block: what is below it is used by the word of every RPC. */
   accountNonce(sender: EvmAddress): Promise<number>;
+  /** Account nonce after the newest final block; undefined while there is none, or an RPC is away. */
+  finalNonce(sender: EvmAddress): Promise<number | undefined>;
   /** Wei. */
   balance(sender: EvmAddress): Promise<bigint>;
   /** One transfer calls the token; more go through Multicall3, where one that fails leaves the others alone. */
@@ -140,8 +150,9 @@ export interface BroadcastChain {
   outlook(sender: EvmAddress, transfers: readonly SignedTransfer[]): Promise<readonly Outlook[]>;
   /** Gas of the transfer sent by itself; undefined: it would fail. */
   estimateGas(sender: EvmAddress, transfer: SignedTransfer): Promise<bigint | undefined>;
-  send(raw: Uint8Array): Promise<SendOutcome>;
-  /** Undefined: not in a block. In the order asked. */
+  /** Bytes go to every RPC. At first, as soon as one has them; `again`, when all have answered, and then a used nonce is the news. */
+  send(raw: Uint8Array, again: boolean): Promise<SendOutcome>;
+  /** Undefined: in no block, or not by the word of every RPC. In the order asked. */
   receipts(txHashes: readonly Hex32[]): Promise<readonly (AttemptReceipt | undefined)[]>;
   /**
    * What became of a transfer that our own transaction did not make: settled by another, cancelled, or `unused` with the reason why it would

@@ -178,7 +178,7 @@ export class Broadcaster {
     const broadcast: Broadcast = { ...call, kind: 'transfers', transfers, attempts: [], mined: null };
     this.follower.add(broadcast);
     await this.sign(account, broadcast, fees);
-    await this.send(account, broadcast);
+    await this.send(account, broadcast, false);
     return true;
   }
 
@@ -229,11 +229,11 @@ export class Broadcaster {
     this.sent.renew(broadcast, attempt.signedAtMs);
   }
 
-  private async send(account: Account, ref: Broadcast): Promise<void> {
+  private async send(account: Account, ref: Broadcast, again = true): Promise<void> {
     const { chain, clock, logger } = this.deps;
     const newest = this.follower.get(ref)?.attempts.at(-1);
     if (newest === undefined) return;
-    const outcome = await chain.send(newest.raw);
+    const outcome = await chain.send(newest.raw, again);
     this.sent.now(ref, clock.nowMs());
     const about = { network: this.network, sender: ref.sender, accountNonce: ref.accountNonce };
     if (outcome === 'no_gas_money') {
@@ -275,7 +275,7 @@ export class Broadcaster {
     this.sent.now(broadcast, nowMs, sent.block);
     if (newest === undefined) return this.resume([account], broadcast);
     // While no blocks come, no fee helps.
-    const passedOver = head.number >= sent.block + BUMP_BLOCKS;
+    const passedOver = head.number >= sent.block + BUMP_BLOCKS && !this.follower.isSuspected(broadcast);
     const late = nowMs - newest.signedAtMs >= BUMP_MS || newest.maxFeePerGas < head.baseFeePerGas;
     if (first && passedOver && late) await this.bump(account, broadcast, newest, head);
     if (this.accounts !== null) await this.send(account, broadcast);

@@ -1,14 +1,15 @@
 // Follows what was broadcast until it is final. Its cost grows with blocks and with transactions under way, not with transfers.
-import type { Hex32 } from '#domain';
 import type { Logger } from '../ports.js';
 import type {
   Attempt,
   AttemptReceipt,
+  BlockStanding,
   Broadcast,
   BroadcastChain,
   BroadcastRef,
   BroadcastStore,
   ChainBlock,
+  MinedIn,
   SettlementOutcome,
 } from './broadcast-ports.js';
 import { outcomeOf } from './outcome.js';
@@ -29,6 +30,7 @@ export class Follower {
   private readonly all = new Map<string, Broadcast>();
   /** Nonces that the node calls used though none of our attempts is known to be mined: since which block. */
   private readonly suspected = new Map<string, number>();
+  private readonly alarmed = new Set<string>();
   private head: ChainBlock | null = null;
   private changed = true;
   private nonceLost = false;
@@ -58,6 +60,10 @@ export class Follower {
   suspect(ref: BroadcastRef): void {
     this.suspected.set(keyOf(ref), this.suspected.get(keyOf(ref)) ?? UNKNOWN);
     this.changed = true;
+  }
+
+  isSuspected(ref: BroadcastRef): boolean {
+    return this.suspected.has(keyOf(ref));
   }
 
   pending(): readonly Broadcast[] {
@@ -145,24 +151,33 @@ export class Follower {
     }
   }
 
-  /** Believed only when a later block still shows the nonce used and no attempt of ours in any block. */
+  /**
+   * Alarmed about when a later block still shows the nonce used and no attempt of ours; ended when that is final: until then a reorganization
+   * could bring ours back, and the transfer must not stand in two transactions that can both be mined.
+   */
   private async checkSuspect(broadcast: Broadcast, head: ChainBlock): Promise<void> {
     const { chain, store, logger } = this.deps;
-    const since = this.suspected.get(keyOf(broadcast));
-    if (since === UNKNOWN) this.suspected.set(keyOf(broadcast), head.number);
+    const key = keyOf(broadcast);
+    const since = this.suspected.get(key);
+    if (since === UNKNOWN) this.suspected.set(key, head.number);
     if (since === undefined || since === UNKNOWN || head.number <= since + 1) return;
-    if ((await chain.accountNonce(broadcast.sender)) <= broadcast.accountNonce) {
-      this.suspected.delete(keyOf(broadcast));
+    const { network, sender, accountNonce } = broadcast;
+    if ((await chain.accountNonce(sender)) <= accountNonce) {
+      this.suspected.delete(key);
+      this.alarmed.delete(key);
       return;
     }
-    const { network, sender, accountNonce } = broadcast;
-    logger.error(
-      { network, sender, accountNonce, alarm: 'broadcast_nonce_taken' },
-      'an account nonce was used by a transaction that is not ours',
-    );
+    if (!this.alarmed.has(key))
+      logger.error(
+        { network, sender, accountNonce, alarm: 'broadcast_nonce_taken' },
+        'an account nonce was used by a transaction that is not ours',
+      );
+    this.alarmed.add(key);
+    if (((await chain.finalNonce(sender)) ?? 0) <= accountNonce) return;
     await store.taken(broadcast);
-    this.all.delete(keyOf(broadcast));
-    this.suspected.delete(keyOf(broadcast));
+    this.all.delete(key);
+    this.suspected.delete(key);
+    this.alarmed.delete(key);
     this.nonceLost = true;
   }
 
@@ -172,7 +187,7 @@ export class Follower {
       (it) => it.mined !== null && it.mined.blockNumber >= fromBlock,
     );
     if (mined.length === 0) return;
-    const { orphaned } = await this.compare(mined, (it) => it.mined);
+    const { orphaned } = await this.compare(mined, (it) => it.mined, 'present');
     await this.reopen(orphaned);
   }
 
@@ -183,12 +198,12 @@ export class Follower {
     const due = [...this.all.values()].filter(
       (it) => it.mined !== null && it.mined.blockNumber <= final.number,
     );
-    const { canonical, orphaned } = await this.compare(due, (it) => it.mined);
+    const { canonical, orphaned } = await this.compare(due, (it) => it.mined, 'all');
     await this.reopen(orphaned);
     await store.finalized(canonical);
     for (const broadcast of canonical) this.all.delete(keyOf(broadcast));
     const others = await store.settledElsewhere(chain.network, final.number, ELSEWHERE);
-    const seen = await this.compare(others, (it) => it);
+    const seen = await this.compare(others, (it) => it, 'all');
     await store.confirmElsewhere(seen.canonical, seen.orphaned);
   }
 
@@ -202,18 +217,25 @@ export class Follower {
     }
   }
 
-  /** Which of them are in blocks that the chain still has. */
+  /** Which of them are in blocks that the chain still has, and which in blocks that are gone; of the rest it is not known now. */
   private async compare<T>(
     items: readonly T[],
-    placeOf: (item: T) => { readonly blockNumber: number; readonly blockHash: Hex32 } | null,
+    placeOf: (item: T) => Pick<MinedIn, 'blockNumber' | 'blockHash'> | null,
+    by: 'present' | 'all',
   ): Promise<{ readonly canonical: readonly T[]; readonly orphaned: readonly T[] }> {
-    const numbers = [...new Set(items.flatMap((it) => placeOf(it)?.blockNumber ?? []))];
-    const hashes = await Promise.all(numbers.map((number) => this.deps.chain.blockHash(number)));
-    const known = new Map<number, Hex32 | undefined>(numbers.map((number, at) => [number, hashes[at]]));
-    const holds = (item: T): boolean => {
-      const place = placeOf(item);
-      return place !== null && known.get(place.blockNumber) === place.blockHash;
-    };
-    return { canonical: items.filter(holds), orphaned: items.filter((it) => !holds(it)) };
+    const places = items.map((item) => ({ item, place: placeOf(item) }));
+    const blocks = new Map(places.flatMap(({ place }) => (place === null ? [] : [[place.blockHash, place]])));
+    const standings = new Map(
+      await Promise.all(
+        [...blocks.values()].map(async ({ blockNumber: number, blockHash: hash }) => {
+          return [hash, await this.deps.chain.standing({ number, hash }, by)] as const;
+        }),
+      ),
+    );
+    const those = (standing: BlockStanding): readonly T[] =>
+      places.flatMap(({ item, place }) =>
+        place !== null && standings.get(place.blockHash) === standing ? [item] : [],
+      );
+    return { canonical: those('canonical'), orphaned: those('orphaned') };
   }
 }

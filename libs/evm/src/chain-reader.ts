@@ -1,0 +1,31 @@
+// What the workers ask of chains while they drive operations.
+import { chainIdOf, type Caip2 } from '#domain';
+import type { ChainReader } from '#engine';
+import { agreedReceipts } from './agreement.js';
+import { RpcError } from './json-rpc.js';
+import type { RpcPanel } from './rpc-panel.js';
+import { fateInLogs } from './settlement-logs.js';
+
+/** The engine's reads, each through the RPCs of its network. @throws RpcError for a network without one. */
+export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainReader {
+  const panelOf = (network: Caip2): RpcPanel => {
+    const panel = panels.get(network);
+    if (panel === undefined)
+      throw new RpcError('wrong_chain', `configuration of chain ${chainIdOf(network)}`);
+    return panel;
+  };
+  return {
+    async latest(network) {
+      const { number, hash, timestampSec } = await panelOf(network).latest();
+      return { number, hash, timestampSec };
+    },
+    async fateInTransaction(authorization, txHash) {
+      const [receipt] = await agreedReceipts(panelOf(authorization.network), [txHash]);
+      return receipt?.succeeded === true ? fateInLogs(authorization, receipt.logs) : { kind: 'unused' };
+    },
+    async isContract(network, address) {
+      const code = await panelOf(network).any((rpc) => rpc.code(address));
+      return code !== '0x';
+    },
+  };
+}
