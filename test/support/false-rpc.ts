@@ -12,7 +12,7 @@ interface Call {
 export type Lie = (
   params: readonly unknown[],
   truth: () => Promise<Record<string, unknown> | null>,
-) => Promise<unknown> | unknown;
+) => unknown;
 
 export interface FalseRpc {
   readonly url: string;

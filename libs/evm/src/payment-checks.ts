@@ -34,10 +34,10 @@ const MAX_TOGETHER = 100;
 
 export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentChecks {
   const chains = new Map(
-    [...panels].map(([network, { any: read }]) => {
+    [...panels].map(([network, panel]) => {
       const tryOut = (transfers: readonly SignedTransfer[]): Promise<readonly boolean[]> =>
-        read((rpc) => successesOf(rpc, transfers));
-      return [network, { read, together: coalesce(tryOut, { maxBatch: MAX_TOGETHER }) }];
+        panel.any((rpc) => successesOf(rpc, transfers));
+      return [network, { panel, together: coalesce(tryOut, { maxBatch: MAX_TOGETHER }) }];
     }),
   );
   const chainOf = (network: Caip2) => {
@@ -49,7 +49,7 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
     transferable: async (transfer) => chainOf(transfer.network).together(transfer),
     // The transfer comes last: what it changes must not be read as how things are.
     factsOf: async (transfer, digest) =>
-      factsIn(await chainOf(transfer.network).read((rpc) => answersOf(rpc, callsFor(transfer, digest)))),
+      factsIn(await chainOf(transfer.network).panel.any((rpc) => answersOf(rpc, callsFor(transfer, digest)))),
   };
 }
 

@@ -29,11 +29,12 @@ beforeEach(async () => {
   return () => rpcs.forEach((it) => it.close());
 });
 
+const clock = (): number => nowMs;
+const say = (fields: Record<string, unknown>): void => {
+  if (typeof fields['alarm'] === 'string') alarms.push(fields['alarm']);
+};
+
 function aBroadcaster() {
-  const say = (fields: Record<string, unknown>): void => {
-    if (typeof fields['alarm'] === 'string') alarms.push(fields['alarm']);
-  };
-  const clock = () => nowMs;
   const panel = panelOf(
     rpcs.map(({ url }) => createEvmRpc({ url, chainId: 84532 })),
     { nowMs: clock, logger: { info: say, warn: say, error: say } },
