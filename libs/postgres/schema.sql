@@ -824,6 +824,45 @@ GRANT UPDATE (balance, balance_block, low_below, low) ON wallet_asset TO purser_
 GRANT UPDATE (balance, committed) ON wallet_asset TO purser_writer;
 ALTER TABLE wallet_asset ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE wallet_float (
+  workspace_id uuid NOT NULL,
+  wallet_id text NOT NULL,
+  network text NOT NULL,
+  token text NOT NULL,
+  enabled boolean NOT NULL,
+  min numeric(78,0) NOT NULL,
+  target numeric(78,0) NOT NULL,
+  cap_per_day numeric(78,0) NOT NULL,
+  person text NOT NULL,
+  looked_at boolean NOT NULL DEFAULT false,
+  day date NOT NULL DEFAULT '1970-01-01'::date,
+  day_sent numeric(78,0) NOT NULL DEFAULT 0,
+  serial bigint NOT NULL DEFAULT 0,
+  amount numeric(78,0),
+  operation_id uuid,
+  since_block bigint NOT NULL DEFAULT 0,
+  last_operation_id uuid,
+  problem text,
+  not_before timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone
+);
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_amount_check CHECK ((amount > (0)::numeric));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_cap_per_day_check CHECK ((cap_per_day > (0)::numeric));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_check CHECK ((target >= min));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_check1 CHECK (((operation_id IS NULL) OR (amount IS NOT NULL)));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_day_sent_check CHECK ((day_sent >= (0)::numeric));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_min_check CHECK ((min > (0)::numeric));
+ALTER TABLE wallet_float ADD CONSTRAINT wallet_float_pkey PRIMARY KEY (workspace_id, wallet_id, network, token);
+CREATE INDEX wallet_float_by_wallet ON public.wallet_float USING btree (wallet_id) WHERE enabled;
+CREATE INDEX wallet_float_new ON public.wallet_float USING btree (network) WHERE (NOT looked_at);
+CREATE INDEX wallet_float_under_way ON public.wallet_float USING btree (network) WHERE (amount IS NOT NULL);
+CREATE POLICY checker ON wallet_float FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON wallet_float FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON wallet_float FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON wallet_float TO purser_system;
+GRANT SELECT ON wallet_float TO purser_checker;
+GRANT SELECT ON wallet_float TO purser_reader;
+ALTER TABLE wallet_float ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE workspace (
   workspace_id uuid NOT NULL,
   name text NOT NULL,

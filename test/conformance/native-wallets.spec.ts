@@ -1,5 +1,6 @@
 // Wallets and what they hold, over HTTP.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AGENT } from '../support/builders.js';
 import { TEST_ASSET } from '../support/memory-basics.js';
 import { BASE, nativeApi, purchase, type NativeApi } from '../support/native-api.js';
 
@@ -50,6 +51,50 @@ describe('a wallet', () => {
       field,
     ]);
     expect((await call({ path: wallet, as: 'admin' })).body.balances).toEqual([]);
+  });
+});
+
+describe('a float policy', () => {
+  const FLOAT = { ...PLACE, min: '50', target: '100', cap_per_day: '200' };
+  let own: string;
+  beforeEach(async () => {
+    const body = { agent_id: AGENT };
+    const made = await call({ method: 'POST', path: `${BASE}/wallets`, as: 'admin', body });
+    own = `${BASE}/wallets/${made.body.wallet_id as string}`;
+  });
+
+  it('is set by an admin, seen by auditors, and stopped', async () => {
+    const set = await call({ method: 'PUT', path: `${own}/float`, as: 'admin', body: FLOAT });
+    expect(set.body.floats).toMatchObject([
+      { enabled: true, min: '50', target: '100', cap_per_day: '200', sent_today: '0', operation_id: null },
+    ]);
+    expect((await call({ path: own, as: 'auditor' })).body.floats).toHaveLength(1);
+    const stopped = await call({ method: 'POST', path: `${own}/float/stop`, as: 'admin', body: PLACE });
+    expect(stopped.body.floats).toMatchObject([{ enabled: false }]);
+    for (const as of ['agent', 'auditor', 'approver'])
+      expect((await call({ method: 'PUT', path: `${own}/float`, as, body: FLOAT })).status).toBe(403);
+  });
+
+  it.each<[string, string, object]>([
+    ['min', 'invalid_amount', { min: '0' }],
+    ['target', 'invalid_amount', { target: '49' }],
+    ['cap_per_day', 'invalid_amount', { cap_per_day: '0' }],
+    ['min', 'invalid_amount', { min: '1e3' }],
+    ['asset', 'validation_failed', { asset: `0x${'12'.repeat(20)}` }],
+  ])('refuses a bad %s by name (%s, %j)', async (field, code, over) => {
+    const body = { ...FLOAT, ...over };
+    const refused = await api.call({ method: 'PUT', path: `${own}/float`, as: 'admin', body });
+    expect([refused.status, refused.body.error.code, refused.body.error.details.field]).toEqual([
+      400,
+      code,
+      field,
+    ]);
+    expect((await call({ path: own, as: 'admin' })).body.floats).toEqual([]);
+  });
+
+  it('is not for a shared wallet', async () => {
+    const refused = await call({ method: 'PUT', path: `${wallet}/float`, as: 'admin', body: FLOAT });
+    expect([refused.status, refused.body.error.details.reason]).toEqual([400, 'belongs_to_no_agent']);
   });
 });
 

@@ -80,6 +80,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     singleton_lease: 'SIU',
     wallet: 'SIu',
     wallet_asset: 'SIu',
+    wallet_float: 'SIU',
     workspace: 'SIu',
   },
   purser_reader: {
@@ -103,6 +104,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     reservation: 'S',
     wallet: 'S',
     wallet_asset: 'S',
+    wallet_float: 'S',
     workspace: 'S',
   },
   purser_signer: {

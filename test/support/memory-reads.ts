@@ -87,6 +87,7 @@ export class MemoryReads implements ReadStore {
           lowBelow,
         };
       }),
+      floats: [...this.admin.wallets.floats.values()].filter((it) => it.walletId === walletId),
       funds: [],
     });
   };

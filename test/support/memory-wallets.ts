@@ -1,6 +1,6 @@
 // Wallets in memory, as administration sees them; their keys are addresses that nobody holds.
 import { parseEvmAddress, parseWalletId, refuse, type WalletId, type WorkspaceId } from '#domain';
-import type { Administration, NewWallet, WalletKeys, WalletView } from '#engine';
+import type { Administration, FloatView, NewWallet, WalletKeys, WalletView } from '#engine';
 import { walletId } from './builders.js';
 import { found, pageOf } from './memory-lists.js';
 
@@ -52,6 +52,23 @@ export class MemoryWallets implements Wallets {
     Promise.resolve().then(() => {
       this.lowBelow.set(`${this.wallet(workspaceId, id).walletId}/${network}/${token}`, below);
     });
+
+  readonly floats = new Map<string, FloatView>();
+
+  readonly setFloat: Wallets['setFloat'] = (workspaceId, id, { person: _person, ...float }) =>
+    Promise.resolve().then(() => {
+      const { agentId, walletId: own } = this.wallet(workspaceId, id);
+      if (agentId === null)
+        throw refuse('validation_failed', { field: 'wallet_id', reason: 'belongs_to_no_agent' });
+      const never = { sentToday: 0n, operationId: null, lastOperationId: null, problem: null };
+      this.floats.set(`${id}/${float.token}`, { ...float, walletId: own, enabled: true, ...never });
+    });
+
+  readonly stopFloat: Wallets['stopFloat'] = (_workspaceId, id, { token }) => {
+    const float = this.floats.get(`${id}/${token}`);
+    if (float) this.floats.set(`${id}/${token}`, { ...float, enabled: false });
+    return Promise.resolve();
+  };
 
   readonly depositAddress: Wallets['depositAddress'] = (workspaceId, id) => {
     const { backupConfirmedAtMs, address } = this.wallet(workspaceId, id);

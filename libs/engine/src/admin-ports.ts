@@ -175,6 +175,26 @@ export interface LowBalanceAlarm {
   readonly below: bigint | null;
 }
 
+/** Base units. Falls what is available below `min`, it is filled up to `target`, with at most `capPerDay` per UTC day. */
+export interface FloatPolicy {
+  readonly network: Caip2;
+  readonly token: EvmAddress;
+  readonly min: bigint;
+  readonly target: bigint;
+  readonly capPerDay: bigint;
+}
+
+export interface FloatView extends FloatPolicy {
+  readonly walletId: WalletId;
+  readonly enabled: boolean;
+  readonly sentToday: bigint;
+  /** The top-up under way, and the one before it. */
+  readonly operationId: OperationId | null;
+  readonly lastOperationId: OperationId | null;
+  /** Why the newest top-up did not happen: an error code, or how its operation ended. */
+  readonly problem: string | null;
+}
+
 export interface WalletStore {
   create(workspaceId: WorkspaceId, input: NewWallet, keys: WalletKeys, by: Actor): Promise<WalletView>;
   import(
@@ -190,6 +210,20 @@ export interface WalletStore {
     workspaceId: WorkspaceId,
     walletId: WalletId,
     alarm: LowBalanceAlarm,
+    by: Actor,
+  ): Promise<void>;
+  /** From now on, or from the end of the top-up under way. What was sent today stays counted. `person` asks for each top-up. */
+  setFloat(
+    workspaceId: WorkspaceId,
+    walletId: WalletId,
+    float: FloatPolicy & { readonly person: string },
+    by: Actor,
+  ): Promise<void>;
+  /** No new top-up; one that is under way goes on. */
+  stopFloat(
+    workspaceId: WorkspaceId,
+    walletId: WalletId,
+    place: Pick<FloatPolicy, 'network' | 'token'>,
     by: Actor,
   ): Promise<void>;
   /** No new operation pays from it; what is already signed goes on. Repeat it when the signer was away: the database knows at once. */

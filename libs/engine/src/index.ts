@@ -44,5 +44,6 @@ export {
 export { planTopUp, topUp, type TopUpOrder, type TopUpPlan, type TopUpWish } from './use-cases/top-up.js';
 export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
 export type * from './watch/ports.js';
+export { Floats, type FloatClaim, type FloatRow, type FloatStore } from './watch/floats.js';
 export type { WatcherDeps } from './watch/deps.js';
 export { ChainWatcher, REMEMBERED_BLOCKS } from './watch/watcher.js';

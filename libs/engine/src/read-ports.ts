@@ -16,7 +16,7 @@ import type {
   WalletId,
   WorkspaceId,
 } from '#domain';
-import type { Page, PageRequest } from './admin-ports.js';
+import type { FloatView, Page, PageRequest } from './admin-ports.js';
 import type { RecordedOperation } from './view.js';
 
 export interface OperationFilter {
@@ -106,6 +106,8 @@ export interface FundsView {
 
 export interface BalancesView {
   readonly wallets: readonly WalletBalanceView[];
+  /** Of these wallets. */
+  readonly floats: readonly FloatView[];
   /** What each agent holds and has spent, from the rows that guard it. */
   readonly funds: readonly FundsView[];
 }

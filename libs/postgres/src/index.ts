@@ -42,7 +42,12 @@ export {
   type ProjectorOptions,
   type Rebuilt,
 } from './projections/index.js';
-export { createSingletonLeases, createWatchStore, type SingletonLeases } from './watch/index.js';
+export {
+  createFloatStore,
+  createSingletonLeases,
+  createWatchStore,
+  type SingletonLeases,
+} from './watch/index.js';
 export {
   bindInstallation,
   purgeExpiredBlobs,

@@ -119,7 +119,7 @@ export async function createCore(config: Config): Promise<Core> {
       panel: panelOf(panels, network),
       tokens,
     });
-    return new ChainWatcher({ ports, source, store: stores.watch, owner, tokens });
+    return new ChainWatcher({ ports, source, store: stores.watch, floats: stores.floats, owner, tokens });
   });
   const broadcasters = config.networks.map(
     (network) =>

@@ -12,6 +12,7 @@ import type {
   SettlementDesk,
   BroadcastStore,
   Vault,
+  FloatStore,
   WatchStore,
 } from '#engine';
 import {
@@ -28,6 +29,7 @@ import {
   createReaderPool,
   createReadStore,
   createSettlementDesk,
+  createFloatStore,
   createWatchStore,
   createPool,
   ENDED_SQL,
@@ -54,6 +56,7 @@ export interface Stores {
   readonly reads: ReadStore;
   readonly authenticator: Authenticator;
   readonly watch: WatchStore;
+  readonly floats: FloatStore;
   readonly settlements: SettlementDesk;
   readonly broadcasts: BroadcastStore;
   /** Calls back with the network on which a transfer begins to wait, or null when some may have been missed. */
@@ -125,6 +128,7 @@ export async function connectDatabase(
     reads: createReadStore(readerPool),
     authenticator: createAuthenticator(systemPool),
     watch: createWatchStore(systemPool),
+    floats: createFloatStore(systemPool),
     settlements: createSettlementDesk({ pool: systemPool, vault, clock, endings }),
     broadcasts: createBroadcastStore(systemPool, vault),
     onWaitingTransfers(heard) {

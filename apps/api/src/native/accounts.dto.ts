@@ -75,16 +75,31 @@ export class BalancesQuery {
   agent_id?: string;
 }
 
-export class LowBalanceDto {
+class PlaceDto {
   @Text({ max: 32, pattern: CAIP2, about: 'CAIP-2 network', example: 'eip155:8453' })
   network!: string;
 
   @Address({ about: 'token contract' })
   asset!: string;
+}
 
+export class LowBalanceDto extends PlaceDto {
   @Amount({ nullable: true, about: 'tell when less than this is available, base units; null: not any more' })
   below!: string | null;
 }
+
+export class FloatDto extends PlaceDto {
+  @Amount({ about: 'below this much available the wallet is topped up, base units' })
+  min!: string;
+
+  @Amount({ about: 'how much is available afterwards' })
+  target!: string;
+
+  @Amount({ about: 'the most that is sent per UTC day' })
+  cap_per_day!: string;
+}
+
+export class StopFloatDto extends PlaceDto {}
 
 export class PauseDto {
   @Text({ optional: true, max: 500, about: 'kept with the stop' })

@@ -1,4 +1,4 @@
-import type { AgentView, KeyView, WalletBalanceView, WalletView, WorkspaceView } from '#engine';
+import type { AgentView, FloatView, KeyView, WalletBalanceView, WalletView, WorkspaceView } from '#engine';
 import { iso, maybeIso } from './render-operation.js';
 
 export const renderWorkspace = (view: WorkspaceView): object => ({
@@ -52,4 +52,17 @@ export const renderBalance = (view: WalletBalanceView): object => ({
   available: view.available.toString(),
   low_below: view.lowBelow?.toString() ?? null,
   low: view.lowBelow !== null && view.available < view.lowBelow,
+});
+
+export const renderFloat = (view: FloatView): object => ({
+  network: view.network,
+  token: view.token,
+  enabled: view.enabled,
+  min: view.min.toString(),
+  target: view.target.toString(),
+  cap_per_day: view.capPerDay.toString(),
+  sent_today: view.sentToday.toString(),
+  operation_id: view.operationId,
+  last_operation_id: view.lastOperationId,
+  problem: view.problem,
 });

@@ -37,6 +37,19 @@ const BALANCE = {
   low: flag,
 };
 
+const FLOAT = {
+  network: text,
+  token: text,
+  enabled: flag,
+  min: atomic,
+  target: atomic,
+  cap_per_day: atomic,
+  sent_today: atomic,
+  operation_id: maybeText,
+  last_operation_id: maybeText,
+  problem: maybeText,
+};
+
 const SIDE = object({
   wallet_id: text,
   address: text,
@@ -59,7 +72,7 @@ export const WALLETS = {
   }),
   Wallet: object(WALLET),
   Wallets: page('Wallet'),
-  WalletWithBalances: object({ ...WALLET, balances: list(object(BALANCE)) }),
+  WalletWithBalances: object({ ...WALLET, balances: list(object(BALANCE)), floats: list(object(FLOAT)) }),
   DepositAddress: object({ wallet_id: text, address: text }),
   Balances: object({
     wallets: list(object({ wallet_id: text, agent_id: maybeText, address: text, ...BALANCE })),

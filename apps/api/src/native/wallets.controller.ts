@@ -15,8 +15,15 @@ import { Caller, Roles } from '../http/access.js';
 import { ListQuery, pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { BalancesQuery, ImportWalletDto, LowBalanceDto, NewWalletDto } from './accounts.dto.js';
-import { renderBalance, renderWallet } from './accounts.render.js';
+import {
+  BalancesQuery,
+  FloatDto,
+  ImportWalletDto,
+  LowBalanceDto,
+  NewWalletDto,
+  StopFloatDto,
+} from './accounts.dto.js';
+import { renderBalance, renderFloat, renderWallet } from './accounts.render.js';
 import { actorOf } from './actor.js';
 
 @ApiTags('Wallets')
@@ -85,6 +92,47 @@ export class WalletsController {
     return this.withBalances(caller, walletId);
   }
 
+  @Put('wallets/:id/float')
+  @Roles('admin')
+  @ApiOperation({
+    summary: 'Keep the wallet filled from the treasury: under min, up to target, at most the cap a day',
+  })
+  @Answer(200, 'WalletWithBalances')
+  @Errors('Error', 400, 401, 403, 404)
+  async setFloat(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() dto: FloatDto,
+  ): Promise<object> {
+    const walletId = parseWalletId(id);
+    const { network, token } = this.assetOf(dto);
+    const float = { network, token, ...floatOf(dto), person: caller.person };
+    await this.core.admin.wallets.setFloat(caller.workspaceId, walletId, float, actorOf(caller));
+    return this.withBalances(caller, walletId);
+  }
+
+  @Post('wallets/:id/float/stop')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'Fill the wallet no more; a top-up under way goes on' })
+  @Answer(200, 'WalletWithBalances')
+  @Errors('Error', 400, 401, 403, 404)
+  async stopFloat(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() dto: StopFloatDto,
+  ): Promise<object> {
+    const walletId = parseWalletId(id);
+    const { network, token } = this.assetOf(dto);
+    await this.core.admin.wallets.stopFloat(
+      caller.workspaceId,
+      walletId,
+      { network, token },
+      actorOf(caller),
+    );
+    return this.withBalances(caller, walletId);
+  }
+
   @Post('wallets/:id/retire')
   @HttpCode(200)
   @Roles('admin')
@@ -140,8 +188,8 @@ export class WalletsController {
     const wallet = await this.core.admin.wallets.get(workspaceId, walletId);
     const own = wallet.agentId === agentId || (wallet.agentId === null && wallet.role === 'payments');
     if (agentId !== null && !own) throw refuse('not_found', { object: 'wallet' });
-    const { wallets } = await this.core.reads.balances(workspaceId, { walletId });
-    return { ...renderWallet(wallet), balances: wallets.map(renderBalance) };
+    const { wallets, floats } = await this.core.reads.balances(workspaceId, { walletId });
+    return { ...renderWallet(wallet), balances: wallets.map(renderBalance), floats: floats.map(renderFloat) };
   }
 
   private assetOf(dto: { readonly network: string; readonly asset: string }): RegisteredAsset {
@@ -150,6 +198,15 @@ export class WalletsController {
     if (!asset) throw refuse('validation_failed', { field: 'asset', reason: 'not_registered' });
     return asset;
   }
+}
+
+function floatOf(dto: FloatDto): { min: bigint; target: bigint; capPerDay: bigint } {
+  const [min, target] = [parseAtomic(dto.min, 'min'), parseAtomic(dto.target, 'target')];
+  const capPerDay = parseAtomic(dto.cap_per_day, 'cap_per_day');
+  if (min === 0n) throw refuse('invalid_amount', { field: 'min', reason: 'never_below_it' });
+  if (target < min) throw refuse('invalid_amount', { field: 'target', reason: 'below_min' });
+  if (capPerDay === 0n) throw refuse('invalid_amount', { field: 'cap_per_day', reason: 'nothing_to_send' });
+  return { min, target, capPerDay };
 }
 
 function walletOf(dto: NewWalletDto) {

@@ -1,5 +1,6 @@
 import type { EvmAddress } from '#domain';
 import type { Ports } from '../ports.js';
+import type { FloatStore } from './floats.js';
 import type { ChainSource, WatchStore } from './ports.js';
 
 export interface WatcherDeps {
@@ -7,6 +8,8 @@ export interface WatcherDeps {
   readonly source: ChainSource;
   readonly store: WatchStore;
   readonly owner: string;
+  /** Where wallets are kept filled; absent: nowhere. */
+  readonly floats?: FloatStore;
   /** Tokens whose balances are followed on this network. */
   readonly tokens: readonly EvmAddress[];
 }

@@ -19,6 +19,7 @@ import type {
 import { sql } from 'kysely';
 import { requireAgent } from './agents.js';
 import { change, within, type Database, type Trx } from './change.js';
+import { setFloat, stopFloat } from './floats.js';
 import { newId } from './ids.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 
@@ -110,6 +111,14 @@ export class PostgresWallets implements WalletStore {
       const data = { wallet_id: walletId, network, token, below: below?.toString() ?? null };
       return { result: undefined, fact: { type: 'LowBalanceSet', data } };
     });
+  }
+
+  setFloat(...[workspaceId, walletId, float, by]: Parameters<WalletStore['setFloat']>): Promise<void> {
+    return setFloat(this.db, { workspaceId, walletId, by }, float);
+  }
+
+  stopFloat(...[workspaceId, walletId, place, by]: Parameters<WalletStore['stopFloat']>): Promise<void> {
+    return stopFloat(this.db, { workspaceId, walletId, by }, place);
   }
 
   confirmBackup(workspaceId: WorkspaceId, walletId: WalletId, by: Actor): Promise<WalletView> {

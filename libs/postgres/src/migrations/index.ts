@@ -19,6 +19,7 @@ import * as settlementMethod from './20261121-33-settlement-method.js';
 import * as walletAlarms from './20261121-50-wallet-alarms.js';
 import * as authorizationMethod from './20261121-40-authorization-method.js';
 import * as treasury from './20261121-51-1-treasury.js';
+import * as float from './20261121-51-2-float.js';
 
 export interface Migration {
   readonly name: string;
@@ -46,4 +47,5 @@ export const MIGRATIONS: readonly Migration[] = [
   walletAlarms,
   authorizationMethod,
   treasury,
+  float,
 ];

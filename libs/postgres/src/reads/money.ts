@@ -6,6 +6,7 @@ import {
   type BudgetView,
   type Caip2,
   type EvmAddress,
+  type OperationId,
   type WalletId,
   type WorkspaceId,
 } from '#domain';
@@ -23,6 +24,11 @@ const BALANCES = `SELECT
     FROM wallet w JOIN wallet_asset b ON b.workspace_id = w.workspace_id AND b.wallet_id = w.wallet_id
     WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2 OR w.agent_id IS NULL AND w.role = 'payments')
       AND ($3::text IS NULL OR w.wallet_id = $3)) AS wallets,
+  (SELECT json_agg(json_build_object('wallet_id', f.wallet_id, 'network', f.network, 'token', f.token, 'enabled', f.enabled::text, 'min', f.min::text,
+      'target', f.target::text, 'cap', f.cap_per_day::text, 'operation_id', f.operation_id, 'last_operation_id', f.last_operation_id, 'problem', f.problem,
+      'sent', (CASE WHEN f.day = (now() AT TIME ZONE 'UTC')::date THEN f.day_sent ELSE 0 END)::text) ORDER BY f.wallet_id, f.network, f.token)
+    FROM wallet_float f JOIN wallet w ON w.workspace_id = f.workspace_id AND w.wallet_id = f.wallet_id
+    WHERE f.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2) AND ($3::text IS NULL OR f.wallet_id = $3)) AS floats,
   (SELECT json_agg(json_build_object('agent_id', n.node_id, 'unit', n.unit, 'held', n.held::text, 'captured', n.lifetime_spent::text)
       ORDER BY n.node_id, n.unit DESC)
     FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments' AND n.unit IN ('USD6', 'EUR6')
@@ -70,19 +76,37 @@ export async function readBalances(
   workspaceId: WorkspaceId,
   { agentId, walletId }: { readonly agentId?: AgentId; readonly walletId?: WalletId } = {},
 ): Promise<BalancesView> {
-  const [row] = await read<{ wallets: readonly Text[] | null; funds: readonly Text[] | null }>(workspaceId, {
+  const [row] = await read<Record<'wallets' | 'floats' | 'funds', readonly Text[] | null>>(workspaceId, {
     name: 'purser_read_balances',
     text: BALANCES,
     values: [workspaceId, agentId ?? null, walletId ?? null],
   });
   return {
     wallets: (row?.wallets ?? []).map(toWallet),
+    floats: (row?.floats ?? []).map(toFloat),
     funds: (row?.funds ?? []).map((it) => ({
       agentId: parseAgentId(it['agent_id']),
       unit: it['unit'] as BudgetUnit,
       held: BigInt(it['held'] ?? '0'),
       captured: BigInt(it['captured'] ?? '0'),
     })),
+  };
+}
+
+function toFloat(row: Text): BalancesView['floats'][number] {
+  const amount = (name: string): bigint => BigInt(row[name] ?? '0');
+  return {
+    walletId: row['wallet_id'] as WalletId,
+    network: row['network'] as Caip2,
+    token: row['token'] as EvmAddress,
+    enabled: row['enabled'] === 'true',
+    min: amount('min'),
+    target: amount('target'),
+    capPerDay: amount('cap'),
+    sentToday: amount('sent'),
+    operationId: (row['operation_id'] ?? null) as OperationId | null,
+    lastOperationId: (row['last_operation_id'] ?? null) as OperationId | null,
+    problem: row['problem'] ?? null,
   };
 }
 
