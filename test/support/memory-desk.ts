@@ -35,7 +35,7 @@ export class MemoryDesk implements SettlementDesk {
     const key = keyOf(request.transfer);
     const known = this.rows.get(key);
     if (known !== undefined && !(known.view.status === 'failed' && known.hashes.length === 0))
-      return Promise.resolve({ claimed: false, settlement: this.look(known) });
+      return Promise.resolve({ claimed: false, settlement: this.look(known), holder: null });
     const { network, method, token, from, nonce, to, value } = request.transfer;
     const view: SettlementView = {
       network,
@@ -60,7 +60,7 @@ export class MemoryDesk implements SettlementDesk {
     if ('refused' in what) row.view = { ...view, status: 'failed', reason: what.refused };
     else if (what.afterMs === 0) this.broadcast(row, request);
     else this.world.after(what.afterMs, () => this.broadcast(row, request));
-    return Promise.resolve({ claimed: true, settlement: row.view });
+    return Promise.resolve({ claimed: true, settlement: row.view, holder: null });
   }
 
   find(key: TransferKey) {

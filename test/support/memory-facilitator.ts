@@ -71,11 +71,11 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     private readonly clock: { now(): number; passTo(ms: number): void },
   ) {}
 
-  claim(request: SettlementRequest) {
+  async claim(request: SettlementRequest, holdMs?: number) {
     const { transfer, workspaceId, askedBy, requestKey } = request;
     const known = this.rows.get(keyText(transfer));
     if (known !== undefined && (known.status !== 'failed' || known.txHash !== null))
-      return Promise.resolve({ claimed: false, settlement: view(known) });
+      return { claimed: false, settlement: view(known), holder: null };
     const row: Row = {
       ...transfer,
       settlementId: uuid(this.rows.size + 1, 7),
@@ -91,7 +91,8 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     this.rows.set(keyText(transfer), row);
     const settlement = view(row);
     if (this.mode === 'settles') this.settle(transfer);
-    return Promise.resolve({ claimed: true, settlement });
+    const holder = holdMs === undefined ? undefined : await this.take(transfer, holdMs);
+    return { claimed: true, settlement, holder: holder ?? null };
   }
 
   find(key: TransferKey): Promise<SettlementView | undefined> {

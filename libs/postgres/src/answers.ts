@@ -34,6 +34,8 @@ export const ANSWERABLE_SQL =
   'SELECT operation_id FROM operations WHERE operation_id = ANY($1::uuid[]) AND answerable';
 
 const BATCH = 1_000;
+/** An id that is announced before its waiter has come is remembered so long, or twice as long. */
+const EARLY_MS = 500;
 const EARLY_RETURN_MS = 500;
 
 export function createAnswers<Id extends string = OperationId>(
@@ -47,6 +49,8 @@ export function createAnswers<Id extends string = OperationId>(
 class NotifiedAnswers<Id extends string> implements ListeningAnswers<Id> {
   private readonly waiters = new Map<Id, Set<() => void>>();
   private readonly listener: Listener;
+  private early: readonly [Set<Id>, Set<Id>] = [new Set(), new Set()];
+  private earlySinceMs = 0;
   private count = 0;
   private timer: NodeJS.Timeout | null = null;
   private polling = false;
@@ -74,7 +78,7 @@ class NotifiedAnswers<Id extends string> implements ListeningAnswers<Id> {
 
   changed(id: Id, deadlineMs: number): Promise<void> {
     const left = deadlineMs - Date.now();
-    if (left <= 0 || this.closed) return Promise.resolve();
+    if (left <= 0 || this.closed || this.early.some((ids) => ids.delete(id))) return Promise.resolve();
     if (this.count >= (this.options.capacity ?? 20_000)) return pause(Math.min(left, EARLY_RETURN_MS));
     return new Promise((resolve) => {
       const waiters = this.waiters.get(id) ?? new Set();
@@ -131,7 +135,14 @@ class NotifiedAnswers<Id extends string> implements ListeningAnswers<Id> {
 
   private notified(payload: string): void {
     if (payload === '') return void this.poll();
-    for (const id of payload.split(',')) this.release(id as Id);
+    if (Date.now() - this.earlySinceMs > EARLY_MS) {
+      this.early = [new Set(), this.early[0]];
+      this.earlySinceMs = Date.now();
+    }
+    for (const id of payload.split(',') as Id[]) {
+      if (this.waiters.has(id)) this.release(id);
+      else this.early[0].add(id);
+    }
   }
 }
 

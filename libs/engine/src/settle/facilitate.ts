@@ -94,22 +94,21 @@ export async function settlePayment(
   const requestKey = requestKeyOf(caller, request);
   const byKey = signedByKey(ports, request, acceptable.digest);
   const asked: Asked = { ports, caller, request, acceptable, byKey, requestKey, patience };
-  const before = await findClaim(asked);
-  if (before !== undefined) return repeat(asked, before);
-  const reason = await judgePayment(ports, request, acceptable, byKey);
+  const reason = await judgePayment(ports, request, acceptable, byKey).catch((error: unknown) => ({ error }));
   if (reason !== undefined) {
-    // Another request may have claimed and settled it while the chain was asked.
-    const since = await findClaim(asked);
-    return since === undefined ? notSettled(reason) : repeat(asked, since);
+    // A claim that was there before, or was made while the chain was asked, has changed what the chain says.
+    const before = await findClaim(asked);
+    if (before !== undefined) return repeat(asked, before);
+    if (typeof reason === 'string') return notSettled(reason);
+    throw reason.error;
   }
-  const { claimed, settlement } = await ports.desk.claim({
-    transfer: request.transfer,
-    workspaceId: caller.workspaceId,
-    askedBy: caller.askedBy,
-    requestKey,
-  });
+  const { transfer } = request;
+  const asking = { transfer, workspaceId: caller.workspaceId, askedBy: caller.askedBy, requestKey };
+  const { claimed, settlement, holder } = await ports.desk.claim(asking, holdMs(asked));
   if (!claimed) return repeat(asked, settlement);
-  return afterClaim(asked, settlement, () => wait(asked, settlement));
+  return afterClaim(asked, settlement, () =>
+    holder === null ? wait(asked, settlement) : tell(asked, holder, settlement),
+  );
 }
 
 interface Asked {
@@ -185,9 +184,9 @@ const holdMs = ({ ports, patience }: Asked): number =>
   Math.max(0, patience.deadlineMs - ports.clock.nowMs()) + HOLD_MS;
 
 /** Waits with the right to be told, and uses it up or gives it back. */
-async function tell(asked: Asked, holder: string): Promise<Settled> {
+async function tell(asked: Asked, holder: string, last?: SettlementView): Promise<Settled> {
   const { ports, request } = asked;
-  const view = await ended(asked);
+  const view = await ended(asked, last);
   const outcome = outcomeFor(asked, view);
   if (outcome.kind !== 'settled') {
     await ports.rights.giveBack(request.transfer, holder);
@@ -199,8 +198,11 @@ async function tell(asked: Asked, holder: string): Promise<Settled> {
 }
 
 /** As it ended, or as it stands when waiting ends. */
-async function ended({ ports, request: { transfer }, patience }: Asked): Promise<SettlementView> {
-  const end = ports.desk.ended(transfer, patience.deadlineMs);
+async function ended(
+  { ports, request: { transfer }, patience }: Asked,
+  last?: SettlementView,
+): Promise<SettlementView> {
+  const end = ports.desk.ended(transfer, patience.deadlineMs, last);
   if (patience.stopped === undefined) return end;
   // Left behind at a stop; whatever becomes of it, nobody asks any more.
   end.catch(() => undefined);

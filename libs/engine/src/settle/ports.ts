@@ -69,14 +69,20 @@ export interface SettlementRequest {
 export interface SettlementDesk {
   /**
    * One row per transfer, whatever happens: the first request makes it, every other finds it. Only a failure that never reached a
-   * transaction makes room for another try. Wakes the broadcaster.
+   * transaction makes room for another try. Wakes the broadcaster. Whoever makes the claim and says for how long it will wait takes the right to
+   * be told with it, unless an earlier asker still has that: `holder` is its word then ({@link AnswerRights}).
    */
   claim(
     request: SettlementRequest,
-  ): Promise<{ readonly claimed: boolean; readonly settlement: SettlementView }>;
+    holdMs?: number,
+  ): Promise<{
+    readonly claimed: boolean;
+    readonly settlement: SettlementView;
+    readonly holder: string | null;
+  }>;
   find(key: TransferKey): Promise<SettlementView | undefined>;
-  /** As soon as it is settled or failed, or as it stands at the deadline (unix ms). */
-  ended(key: TransferKey, deadlineMs: number): Promise<SettlementView>;
+  /** As soon as it is settled or failed, or as it stands at the deadline (unix ms). `last`: what the caller saw this very moment. */
+  ended(key: TransferKey, deadlineMs: number, last?: SettlementView): Promise<SettlementView>;
 }
 
 /** A transaction that takes one account nonce: EIP-1559, no value, the sender pays gas. */

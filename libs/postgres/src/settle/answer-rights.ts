@@ -8,13 +8,15 @@ import { KEY, KEY_LISTS, keyLists, keyOf, keyText, sameKey } from './rows.js';
 
 const BY_KEY = sameKey('r', 'asked');
 
-const TAKE = `INSERT INTO answer_right AS r (${KEY}, holder, held_until)
-  SELECT ${KEY}, holder, clock_timestamp() + for_ms * interval '1 millisecond'
-    FROM unnest(${KEY_LISTS}, $6::uuid[], $7::float8[]) AS asked(${KEY}, holder, for_ms)
-   ORDER BY ${KEY}
+/** SQL that takes the rights of `asked(key, holder, for_ms)`, unless somebody has them; returns who has them now of those who asked. */
+export const takeRights = (
+  asked: string,
+): string => `INSERT INTO answer_right AS r (${KEY}, holder, held_until)
+  SELECT ${keyOf('asked')}, asked.holder, clock_timestamp() + asked.for_ms * interval '1 millisecond' FROM ${asked} ORDER BY ${keyOf('asked')}
   ON CONFLICT (${KEY}) DO UPDATE SET held_until = excluded.held_until, holder = excluded.holder
     WHERE r.held_until <= clock_timestamp()
   RETURNING r.holder`;
+const TAKE = takeRights(`unnest(${KEY_LISTS}, $6::uuid[], $7::float8[]) AS asked(${KEY}, holder, for_ms)`);
 // Locked in the order in which they are taken. What somebody else took since is not the holder's any more.
 const HELD = `WITH asked AS MATERIALIZED (
     SELECT ${keyOf('r')}, r.holder FROM unnest(${KEY_LISTS}, $6::uuid[]) AS asked(${KEY}, holder)

@@ -22,10 +22,12 @@ import {
   keyOf,
   keyOfRow,
   keyText,
+  sameKey,
   VIEW,
   viewOfRow,
   type Row,
 } from './rows.js';
+import { takeRights } from './answer-rights.js';
 import { sealingOf } from './sealed.js';
 
 /** Settlement ids that ended, comma-separated, or nothing, meaning "look". */
@@ -37,8 +39,9 @@ export const WAITING_CHANNEL = 'purser_settle';
 export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
   WHERE settlement_id = ANY($1::uuid[]) AND status IN ('settled', 'failed')`;
 
+const HOLDERS = `unnest(${KEY_LISTS}, $15::uuid[], $16::float8[]) AS asked(${KEY}, holder, for_ms)`;
 // Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
-// the order of the broadcaster's intents.
+// the order of the broadcaster's intents. Whoever makes the claim has the right to be told of its outcome (ruling 11).
 const CLAIM = `WITH made AS (
   INSERT INTO settlement AS s (${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key)
   SELECT * FROM unnest(${KEY_LISTS}, $6::uuid[], $7::text[], $8::numeric[], $9::bigint[], $10::bigint[], $11::bytea[], $12::uuid[],
@@ -48,8 +51,10 @@ const CLAIM = `WITH made AS (
       valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
       workspace_id = excluded.workspace_id, asked_by = excluded.asked_by, request_key = excluded.request_key
     WHERE s.status = 'failed' AND s.sender IS NULL
-  RETURNING ${keyOf('s')}, s.settlement_id, s.status)
-SELECT made.*, pg_notify('${WAITING_CHANNEL}', made.network) FROM made`;
+  RETURNING ${keyOf('s')}, s.settlement_id),
+taken AS (${takeRights(`made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')} AND asked.for_ms IS NOT NULL`)})
+SELECT made.*, asked.holder, asked.holder IN (SELECT holder FROM taken) AS holds, pg_notify('${WAITING_CHANNEL}', made.network)
+  FROM made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')}`;
 const FIND = `SELECT asked.ordinal, ${VIEW} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}`;
 
 export interface DeskOptions {
@@ -74,39 +79,39 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
     },
   );
   /** What was made by each request; undefined: somebody else was first. */
-  const claim = coalesce(
-    async (requests: readonly SettlementRequest[]): Promise<readonly (SettlementView | undefined)[]> => {
-      // Of equal ones in this batch the first asks; the others find what it made.
-      const first = new Map<string, number>();
-      requests.forEach(({ transfer }, index) => {
-        if (!first.has(keyText(transfer))) first.set(keyText(transfer), index);
-      });
-      const asking = [...first.values()].map((index) => requests[index] as SettlementRequest);
-      const claiming = {
-        name: 'purser_settlement_claim',
-        text: CLAIM,
-        values: [
-          ...keyLists(asking.map((it) => it.transfer)),
-          asking.map(() => randomUUID()),
-          asking.map((it) => it.transfer.to),
-          asking.map((it) => it.transfer.value.toString()),
-          asking.map((it) => it.transfer.validAfterSec),
-          asking.map((it) => it.transfer.validBeforeSec),
-          asking.map((it) => sealing.seal(it.transfer.signature)),
-          asking.map((it) => it.workspaceId),
-          asking.map((it) => it.askedBy),
-          asking.map((it) => it.requestKey),
-        ],
-      };
-      const { rows } = await retried(() => pool.query<Row>(claiming));
-      const made = new Map(rows.map((row) => [keyText(keyOfRow(row)), row['settlement_id'] as string]));
-      return requests.map((request, index) => {
-        const key = keyText(request.transfer);
-        const id = made.get(key);
-        return id !== undefined && first.get(key) === index ? justClaimed(request, id) : undefined;
-      });
-    },
-  );
+  const claim = coalesce(async (requests: readonly Claiming[]): Promise<readonly (Claimed | undefined)[]> => {
+    // Of equal ones in this batch the first asks; the others find what it made.
+    const first = new Map<string, number>();
+    requests.forEach(({ transfer }, index) => {
+      if (!first.has(keyText(transfer))) first.set(keyText(transfer), index);
+    });
+    const asking = [...first.values()].map((index) => requests[index] as Claiming);
+    const claiming = {
+      name: 'purser_settlement_claim',
+      text: CLAIM,
+      values: [
+        ...keyLists(asking.map((it) => it.transfer)),
+        asking.map(() => randomUUID()),
+        asking.map((it) => it.transfer.to),
+        asking.map((it) => it.transfer.value.toString()),
+        asking.map((it) => it.transfer.validAfterSec),
+        asking.map((it) => it.transfer.validBeforeSec),
+        asking.map((it) => sealing.seal(it.transfer.signature)),
+        asking.map((it) => it.workspaceId),
+        asking.map((it) => it.askedBy),
+        asking.map((it) => it.requestKey),
+        asking.map(() => randomUUID()),
+        asking.map((it) => it.holdMs),
+      ],
+    };
+    const { rows } = await retried(() => pool.query<Row>(claiming));
+    const made = new Map(rows.map((row) => [keyText(keyOfRow(row)), row]));
+    return requests.map((request, index) => {
+      const key = keyText(request.transfer);
+      const row = made.get(key);
+      return row !== undefined && first.get(key) === index ? claimedOf(request, row) : undefined;
+    });
+  });
   const known = async (key: TransferKey): Promise<SettlementView> => {
     const view = await find(key);
     if (view === undefined) throw new Error('a claimed settlement is missing');
@@ -114,24 +119,35 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
   };
   return {
     find,
-    async claim(request) {
-      const made = await claim(request);
-      if (made !== undefined) return { claimed: true, settlement: made };
-      return { claimed: false, settlement: await known(request.transfer) };
+    async claim(request, holdMs) {
+      const made = await claim({ ...request, holdMs: holdMs ?? null });
+      return made ?? { claimed: false, settlement: await known(request.transfer), holder: null };
     },
-    async ended(key, deadlineMs) {
-      for (;;) {
-        const view = await known(key);
-        if (view.status === 'settled' || view.status === 'failed' || clock.nowMs() >= deadlineMs) return view;
+    async ended(key, deadlineMs, last) {
+      let view = last ?? (await known(key));
+      while (view.status !== 'settled' && view.status !== 'failed' && clock.nowMs() < deadlineMs) {
         await endings.changed(view.settlementId, deadlineMs);
+        view = await known(key);
       }
+      return view;
     },
   };
 }
 
-function justClaimed({ transfer, ...asking }: SettlementRequest, id: string): SettlementView {
+interface Claiming extends SettlementRequest {
+  readonly holdMs: number | null;
+}
+
+type Claimed = Awaited<ReturnType<SettlementDesk['claim']>>;
+
+function claimedOf({ transfer, ...asking }: Claiming, row: Row): Claimed {
   const { network, method, token, from, nonce, to, value } = transfer;
   const { workspaceId, askedBy, requestKey } = asking;
   const asked = { network, method, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
-  return { ...asked, settlementId: id, status: 'waiting', txHash: null, reason: null, final: false };
+  const settlementId = row['settlement_id'] as string;
+  return {
+    claimed: true,
+    settlement: { ...asked, settlementId, status: 'waiting', txHash: null, reason: null, final: false },
+    holder: row['holds'] === true ? (row['holder'] as string) : null,
+  };
 }
