@@ -706,7 +706,8 @@ CREATE TABLE settlement (
   final boolean NOT NULL DEFAULT false,
   asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamp with time zone,
-  method text NOT NULL DEFAULT 'eip3009'::text
+  method text NOT NULL DEFAULT 'eip3009'::text,
+  tried_out boolean NOT NULL DEFAULT false
 );
 ALTER TABLE settlement ADD CONSTRAINT settlement_check CHECK ((((sender IS NULL) = (account_nonce IS NULL)) AND ((sender IS NULL) = (place IS NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check1 CHECK (((status <> 'broadcast'::text) OR (sender IS NOT NULL)));
@@ -728,7 +729,7 @@ CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING
 GRANT INSERT, SELECT ON settlement TO purser_system;
 GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place, method) ON settlement TO purser_signer;
 GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, method) ON settlement TO purser_checker;
-GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at) ON settlement TO purser_system;
+GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, tried_out) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE signer_ledger (

@@ -6,7 +6,7 @@ import { ANSWERS_CHANNEL, createAnswers } from '../../libs/postgres/src/answers.
 
 const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-it('a notification reaches the waiter, also after the listening connection was killed', async () => {
+it('a notification reaches the waiter, also one who comes a moment after it or after the listening connection was killed', async () => {
   const connectionString = inject('databaseUrl');
   const client = new Client({ connectionString });
   await client.connect();
@@ -32,8 +32,18 @@ it('a notification reaches the waiter, also after the listening connection was k
     await waiting;
     expect(performance.now() - begun).toBeLessThan(5_000);
   };
+  const announcedBefore = async (): Promise<void> => {
+    const id = parseOperationId(randomUUID());
+    const heard = answers.changed(parseOperationId(randomUUID()), Date.now() + 200);
+    await client.query('SELECT pg_notify($1, $2)', [ANSWERS_CHANNEL, id]);
+    await heard;
+    const begun = performance.now();
+    await answers.changed(id, Date.now() + 60_000);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  };
   await vi.waitFor(async () => expect(await listeners()).toHaveLength(1), { timeout: 5_000 });
   await notified();
+  await announcedBefore();
   const [pid] = await listeners();
   await client.query('SELECT pg_terminate_backend($1)', [pid]);
   await vi.waitFor(

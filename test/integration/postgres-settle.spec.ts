@@ -145,6 +145,7 @@ describe('a claim', () => {
     expect({ ...waiting, signature: Buffer.from(waiting?.signature ?? []) }).toEqual({
       ...transfer,
       settlementId: settlement.settlementId,
+      triedOut: false,
     });
     const { rows } = await bench.owner.query<{ row: string }>('SELECT s::text AS row FROM settlement s');
     expect(rows[0]?.row).not.toContain(Buffer.from(transfer.signature).toString('hex'));

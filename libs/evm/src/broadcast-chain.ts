@@ -14,14 +14,11 @@ import { agreed, agreedFinal, agreedReceipts, standing } from './agreement.js';
 import type { FinalityRule } from './chains.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
-import { codecOf, fatesOf } from './methods/index.js';
+import { fatesOf } from './methods/index.js';
 import type { EvmRpc, Receipt } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
-import { encodeTransfers } from './transfer-calls.js';
-
-/** Gas of a transaction before its calls. */
-const GAS_BASE = 60_000n;
+import { encodeTransfers, gasFor } from './transfer-calls.js';
 
 export interface BroadcastChainOptions {
   readonly panel: RpcPanel;
@@ -114,20 +111,18 @@ async function outlook(
   const byKey = transfers.filter((it) => it.signature.length === 65);
   // Asked together, so that it is one exchange; code is rare, and then what it spoils is asked again without it.
   const payers = [...new Set(byKey.map((it) => it.from))];
-  const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, byKey, sender)]);
+  const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, byKey, { from: sender })]);
   const contracts = new Set(payers.filter((_, index) => codes[index]));
   const plain = byKey.filter((it) => !contracts.has(it.from));
   const succeeds =
-    plain.length === byKey.length && hopeful !== undefined ? hopeful : await simulate(rpc, plain, sender);
+    plain.length === byKey.length && hopeful !== undefined
+      ? hopeful
+      : await simulate(rpc, plain, { from: sender });
   if (succeeds === undefined) throw new RpcError('reverted', 'eth_call');
   const known = new Map(
     plain.map((it, index) => [it, succeeds[index] === true ? 'succeeds' : 'fails'] as const),
   );
   return transfers.map((it) => known.get(it) ?? 'alone');
-}
-
-function gasFor(transfers: readonly SignedTransfer[]): bigint {
-  return transfers.reduce((gas, it) => gas + codecOf(it).gas, GAS_BASE);
 }
 
 function attemptReceipt(receipt: Receipt): AttemptReceipt {

@@ -8,6 +8,7 @@ import { toHex } from './keccak.js';
 import type { EvmRpc } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
+import { gasFor } from './transfer-calls.js';
 
 export interface PaymentChecksOptions {
   /** Per network; the next RPC is asked when one gives no answer. */
@@ -55,9 +56,10 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
 
 /** One by one where they cannot be tried out together: a payer's contract may use up whatever it is given. */
 async function successesOf(rpc: EvmRpc, transfers: readonly SignedTransfer[]): Promise<readonly boolean[]> {
-  const together = await simulate(rpc, transfers);
+  const tryOut = (some: readonly SignedTransfer[]) => simulate(rpc, some, { gas: gasFor(some) });
+  const together = await tryOut(transfers);
   if (together !== undefined) return together;
-  const alone = await Promise.all(transfers.map((transfer) => simulate(rpc, [transfer])));
+  const alone = await Promise.all(transfers.map((transfer) => tryOut([transfer])));
   return alone.map((answer) => answer?.[0] === true);
 }
 

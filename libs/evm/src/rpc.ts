@@ -60,7 +60,7 @@ export interface EvmRpc {
   hasCode(addresses: readonly EvmAddress[]): Promise<readonly boolean[]>;
   /** What a call would return at that block, sent by `from`; undefined: it reverts. */
   call(
-    call: { readonly from?: EvmAddress; readonly to?: EvmAddress; readonly data: Hex },
+    call: { readonly from?: EvmAddress; readonly to?: EvmAddress; readonly data: Hex; readonly gas?: Hex },
     at?: BlockRef,
   ): Promise<Hex | undefined>;
   /** Gas that the call would use if it were sent now; undefined: it reverts. */

@@ -7,6 +7,13 @@ import { toHex } from './keccak.js';
 import type { EvmRpc } from './rpc.js';
 import { encodeTransfers } from './transfer-calls.js';
 
+export interface Trial {
+  /** Who would send it. */
+  readonly from?: EvmAddress;
+  /** All it may use, as in the transaction; without it whatever the node allows. */
+  readonly gas?: bigint;
+}
+
 /**
  * Whether each would succeed after those before it, in the order asked; undefined: not even the whole came to an end.
  * @throws RpcError when there is no trustworthy answer.
@@ -14,11 +21,16 @@ import { encodeTransfers } from './transfer-calls.js';
 export async function simulate(
   rpc: EvmRpc,
   transfers: readonly SignedTransfer[],
-  from?: EvmAddress,
+  { from, gas }: Trial = {},
 ): Promise<readonly boolean[] | undefined> {
   if (transfers.length === 0) return [];
   const { target, data } = encodeTransfers(transfers);
-  const call = { to: target, data: toHex(data), ...(from === undefined ? undefined : { from }) };
+  const call = {
+    to: target,
+    data: toHex(data),
+    ...(from && { from }),
+    ...(gas && { gas: `0x${gas.toString(16)}` as const }),
+  };
   const answer = await rpc.call(call).catch((error: unknown) => {
     if (error instanceof RpcError && error.fault === 'rejected') return undefined;
     throw error;

@@ -24,6 +24,9 @@ export interface EncodedCall {
 /** Deployed at this address on every chain (multicall3.com). */
 export const MULTICALL3 = parseEvmAddress('0xcA11bde05977b3631167028862bE2a173976CA11');
 
+/** Gas of a transaction before its calls. */
+const GAS_BASE = 60_000n;
+
 const AGGREGATE = selectorOf('aggregate3((address,bool,bytes)[])');
 
 /** target, allowFailure, where the call data is, its length */
@@ -43,6 +46,11 @@ export function encodeTransfers(transfers: readonly TransferCall[]): EncodedCall
   const data = Buffer.alloc(codec.sizeOf(first));
   codec.write(data, 0, first);
   return { target: codec.targetOf(first), data };
+}
+
+/** Gas that a transaction which carries them may use. */
+export function gasFor(transfers: readonly TransferCall[]): bigint {
+  return transfers.reduce((gas, it) => gas + codecOf(it).gas, GAS_BASE);
 }
 
 /** The transfers that {@link encodeTransfers} turns into exactly this target and these bytes, or undefined. */

@@ -8,6 +8,12 @@ export interface PlacedTransfer extends SignedTransfer {
   readonly settlementId: string;
 }
 
+/** One that waits for its transaction. */
+export interface WaitingTransfer extends PlacedTransfer {
+  /** It was seen to succeed a moment ago, in no more gas than a batch gives it. */
+  readonly triedOut: boolean;
+}
+
 /** Signed bytes as stored before they left. */
 export interface Attempt extends Fees {
   readonly attempt: number;
@@ -55,7 +61,7 @@ export interface BroadcastStore {
   /** The chain has used nonces up to here that no row explains. */
   raiseNonce(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
   /** Oldest first, without those of these settlement ids. */
-  waiting(network: Caip2, limit: number, except: readonly string[]): Promise<readonly PlacedTransfer[]>;
+  waiting(network: Caip2, limit: number, except: readonly string[]): Promise<readonly WaitingTransfer[]>;
   /** Broadcasts that are not final, by sender and nonce. */
   unfinished(network: Caip2): Promise<readonly Broadcast[]>;
   /**

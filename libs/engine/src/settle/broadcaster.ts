@@ -5,9 +5,10 @@ import type { Clock, Logger } from '../ports.js';
 import type { Broadcast, BroadcastChain, BroadcastStore, ChainBlock } from './broadcast-ports.js';
 import { GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
 import { bumpedFees, firstFees } from './fees.js';
+import { Prices, type GasPrices } from './prices.js';
 import { Follower } from './follower.js';
 import type { BroadcastSigner, Fees } from './ports.js';
-import { Selection, type Selected } from './selection.js';
+import { MAX_BATCH, Selection, type Selected } from './selection.js';
 import { SentTimes } from './sent-times.js';
 
 export interface BroadcasterDeps {
@@ -26,14 +27,6 @@ export interface BroadcasterDeps {
   readonly costCap: bigint;
   /** Wei below which an account raises the alarm. */
   readonly lowBalance: bigint;
-}
-
-interface Prices {
-  /** Wei per gas, this and the next. */
-  readonly baseFeePerGas: bigint;
-  readonly priorityFee: bigint;
-  /** Wei that the account holds. */
-  readonly balance: bigint;
 }
 
 const ROUNDS = 8;
@@ -60,12 +53,14 @@ export class Broadcaster {
   private lookMs = FIRST_LOOK_MS;
   private lookedAtMs = 0;
   private gas: GasWatch;
+  private prices: Prices;
   private sent = new SentTimes();
   private selection: Selection;
 
   constructor(private readonly deps: BroadcasterDeps) {
     this.follower = new Follower(deps);
     this.gas = new GasWatch(deps);
+    this.prices = new Prices(deps);
     this.selection = new Selection(deps);
   }
 
@@ -109,6 +104,7 @@ export class Broadcaster {
     this.sent = new SentTimes();
     this.selection = new Selection(this.deps);
     this.gas = new GasWatch(this.deps);
+    this.prices = new Prices(this.deps);
     for (const broadcast of await store.unfinished(this.network)) {
       this.follower.add(broadcast);
       if (broadcast.mined === null) await this.resume(accounts, broadcast);
@@ -120,7 +116,7 @@ export class Broadcaster {
     const account = accounts.find((it) => it.address === broadcast.sender);
     if (account === undefined) return;
     if (broadcast.attempts.length === 0)
-      await this.sign(account, broadcast, this.fees(broadcast, await this.prices(account)));
+      await this.sign(account, broadcast, this.fees(broadcast, await this.prices.of(account)));
     await this.send(account, broadcast);
   }
 
@@ -134,12 +130,14 @@ export class Broadcaster {
       if (waiting.length === 0) return sent;
       // Asked together, so that it is one exchange.
       const [prices, selected] = await Promise.all([
-        this.prices(account),
+        this.prices.of(account),
         this.selection.choose(account.address, waiting),
       ]);
       if (selected === null) continue;
       if (!(await this.broadcast(account, selected, prices))) return sent;
       sent = 'some';
+      // That was all that waited; whoever has come since has woken the next turn.
+      if (selected.transfers.length === waiting.length && waiting.length < MAX_BATCH) return sent;
     }
     return 'more';
   }
@@ -153,7 +151,7 @@ export class Broadcaster {
     return free[0]?.account;
   }
 
-  private async broadcast(account: Account, selected: Selected, prices: Prices): Promise<boolean> {
+  private async broadcast(account: Account, selected: Selected, prices: GasPrices): Promise<boolean> {
     const { store, logger } = this.deps;
     const { callHash, transfers, ...composed } = selected;
     const { address: sender, nextNonce: accountNonce } = account;
@@ -182,17 +180,7 @@ export class Broadcaster {
     return true;
   }
 
-  private async prices(account: Account): Promise<Prices> {
-    const { chain } = this.deps;
-    const [{ baseFeePerGas }, priorityFee, balance] = await Promise.all([
-      chain.latest(),
-      chain.priorityFee(),
-      chain.balance(account.address),
-    ]);
-    return { baseFeePerGas, priorityFee, balance };
-  }
-
-  private fees(call: Pick<Broadcast, 'gasLimit'>, { baseFeePerGas, priorityFee }: Prices): Fees {
+  private fees(call: Pick<Broadcast, 'gasLimit'>, { baseFeePerGas, priorityFee }: GasPrices): Fees {
     return firstFees(baseFeePerGas, priorityFee, this.capOf(call));
   }
 

@@ -42,13 +42,16 @@ export async function verifyPayment(ports: FacilitatorPorts, request: Facilitato
   const acceptable = judgeRequirements(ports, request);
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
   const byKey = signedByKey(ports, request, acceptable.digest);
-  const reason = await judgePayment(ports, request, acceptable, byKey);
-  if (reason !== undefined) return { kind: 'invalid', reason };
+  const { reason } = await judgePayment(ports, request, acceptable, byKey);
+  if (reason !== null) return { kind: 'invalid', reason };
   // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
   const claim = await ports.desk.find(request.transfer);
   const used = claim?.status === 'settled' || claim?.status === 'broadcast';
   return used ? { kind: 'invalid', reason: 'invalid_exact_evm_nonce_already_used' } : { kind: 'valid' };
 }
+
+/** `triedOut`: it succeeded when it was tried out just now. */
+type Judged = { readonly reason: InvalidReason } | { readonly reason: null; readonly triedOut: boolean };
 
 /** The checks that depend on signature, time and chain. A payment that fails without the chain's word costs no request to it. */
 async function judgePayment(
@@ -56,13 +59,14 @@ async function judgePayment(
   request: FacilitatorRequest,
   { digest }: Acceptable,
   byKey: boolean,
-): Promise<InvalidReason | undefined> {
+): Promise<Judged> {
   const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000));
-  if (byKey && early !== undefined) return early;
+  if (byKey && early !== undefined) return { reason: early };
   // The token's own word covers signature, nonce and balance; what it refuses is looked at for the reason.
-  if (byKey && (await ports.checks.transferable(request.transfer))) return undefined;
+  if (byKey && (await ports.checks.transferable(request.transfer))) return { reason: null, triedOut: true };
   const facts = await ports.checks.factsOf(request.transfer, digest);
-  return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts);
+  const reason = judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts) ?? null;
+  return { reason, triedOut: false };
 }
 
 /** Whether the payer signed it; of the chain only what a signature can depend on. */
@@ -94,16 +98,17 @@ export async function settlePayment(
   const requestKey = requestKeyOf(caller, request);
   const byKey = signedByKey(ports, request, acceptable.digest);
   const asked: Asked = { ports, caller, request, acceptable, byKey, requestKey, patience };
-  const reason = await judgePayment(ports, request, acceptable, byKey).catch((error: unknown) => ({ error }));
-  if (reason !== undefined) {
+  const judged = await judgePayment(ports, request, acceptable, byKey).catch((error: unknown) => ({ error }));
+  if ('error' in judged || judged.reason !== null) {
     // A claim that was there before, or was made while the chain was asked, has changed what the chain says.
     const before = await findClaim(asked);
     if (before !== undefined) return repeat(asked, before);
-    if (typeof reason === 'string') return notSettled(reason);
-    throw reason.error;
+    if ('error' in judged) throw judged.error;
+    return notSettled(judged.reason);
   }
-  const { transfer } = request;
-  const asking = { transfer, workspaceId: caller.workspaceId, askedBy: caller.askedBy, requestKey };
+  const { triedOut } = judged;
+  const { workspaceId, askedBy } = caller;
+  const asking = { transfer: request.transfer, workspaceId, askedBy, requestKey, triedOut };
   const { claimed, settlement, holder } = await ports.desk.claim(asking, holdMs(asked));
   if (!claimed) return repeat(asked, settlement);
   return afterClaim(asked, settlement, () =>

@@ -20,8 +20,8 @@ export interface ChainFacts {
 
 export interface PaymentChecks {
   /**
-   * The transfer would succeed if it were sent now. Payments asked about at the same time share one look at the chain; false may only mean
-   * that they cannot all succeed, so {@link factsOf} has the last word. @throws when there is no trustworthy answer.
+   * The transfer would succeed if it were sent now with the gas of a batch. Payments asked about at the same time share one look at the chain; false may only mean
+   * that they cannot all succeed, or need more gas, so {@link factsOf} has the last word. @throws when there is no trustworthy answer.
    */
   transferable(transfer: SignedTransfer): Promise<boolean>;
   /** Payments asked about at the same time share requests. @throws when there is no trustworthy answer. */

@@ -63,6 +63,8 @@ export interface SettlementRequest {
   /** Key id, `open` or `ASKED_BY_OPERATION`; never a secret. */
   readonly askedBy: string;
   readonly requestKey: string | null;
+  /** It was seen to succeed just now, in no more gas than a batch gives it. */
+  readonly triedOut?: boolean;
 }
 
 /** The claim and its outcome, as those who ask see them. */

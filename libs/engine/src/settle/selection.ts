@@ -2,7 +2,13 @@
 // travels alone, so that it harms nobody; one that the chain gives no answer about is left for later, and holds nobody up.
 import type { EvmAddress } from '#domain';
 import type { Clock, Logger } from '../ports.js';
-import type { BroadcastChain, BroadcastStore, Composed, PlacedTransfer } from './broadcast-ports.js';
+import type {
+  BroadcastChain,
+  BroadcastStore,
+  Composed,
+  PlacedTransfer,
+  WaitingTransfer,
+} from './broadcast-ports.js';
 import { outcomeOf } from './outcome.js';
 
 export interface SelectionDeps {
@@ -17,7 +23,7 @@ export interface Selected extends Composed {
 }
 
 /** Transfers in one transaction: 8 million gas at most, a quarter of what the smallest of our chains takes per block. */
-const MAX_BATCH = 100;
+export const MAX_BATCH = 100;
 /** Nodes take no transaction over 128 KiB. */
 const MAX_CALL_BYTES = 120 * 1024;
 /** What a contract may spend on judging its own signature, and the transfer with it. */
@@ -36,15 +42,16 @@ export class Selection {
   constructor(private readonly deps: SelectionDeps) {}
 
   /** Asks the database only: where nothing waits, the chain is not asked for anything. */
-  waiting(): Promise<readonly PlacedTransfer[]> {
+  waiting(): Promise<readonly WaitingTransfer[]> {
     const { chain, store } = this.deps;
     return store.waiting(chain.network, MAX_BATCH, this.pausedNow());
   }
 
   /** What of them goes out next; null: none of them now, but there may be more behind them. */
-  async choose(sender: EvmAddress, waiting: readonly PlacedTransfer[]): Promise<Selected | null> {
+  async choose(sender: EvmAddress, waiting: readonly WaitingTransfer[]): Promise<Selected | null> {
     const { chain } = this.deps;
     const [first] = waiting;
+    if (waiting.length === 1 && first?.triedOut === true) return this.fitting(waiting);
     const outlooks = await chain.outlook(sender, waiting);
     const those = (outlook: (typeof outlooks)[number]): readonly PlacedTransfer[] =>
       waiting.filter((_, index) => outlooks[index] === outlook);

@@ -20,6 +20,7 @@ import * as walletAlarms from './20261121-50-wallet-alarms.js';
 import * as authorizationMethod from './20261121-40-authorization-method.js';
 import * as treasury from './20261121-51-1-treasury.js';
 import * as float from './20261121-51-2-float.js';
+import * as triedOut from './20261121-70-tried-out.js';
 
 export interface Migration {
   readonly name: string;
@@ -48,4 +49,5 @@ export const MIGRATIONS: readonly Migration[] = [
   authorizationMethod,
   treasury,
   float,
+  triedOut,
 ];

@@ -28,7 +28,10 @@ import {
 } from './rows.js';
 import { sealingOf, type Sealing } from './sealed.js';
 
-const WAITING = `SELECT ${PLACED} FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($3::uuid[]) ORDER BY s.asked_at LIMIT $2`;
+/** Blocks come every second or two: what was seen that long ago need not hold any more. */
+const MOMENT = `interval '1 second'`;
+const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - ${MOMENT} AS tried_out
+  FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($3::uuid[]) ORDER BY s.asked_at LIMIT $2`;
 
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
@@ -124,7 +127,10 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
       );
     },
     waiting: async (network, limit, except) =>
-      (await run('waiting', WAITING, [network, limit, except])).map((row) => placedOfRow(row, sealing)),
+      (await run('waiting', WAITING, [network, limit, except])).map((row) => ({
+        ...placedOfRow(row, sealing),
+        triedOut: row['tried_out'] as boolean,
+      })),
     unfinished: (network) => readUnfinished(run, network, sealing),
     async intend(call, callHash, kind, transfers) {
       const { network, sender, accountNonce, target, gasLimit } = call;
