@@ -12,6 +12,7 @@ import {
   type TransferLog,
   type WalletRow,
 } from './model.js';
+import { permitsIn, permitUses } from './permit-uses.js';
 
 export interface StackFile {
   readonly databaseUrl: string;
@@ -34,7 +35,10 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const operations = groupBy(events, (event) => event.operationId);
     const payers = new Set([...wallets.keys(), ...settlements.map((it) => it.payer)]);
     const chain = await readChain(stack, payers, blocksNamedIn(events));
-    return { operations, eventCount: events.length, reservations, budgets, settlements, wallets, ...chain };
+    const byPermit2 = await permitUses(permitsIn(events), chain, (hash) => inputOf(stack, hash));
+    const uses = [...chain.uses, ...byPermit2];
+    const eventCount = events.length;
+    return { operations, eventCount, reservations, budgets, settlements, wallets, ...chain, uses };
   } finally {
     await client.end();
   }
@@ -198,6 +202,11 @@ async function readChain(
   const seen = new Set(uses.map((use) => `${nonceKey(use)}@${use.txHash}/${use.logIndex}`));
   if (seen.size !== uses.length) throw new Error('the node listed a log twice');
   return { uses, transfers, blocks };
+}
+
+async function inputOf(stack: StackFile, txHash: string): Promise<string> {
+  const sent = await rpc<{ input: string }>(stack.rpcUrl, 'eth_getTransactionByHash', [txHash]);
+  return sent.input;
 }
 
 async function walletLogs(stack: StackFile, wallets: readonly string[]): Promise<RpcLog[]> {

@@ -157,10 +157,11 @@ function transferOf(
   authorization: Plain,
 ): TransferLog | undefined {
   const it = transfers.get(`${use.txHash}/${use.logIndex + 1}`);
+  const ceiling = BigInt(String(authorization['value']));
   const exact =
     it?.token === use.token &&
     it.to === String(authorization['to']).toLowerCase() &&
-    it.value === BigInt(String(authorization['value']));
+    (authorization['method'] === 'upto' ? it.value <= ceiling : it.value === ceiling);
   return exact ? it : undefined;
 }
 

@@ -36,7 +36,7 @@ export function checkAuthorization(
     owners.set(key, id);
   }
   const uses = all.flatMap((it) => payments.get(keyOf(it['from'], it['nonce'])) ?? []);
-  const paid = uses.filter(({ use }) => use.kind === 'used');
+  const paid = uses.filter(({ use }) => use.kind !== 'cancelled');
   if (paid.length > 1) report('S1', id, `${paid.length} transfers`);
   const end = events.find((event) => event.type === PAID_END || UNPAID_ENDS.has(event.type));
   const intent = prepared[0];
@@ -86,6 +86,9 @@ const core = (terms: Plain): string =>
     terms['amount'],
     terms['resourceUrl'],
     terms['method'],
+    terms['paymentFlow'] ?? 'authorization',
+    terms['transferMethod'] ?? 'eip3009',
+    terms['facilitator'],
   ].join('|');
 
 /** S9: signed is what was judged, and what a person approved. */
@@ -100,7 +103,9 @@ function checkBinding(id: string, events: readonly LoggedEvent[], intent: Logged
     authorization['network'] === judged['network'] &&
     authorization['token'] === judged['token'] &&
     authorization['to'] === judged['payTo'] &&
-    authorization['value'] === judged['amount'];
+    authorization['value'] === judged['amount'] &&
+    authorization['method'] === (judged['transferMethod'] ?? 'eip3009') &&
+    authorization['facilitator'] === judged['facilitator'];
   if (!same) report('S9', id, 'the authorization is not what was judged');
   const grant = of(before, 'ApprovalGranted').at(-1);
   const granted = grant && grant.version > (of(before, 'TermsAccepted', 'TermsChanged').at(-1)?.version ?? 0);
@@ -185,7 +190,8 @@ export function checkWallets(
     if (log.kind !== 'transfer' || !history.wallets.has(log.from)) return;
     moved += log.value;
     const use = chain[index - 1];
-    const owner = use?.kind === 'used' ? owners.get(keyOf(use.from, use.nonce)) : undefined;
+    const owner =
+      use?.kind === 'used' || use?.kind === 'permit' ? owners.get(keyOf(use.from, use.nonce)) : undefined;
     if (owner === undefined) report('S6', log.txHash, 'a transfer that belongs to no operation');
   });
   const captured = of(events, 'BudgetCaptured').reduce(

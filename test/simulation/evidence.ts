@@ -26,7 +26,7 @@ export interface LoggedEvent {
 }
 
 export interface ChainRecord {
-  readonly kind: 'used' | 'cancelled' | 'transfer';
+  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer';
   readonly from: string;
   readonly to: string | null;
   readonly value: bigint;
@@ -96,7 +96,7 @@ export function paymentsByNonce(chain: readonly ChainRecord[]): Map<string, Paym
   chain.forEach((use, index) => {
     if (use.kind === 'transfer') return;
     const next = chain[index + 1];
-    const transfer = use.kind === 'used' && next?.txHash === use.txHash ? next : undefined;
+    const transfer = use.kind !== 'cancelled' && next?.txHash === use.txHash ? next : undefined;
     const key = keyOf(use.from, use.nonce);
     payments.set(key, [...(payments.get(key) ?? []), { use, transfer }]);
   });

@@ -129,13 +129,14 @@ export class People {
     const price = dear ? 15_000 + random.int(5_000) : 500 + random.int(6_000);
     const timeout = random.pick([30, 60, 60, 600]);
     const free = random.chance(0.02) ? '&free=1' : '';
+    const pay = random.pick(['', '', '&pay=permit2', '&pay=upto']);
     const {
       agentId: _agentId,
       bodyHash: _bodyHash,
       ...rest
     } = aRequest({
       kind: authorize ? 'authorize' : 'purchase',
-      url: `https://${mode.replaceAll('_', '-')}.example/item?n=${index}&price=${price}&timeout=${timeout}${free}`,
+      url: `https://${mode.replaceAll('_', '-')}.example/item?n=${index}&price=${price}&timeout=${timeout}${free}${pay}`,
       method,
       maxAmount: random.chance(0.03) ? 100n : 25_000n,
       challenge: authorize && random.chance(0.5) ? {} : null,

@@ -226,6 +226,7 @@ export class World {
         approvalThreshold: 15_000n,
         maxValiditySec: 90,
         decideWithinSec: 60,
+        allowUpto: true,
       });
       this.setCap(workspaceId, { day: 500_000n, lifetime: 900_000n });
       for (let a = 1; a <= 3; a += 1) {

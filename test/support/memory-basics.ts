@@ -82,7 +82,7 @@ type Tuple = Omit<Authorization, 'digest' | 'walletId'>;
 
 export const digestOf = (tuple: Tuple): Hex32 =>
   parseHex32(
-    `0x${sha256(`${tuple.network}|${tuple.token}|${tuple.from}|${tuple.to}|${tuple.value}|${tuple.validAfterSec}|${tuple.validBeforeSec}|${tuple.nonce}`)}`,
+    `0x${sha256(`${tuple.method}|${tuple.facilitator}|${tuple.network}|${tuple.token}|${tuple.from}|${tuple.to}|${tuple.value}|${tuple.validAfterSec}|${tuple.validBeforeSec}|${tuple.nonce}`)}`,
   );
 
 /** Stands for a signature: only the holder of `from` makes it, anybody can check it. */

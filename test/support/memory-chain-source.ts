@@ -1,6 +1,14 @@
 // The engine's two views of the chain: a worker's reads, and the watcher's over two RPCs.
 import type { Authorization, EvmAddress, Hex32 } from '#domain';
-import type { AuthorizationFate, ChainReader, ChainSource, NonceSeen, Scan, TransferSeen } from '#engine';
+import type {
+  AuthorizationFate,
+  ChainReader,
+  ChainSource,
+  NonceSeen,
+  PermitSeen,
+  Scan,
+  TransferSeen,
+} from '#engine';
 import { NETWORK } from './builders.js';
 import type { Block, ChainLog, MemoryChain, Payable } from './memory-chain.js';
 
@@ -51,7 +59,8 @@ export class MemoryChainSource implements ChainSource {
     const owned = new Set<ChainLog>();
     const uses: NonceSeen[] = [];
     logs.forEach((log, index) => {
-      if (log.kind === 'transfer' || !watched.has(log.from) || log.nonce === null) return;
+      if (log.kind === 'transfer' || log.kind === 'permit') return;
+      if (!watched.has(log.from) || log.nonce === null) return;
       const next = log.kind === 'used' ? logs[index + 1] : undefined;
       const transfer = next?.kind === 'transfer' && next.txHash === log.txHash ? next : undefined;
       if (transfer) owned.add(transfer);
@@ -60,9 +69,10 @@ export class MemoryChainSource implements ChainSource {
     const transfers = logs.filter((log) => log.kind === 'transfer');
     return Promise.resolve({
       uses,
+      permits: permitsIn(logs).filter((it) => watched.has(it.from)),
       otherTransfers: transfers.filter((log) => watched.has(log.from) && !owned.has(log)).map(seen),
       incoming: transfers.filter((log) => watched.has(log.to)).map(seen),
-      fateOf: (authorization) => fateIn(authorization, logs),
+      fateOf: (authorization) => fateIn({ ...authorization, method: 'eip3009' }, logs),
     });
   }
 
@@ -107,6 +117,16 @@ function seen(log: ChainLog): TransferSeen {
   return { ...log, to: log.to as EvmAddress };
 }
 
+function permitsIn(logs: readonly ChainLog[]): PermitSeen[] {
+  return logs.flatMap(({ kind, method, from, nonce, token, txHash }, index) => {
+    const moved = logs[index + 1];
+    if (kind !== 'permit' || !method || !moved || nonce === null) return [];
+    return [
+      { method, token, from, to: moved.to as EvmAddress, value: moved.value, nonce, txHash, spent: true },
+    ];
+  });
+}
+
 function fateIn(authorization: Payable, logs: readonly ChainLog[]): AuthorizationFate {
   const index = logs.findIndex(
     (log) => log.kind !== 'transfer' && log.from === authorization.from && log.nonce === authorization.nonce,
@@ -120,7 +140,10 @@ function fateIn(authorization: Payable, logs: readonly ChainLog[]): Authorizatio
     transfer?.kind === 'transfer' &&
     transfer.txHash === txHash &&
     transfer.to === authorization.to &&
-    transfer.value === authorization.value;
+    (use.method ?? 'eip3009') === authorization.method &&
+    (use.method === 'upto' || transfer.value === authorization.value);
   if (!exact) return { kind: 'foreign', txHash };
-  return { kind: 'settled', settlement: { txHash, blockNumber, blockHash, logIndex: transfer.logIndex } };
+  const charged = transfer.value === authorization.value ? {} : { amount: transfer.value };
+  const { logIndex } = transfer;
+  return { kind: 'settled', settlement: { txHash, blockNumber, blockHash, logIndex, ...charged } };
 }

@@ -1,12 +1,13 @@
-// A chain with one EIP-3009 token: blocks, a mempool, used nonces, balances, receipts, reorganizations. It checks every signature against
+// A chain with one EIP-3009 token and Permit2: blocks, a mempool, used nonces, balances, receipts, reorganizations. It checks every signature against
 // the digest of exactly the tuple it was given, as the token contract does.
-import { parseHex32, type Authorization, type EvmAddress, type Hex32 } from '#domain';
+import { parseHex32, type Authorization, type EvmAddress, type Hex32, type TransferMethod } from '#domain';
 import type { WatchedBlock } from '#engine';
 import { digestOf, fakeSignature, type WirePayment } from './memory-basics.js';
 import { TOKEN } from './builders.js';
 
 export interface ChainLog {
-  readonly kind: 'used' | 'cancelled' | 'transfer';
+  /** `permit` is no log: it stands for a call of a proxy, which only the transaction and Permit2's bitmap tell of. */
+  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer';
   readonly token: EvmAddress;
   readonly from: EvmAddress;
   readonly to: EvmAddress | null;
@@ -16,10 +17,16 @@ export interface ChainLog {
   readonly blockNumber: number;
   readonly blockHash: Hex32;
   readonly logIndex: number;
+  readonly method?: Exclude<TransferMethod, 'eip3009'>;
 }
 
 export type Transaction =
-  | { readonly kind: 'transfer'; readonly hash: Hex32; readonly payment: WirePayment }
+  | {
+      readonly kind: 'transfer';
+      readonly hash: Hex32;
+      readonly payment: WirePayment;
+      readonly charge: bigint;
+    }
   | { readonly kind: 'cancel'; readonly hash: Hex32; readonly from: EvmAddress; readonly nonce: Hex32 };
 
 export interface Block extends WatchedBlock {
@@ -70,10 +77,12 @@ export class MemoryChain {
     return this.contracts.has(address);
   }
 
-  /** Broadcasts a payment; anybody who holds it can. The hash says nothing about whether it will be mined. */
-  submit(payment: WirePayment): Hex32 {
+  /**
+   * Broadcasts a payment; anybody who holds it can. The hash says nothing about whether it will be mined. `charge`: what is taken of a ceiling.
+   */
+  submit(payment: WirePayment, charge = payment.value): Hex32 {
     const hash = word('77', (this.transactions += 1));
-    this.mempool.push({ kind: 'transfer', hash, payment });
+    this.mempool.push({ kind: 'transfer', hash, payment, charge });
     return hash;
   }
 
@@ -165,23 +174,26 @@ export class MemoryChain {
       logs.push(log);
       return;
     }
-    const { from, to, value, nonce } = transaction.payment;
-    if (!this.accepts(transaction.payment, block.timestampSec)) return;
-    const used: ChainLog = { ...at, kind: 'used', from, to: null, value: 0n, nonce, logIndex: logs.length };
+    const { from, to, nonce, method } = transaction.payment;
+    if (!this.accepts(transaction.payment, transaction.charge, block.timestampSec)) return;
+    const value = transaction.charge;
+    const how = method === 'eip3009' ? ({ kind: 'used' } as const) : ({ kind: 'permit', method } as const);
+    const used: ChainLog = { ...at, ...how, from, to: null, value: 0n, nonce, logIndex: logs.length };
     this.spent.set(stateKey(from, nonce), used);
     this.move(from, to, value);
     logs.push(used, { ...at, kind: 'transfer', from, to, value, nonce: null, logIndex: logs.length + 1 });
   }
 
-  private accepts(payment: WirePayment, timestampSec: number): boolean {
+  private accepts(payment: WirePayment, charge: bigint, timestampSec: number): boolean {
     const { signature, operationId: _operationId, ...tuple } = payment;
-    const { from, value, nonce, validAfterSec, validBeforeSec } = tuple;
+    const { from, value, nonce, method, validAfterSec, validBeforeSec } = tuple;
     return (
+      (method === 'upto' ? charge <= value : charge === value) &&
       timestampSec > validAfterSec &&
       timestampSec < validBeforeSec &&
       signature === fakeSignature(digestOf(tuple), from) &&
       !this.spent.has(stateKey(from, nonce)) &&
-      (this.balances.get(from) ?? 0n) >= value
+      (this.balances.get(from) ?? 0n) >= charge
     );
   }
 
@@ -196,4 +208,4 @@ export class MemoryChain {
   }
 }
 
-export type Payable = Pick<Authorization, 'from' | 'to' | 'value' | 'nonce'>;
+export type Payable = Pick<Authorization, 'method' | 'from' | 'to' | 'value' | 'nonce'>;

@@ -2,7 +2,7 @@
 import { parseHex32, type Hex32, type Json, type Terms } from '#domain';
 import type { OfferLimits, PaymentHeader, PresentAnswer, PriceAnswer, Seller, SellerRequest } from '#engine';
 import { decodePayment, type WirePayment } from './memory-basics.js';
-import { someTerms } from './builders.js';
+import { address, someTerms } from './builders.js';
 import type { MemoryChain } from './memory-chain.js';
 
 export interface SellerWorld {
@@ -15,6 +15,8 @@ export interface SellerWorld {
   happened(what: string): void;
 }
 
+const FACILITATOR = address(0xfac1);
+
 type Answer = Pick<PresentAnswer, 'outcome' | 'claimedTxHash'>;
 type Behaviour = (world: SellerWorld, payment: WirePayment, shop: MemorySeller) => Promise<Answer>;
 
@@ -23,10 +25,23 @@ const answer = (outcome: PresentAnswer['outcome'], claimedTxHash: Hex32 | null =
   claimedTxHash,
 });
 
+/** What was used of a ceiling: nothing for one payment in eight, then nothing is broadcast. */
+export function chargeOf({ method, value, nonce }: WirePayment): bigint {
+  if (method !== 'upto') return value;
+  const used = BigInt(nonce) % 8n;
+  return (value * used) / 7n;
+}
+
+function broadcast({ chain }: SellerWorld, payment: WirePayment): Hex32 | null {
+  const charge = chargeOf(payment);
+  return charge === 0n ? null : chain.submit(payment, charge);
+}
+
 /** Broadcasts and waits until it is mined; null when it never was, or moved nothing. */
 async function settle(world: SellerWorld, payment: WirePayment): Promise<Hex32 | null> {
   const { chain } = world;
-  const hash = chain.submit(payment);
+  const hash = broadcast(world, payment);
+  if (hash === null) return null;
   for (let waited = 0; waited < 40; waited += 1) {
     const receipt = chain.receipt(hash);
     if (receipt) return receipt.logs.length > 0 ? hash : null;
@@ -39,7 +54,7 @@ const goodsFor = (hash: Hex32 | null): Answer => (hash ? answer('delivered', has
 
 async function settleLate(world: SellerWorld, payment: WirePayment): Promise<void> {
   await world.sleep(Math.max(0, payment.validBeforeSec * 1000 - world.nowMs() - 10_000));
-  world.chain.submit(payment);
+  broadcast(world, payment);
 }
 
 export const BEHAVIOURS = {
@@ -89,7 +104,7 @@ export const BEHAVIOURS = {
       ),
     ),
   front_run: async (world, payment) => {
-    world.chain.submit(payment);
+    broadcast(world, payment);
     const hash = await settle(world, payment);
     return hash || world.chance(0.5) ? goodsFor(hash) : answer('upstream_error');
   },
@@ -114,7 +129,7 @@ export const BEHAVIOURS = {
   payee_changes: async (world, payment) => goodsFor(await settle(world, payment)),
   /** The payer's owner cancels the authorization on chain before the seller broadcasts. */
   voided: async (world, payment) => {
-    world.chain.cancel(payment.from, payment.nonce);
+    if (payment.method === 'eip3009') world.chain.cancel(payment.from, payment.nonce);
     return goodsFor(await settle(world, payment));
   },
 } as const satisfies Record<string, Behaviour>;
@@ -186,10 +201,16 @@ export class MemorySeller implements Seller {
       resourceUrl: url,
       method,
       maxTimeoutSec: Number(searchParams.get('timeout') ?? '60'),
+      ...methodOf(searchParams.get('pay')),
       wire: { identifier: mode === 'replay_safe' },
     };
     return { kind: 'terms', terms };
   }
+}
+
+function methodOf(asked: string | null): Pick<Terms, 'transferMethod' | 'facilitator'> {
+  if (asked === 'upto') return { transferMethod: 'upto', facilitator: FACILITATOR };
+  return asked === 'permit2' ? { transferMethod: 'permit2' } : {};
 }
 
 function modeOf(url: string): Mode {

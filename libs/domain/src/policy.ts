@@ -21,6 +21,8 @@ export interface Policy {
   readonly contractPayee: 'approve' | 'refuse' | 'allow';
   /** May a seller be paid before it has made the goods? It keeps the money when it then fails. */
   readonly allowUpfront: boolean;
+  /** May a seller charge what was used, up to a ceiling? It alone says how much that was, once it has the authorization. */
+  readonly allowUpto: boolean;
   /** The same as `approvalThreshold` for top-ups from the treasury; null: never. */
   readonly topUpApprovalThreshold: bigint | null;
   /** How long a person has to decide, seconds. */
@@ -38,6 +40,7 @@ export const DEFAULT_POLICY: Policy = {
   maxValiditySec: 300,
   contractPayee: 'approve',
   allowUpfront: false,
+  allowUpto: false,
   topUpApprovalThreshold: null,
   decideWithinSec: 3600,
 };
@@ -69,6 +72,8 @@ export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Polic
       return denied('network_not_allowed', { network: terms.network });
     if (terms.paymentFlow === 'upfront' && !policy.allowUpfront)
       return denied('payment_flow_not_allowed', { payment_flow: terms.paymentFlow });
+    if (terms.transferMethod === 'upto' && !policy.allowUpto)
+      return denied('scheme_not_allowed', { scheme: 'upto' });
     if (policy.deniedHosts.some((pattern) => hostMatches(pattern, facts.host)))
       return denied('host_denied', { host: facts.host });
     if (policy.allowedHosts && !policy.allowedHosts.some((pattern) => hostMatches(pattern, facts.host))) {

@@ -43,6 +43,7 @@ export {
 } from './use-cases/submit.js';
 export { planTopUp, topUp, type TopUpOrder, type TopUpPlan, type TopUpWish } from './use-cases/top-up.js';
 export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
+export { fateOfPermit, tiePermits, type Tied } from './watch/permits.js';
 export type * from './watch/ports.js';
 export { Floats, type FloatClaim, type FloatRow, type FloatStore } from './watch/floats.js';
 export type { WatcherDeps } from './watch/deps.js';

@@ -1,8 +1,9 @@
 // What the workers ask of chains while they drive operations.
 import { chainIdOf, type Caip2 } from '#domain';
 import type { ChainReader } from '#engine';
-import { agreedReceipts } from './agreement.js';
+import { agreed, agreedReceipts } from './agreement.js';
 import { RpcError } from './json-rpc.js';
+import { permitFateIn } from './permit-fates.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { fateInLogs } from './settlement-logs.js';
 
@@ -20,8 +21,12 @@ export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainRe
       return { number, hash, timestampSec };
     },
     async fateInTransaction(authorization, txHash) {
-      const [receipt] = await agreedReceipts(panelOf(authorization.network), [txHash]);
-      return receipt?.succeeded === true ? fateInLogs(authorization, receipt.logs) : { kind: 'unused' };
+      const panel = panelOf(authorization.network);
+      const [receipt] = await agreedReceipts(panel, [txHash]);
+      if (receipt?.succeeded !== true) return { kind: 'unused' };
+      return authorization.method === 'eip3009'
+        ? fateInLogs(authorization, receipt.logs)
+        : agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt));
     },
     async isContract(network, address) {
       const code = await panelOf(network).any((rpc) => rpc.code(address));

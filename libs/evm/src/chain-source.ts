@@ -6,7 +6,8 @@ import { agreed, agreedFinal } from './agreement.js';
 import { findForkPoint, logsInRange, scanRange, type BlockRange } from './chain-watcher.js';
 import type { NetworkProfile } from './chains.js';
 import { finalityWitnesses } from './finality.js';
-import { padded, type EvmRpc } from './rpc.js';
+import { findPermitUse, permitsBehind, transferSeen } from './permit-fates.js';
+import { padded, type BlockRef, type EvmRpc } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import {
   decodeTokenEvents,
@@ -15,7 +16,6 @@ import {
   indexTokenEvents,
   TOPICS,
   type NonceUse,
-  type TransferEvent,
 } from './settlement-logs.js';
 
 /** An authorization lives 600 s at most (ruling 13); its use is looked for over twice that, at the fastest block time we know. */
@@ -46,7 +46,7 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
     },
     async unusedAt(queries, block) {
       const at = { blockHash: block.hash };
-      const answers = await panel.all((rpc) => rpc.authorizationStates(queries, at));
+      const answers = await panel.all((rpc) => statesAt(rpc, queries, at));
       return tally(queries.length, answers ?? []);
     },
     findUse: (authorization, upTo) => agreed(panel, (rpc) => findUse(rpc, authorization, upTo.number)),
@@ -60,15 +60,18 @@ async function scan(
   range: BlockRange,
 ): Promise<Scan> {
   if (watched.wallets.length === 0)
-    return { uses: [], otherTransfers: [], incoming: [], fateOf: () => ({ kind: 'unused' }) };
+    return { uses: [], otherTransfers: [], permits: [], incoming: [], fateOf: () => ({ kind: 'unused' }) };
   const [events, incoming] = await Promise.all([
     scanRange(rpc, watched, range),
     incomingTransfers(rpc, watched, range),
   ]);
   const index = indexTokenEvents(events);
+  const otherTransfers = index.otherTransfers.map(transferSeen);
   return {
     uses: index.uses.map(nonceSeen),
-    otherTransfers: index.otherTransfers.map(transferSeen),
+    otherTransfers,
+    // A spent nonce stays spent: the newest state tells it, also where the state of old blocks is not kept.
+    permits: await permitsBehind(rpc, otherTransfers, 'latest'),
     incoming,
     fateOf: (authorization) => fateOf(authorization, index),
   };
@@ -104,12 +107,32 @@ function tally(count: number, answers: readonly (readonly (boolean | undefined)[
   });
 }
 
+/** Spent or not, wherever the method keeps its nonces; in the order asked. */
+async function statesAt(
+  rpc: EvmRpc,
+  queries: Parameters<ChainSource['unusedAt']>[0],
+  at: BlockRef,
+): Promise<readonly (boolean | undefined)[]> {
+  const ofToken = queries.filter((it) => it.method === 'eip3009');
+  const ofPermit2 = queries.filter((it) => it.method !== 'eip3009');
+  const [token, permit2] = await Promise.all([
+    rpc.authorizationStates(ofToken, at),
+    rpc.permitStates(ofPermit2, at),
+  ]);
+  const states = new Map([
+    ...ofToken.map((it, index) => [it, token[index]] as const),
+    ...ofPermit2.map((it, index) => [it, permit2[index]] as const),
+  ]);
+  return queries.map((it) => states.get(it));
+}
+
 async function findUse(
   rpc: EvmRpc,
   authorization: Parameters<ChainSource['findUse']>[0],
   upTo: number,
 ): Promise<AuthorizationFate> {
   const range = { fromBlock: Math.max(0, upTo - LOOK_BACK_BLOCKS), toBlock: upTo };
+  if (authorization.method !== 'eip3009') return findPermitUse(rpc, authorization, range);
   const payer = `0x${padded(authorization.from)}` as Hex32;
   const uses = await logsInRange(rpc, {
     ...range,
@@ -133,17 +156,4 @@ function nonceSeen({ event, transfer }: NonceUse): NonceSeen {
     blockHash,
     transfer: transfer ? transferSeen(transfer) : null,
   };
-}
-
-function transferSeen({
-  token,
-  from,
-  to,
-  value,
-  txHash,
-  blockNumber,
-  blockHash,
-  logIndex,
-}: TransferEvent): TransferSeen {
-  return { token, from, to, value, txHash, blockNumber, blockHash, logIndex };
 }

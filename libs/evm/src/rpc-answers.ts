@@ -124,6 +124,26 @@ export function receiptOf(txHash: Hex32, raw: Record<string, unknown>): Receipt 
   return receipt;
 }
 
+/** What somebody sent, and where it ended up. */
+export interface SentTransaction {
+  /** Undefined: it made a contract. */
+  readonly to: EvmAddress | undefined;
+  readonly input: Hex;
+  /** Undefined while it waits. */
+  readonly blockHash: Hex32 | undefined;
+}
+
+export function transactionOf(txHash: Hex32, raw: Record<string, unknown>): SentTransaction {
+  const method = 'eth_getTransactionByHash';
+  const { to, blockHash } = raw;
+  if (hash32(method, raw['hash']) !== txHash) throw new RpcError('bad_response', method);
+  return {
+    to: to === null ? undefined : parsed(method, () => parseEvmAddress(to)),
+    input: bytesOf(method, raw['input']),
+    blockHash: blockHash === null ? undefined : hash32(method, blockHash),
+  };
+}
+
 /** Wei or base units. */
 export function amountOf(method: string, raw: unknown): bigint {
   if (typeof raw === 'string' && /^0x[0-9a-fA-F]{1,64}$/.test(raw)) return BigInt(raw);

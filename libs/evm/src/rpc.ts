@@ -4,6 +4,7 @@ import { parseEvmAddress, type EvmAddress, type Hex32 } from '#domain';
 import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
 import { codesIn, codeSizesData } from './code-sizes.js';
 import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
+import { bitOf, PERMIT2 } from './permit2.js';
 import {
   amountOf,
   blockOf,
@@ -14,14 +15,16 @@ import {
   orAbsent,
   quantity,
   receiptOf,
+  transactionOf,
   uintOf,
   inChainOrder,
   type BlockHeader,
   type RawLog,
   type Receipt,
+  type SentTransaction,
 } from './rpc-answers.js';
 
-export { inChainOrder, type BlockHeader, type RawLog, type Receipt };
+export { inChainOrder, type BlockHeader, type RawLog, type Receipt, type SentTransaction };
 
 export type BlockTag = 'latest' | 'safe' | 'finalized';
 /** Reading by hash ties the answer to one block: after a reorg the node refuses instead of answering for another. */
@@ -44,9 +47,16 @@ export interface EvmRpc {
   logs(filter: LogFilter): Promise<readonly RawLog[]>;
   /** Undefined when the transaction is unknown or not in a block. */
   receipt(txHash: Hex32): Promise<Receipt | undefined>;
+  /** Undefined when the node does not know it. */
+  transaction(txHash: Hex32): Promise<SentTransaction | undefined>;
   /** True: used or cancelled. False: unused. Undefined: the token gave no answer. In the order asked. */
   authorizationStates(
     queries: readonly { readonly token: EvmAddress; readonly from: EvmAddress; readonly nonce: Hex32 }[],
+    at: BlockRef,
+  ): Promise<readonly (boolean | undefined)[]>;
+  /** As authorizationStates, for nonces of Permit2. */
+  permitStates(
+    queries: readonly { readonly from: EvmAddress; readonly nonce: Hex32 }[],
     at: BlockRef,
   ): Promise<readonly (boolean | undefined)[]>;
   /** Base units; undefined: the token gave no answer. In the order asked. */
@@ -90,8 +100,9 @@ export interface EvmRpc {
 
 const MULTICALL3: EvmAddress = parseEvmAddress('0xcA11bde05977b3631167028862bE2a173976CA11');
 const CALLS_PER_MULTICALL = 250;
-/** Function selectors: authorizationState(address,bytes32) and balanceOf(address). */
+/** Function selectors: authorizationState(address,bytes32), nonceBitmap(address,uint256) and balanceOf(address). */
 const AUTHORIZATION_STATE = 'e94a0102';
+const NONCE_BITMAP = '4fe02b44';
 const BALANCE_OF = '70a08231';
 
 interface ContractCall {
@@ -165,6 +176,21 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
         data: `0x${AUTHORIZATION_STATE}${padded(from)}${nonce.slice(2)}` as const,
       }));
       return (await readAll(calls, at)).map(boolOf);
+    },
+    async transaction(txHash) {
+      const raw = await rpc.call('eth_getTransactionByHash', [txHash]);
+      return orAbsent(raw, (found) => transactionOf(txHash, found));
+    },
+    async permitStates(queries, at) {
+      const bits = queries.map(({ from, nonce }) => ({ from, ...bitOf(nonce) }));
+      const calls = bits.map(({ from, word }) => ({
+        to: PERMIT2,
+        data: `0x${NONCE_BITMAP}${padded(from)}${word.toString(16).padStart(64, '0')}` as const,
+      }));
+      const words = (await readAll(calls, at)).map(uintOf);
+      return words.map((word, index) =>
+        word === undefined ? undefined : ((word >> (bits[index]?.bit ?? 0n)) & 1n) === 1n,
+      );
     },
     async balances(queries, at) {
       const calls = queries.map(({ token, owner }) => ({

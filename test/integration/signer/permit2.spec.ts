@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashTypedData } from 'viem';
 import { uptoPermit2WitnessTypes } from '@x402/evm';
-import { parseEvmAddress } from '#domain';
+import { createHash } from 'node:crypto';
+import { canonicalJson, parseEvmAddress } from '#domain';
 import { PERMIT2, recoverAddress, UPTO_PROXY } from '#evm';
 import { SELLER } from '../../support/builders.js';
 import { signatureOf, SignerStage, TOKEN } from '../../support/signer.js';
@@ -9,12 +10,30 @@ import { signatureOf, SignerStage, TOKEN } from '../../support/signer.js';
 const FACILITATOR = parseEvmAddress(`0x${'fa'.repeat(20)}`);
 const OTHER = parseEvmAddress(`0x${'fb'.repeat(20)}`);
 const UPTO = { method: 'upto', facilitator: FACILITATOR } as const;
+const UPTO_ALLOWED = {
+  version: 1,
+  approval_threshold: null,
+  allowed_hosts: null,
+  denied_hosts: [],
+  allowed_payees: null,
+  denied_payees: [],
+  allowed_networks: null,
+  max_validity_sec: 300,
+  contract_payee: 'approve',
+  allow_upto: true,
+  decide_within_sec: 3600,
+};
 const bytesOf = (text: string): Uint8Array => Buffer.from(text.slice(2), 'hex');
 
 describe('the signer, asked for a Permit2 transfer', () => {
   let stage: SignerStage;
   beforeAll(async () => {
     stage = await SignerStage.set();
+    const hash = createHash('sha256').update(canonicalJson(UPTO_ALLOWED)).digest('hex');
+    await stage.sql.query(
+      `INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by) VALUES ($1, 'workspace', 1, $2, $3, 'test')`,
+      [stage.workspaceId, UPTO_ALLOWED, hash],
+    );
   });
   afterAll(() => stage.strike());
 
@@ -58,6 +77,13 @@ describe('the signer, asked for a Permit2 transfer', () => {
   ] as const)('burns for ever when %s', async (_case, seed) => {
     const operation = await stage.operation(seed);
     expect(await stage.client.sign(operation)).toMatchObject({ kind: 'burned', reason: 'terms_mismatch' });
+  });
+
+  it('burns a ceiling where the policy of now allows none', async () => {
+    const operation = await stage.operation(UPTO);
+    await stage.sql.query(`UPDATE policy SET scope = 'aside'`);
+    expect(await stage.client.sign(operation)).toMatchObject({ kind: 'burned', reason: 'policy' });
+    await stage.sql.query(`UPDATE policy SET scope = 'workspace'`);
   });
 
   it('never signs the same operation by another method', async () => {

@@ -239,6 +239,7 @@ const NATIVE = {
     max_validity_sec: int,
     contract_payee: text,
     allow_upfront: flag,
+    allow_upto: flag,
     top_up_approval_threshold: maybeAtomic,
     decide_within_sec: int,
     created_at: maybeTime,

@@ -82,6 +82,12 @@ export class PutPolicyDto {
   })
   allow_upfront?: boolean;
 
+  @Flag({
+    optional: true,
+    about: 'may a seller charge what was used, up to a ceiling (x402 scheme upto); false when absent',
+  })
+  allow_upto?: boolean;
+
   @Amount({
     optional: true,
     nullable: true,

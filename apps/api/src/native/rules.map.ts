@@ -54,6 +54,7 @@ export function policyOf(dto: PutPolicyDto): PolicyInput {
     maxValiditySec: dto.max_validity_sec ?? defaults.maxValiditySec,
     contractPayee: dto.contract_payee ?? defaults.contractPayee,
     allowUpfront: dto.allow_upfront ?? defaults.allowUpfront,
+    allowUpto: dto.allow_upto ?? defaults.allowUpto,
     topUpApprovalThreshold: topUps === null ? null : parseAtomic(topUps, 'top_up_approval_threshold'),
     decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
   };
@@ -74,6 +75,7 @@ export function renderPolicy(stored: PolicyVersion | null): object {
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
+    allow_upto: policy.allowUpto,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
     created_at: maybeIso(stored?.createdAtMs ?? null),

@@ -12,7 +12,13 @@ const wallets: ManagedWallet[] = Array.from({ length: 300 }, (_, n) => ({
   walletId: walletId(n),
   address: address(0x1000 + n),
 }));
-const NOTHING: Scan = { uses: [], otherTransfers: [], incoming: [], fateOf: () => ({ kind: 'unused' }) };
+const NOTHING: Scan = {
+  uses: [],
+  otherTransfers: [],
+  permits: [],
+  incoming: [],
+  fateOf: () => ({ kind: 'unused' }),
+};
 const paidTo = (to: EvmAddress): Scan => ({ ...NOTHING, incoming: [{ to } as TransferSeen] });
 const head = (number: number) => ({ number }) as WatchedBlock;
 

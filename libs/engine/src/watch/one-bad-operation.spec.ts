@@ -118,6 +118,7 @@ describe('the chain watcher', () => {
       Promise.resolve({
         uses: [{ ...at, nonce, transfer: { ...at, to, value, logIndex: 1 } }],
         otherTransfers: [],
+        permits: [],
         incoming: [],
         fateOf: () => ({ kind: 'settled', settlement: aSettlement() }),
       });

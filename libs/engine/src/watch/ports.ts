@@ -33,22 +33,44 @@ export interface TransferSeen {
   readonly facilitator?: EvmAddress;
 }
 
+/**
+ * A call of one of x402's Permit2 proxies in a transaction that moved money of a managed wallet. Whoever sent it chose what it says:
+ * `tiePermits` finds out what is true of it.
+ */
+export interface PermitSeen {
+  readonly method: Exclude<TransferMethod, 'eip3009'>;
+  readonly token: EvmAddress;
+  readonly from: EvmAddress;
+  readonly to: EvmAddress;
+  /** What the call moves, base units; with `upto` at most what was signed. */
+  readonly value: bigint;
+  readonly nonce: Hex32;
+  readonly facilitator?: EvmAddress;
+  readonly txHash: Hex32;
+  /** Permit2's bitmap says that the nonce is spent, by this call or another. */
+  readonly spent: boolean;
+}
+
 export interface NonceSeen {
+  /** Of Permit2's methods; absent where the token itself said so (EIP-3009). */
+  readonly method?: PermitSeen['method'];
   readonly token: EvmAddress;
   readonly from: EvmAddress;
   readonly nonce: Hex32;
   readonly txHash: Hex32;
   readonly blockNumber: number;
   readonly blockHash: Hex32;
-  /** The transfer that belongs to this use; null for a cancellation, or when the token did not do what it should. */
+  /** The transfer that belongs to this use; null for a cancellation, when the token did not do what it should, or when it cannot be told which. */
   readonly transfer: TransferSeen | null;
 }
 
 export interface Scan {
   /** Every nonce of a managed wallet that was used or cancelled in the range, in chain order. */
   readonly uses: readonly NonceSeen[];
-  /** Outgoing transfers of managed wallets that belong to no authorization. */
+  /** Outgoing transfers of managed wallets that belong to no use of the token's own nonces; `tiePermits` explains some of them. */
   readonly otherTransfers: readonly TransferSeen[];
+  /** Calls of Permit2 proxies in the transactions of `otherTransfers`, in no order. */
+  readonly permits: readonly PermitSeen[];
   /** Incoming transfers to managed wallets: deposits, refunds. */
   readonly incoming: readonly TransferSeen[];
   /** What the range says about one authorization; `unused` means it is not mentioned. */
@@ -76,7 +98,7 @@ export interface ChainSource {
   witnesses(block: { readonly number: number; readonly hash: Hex32 }): Promise<number>;
   /** Per authorization, how many RPCs say "unused" at exactly this block; any "used" answers -1. */
   unusedAt(
-    queries: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
+    queries: readonly Pick<Authorization, 'method' | 'token' | 'from' | 'nonce'>[],
     block: { readonly hash: Hex32 },
   ): Promise<readonly number[]>;
   /** What became of a nonce that is used at a final block: looks back over the longest life an authorization can have. */

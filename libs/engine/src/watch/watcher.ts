@@ -6,6 +6,7 @@ import { Balances } from './balances.js';
 import type { WatcherDeps } from './deps.js';
 import { releaseAndFinalize } from './finality.js';
 import { orphaned } from './orphans.js';
+import { fateOfPermit, tiePermits } from './permits.js';
 import type { ChainException, NonceSeen, Scan, TrackedAuthorization, WatchedBlock } from './ports.js';
 
 /** Blocks asked for in one scan while catching up. */
@@ -140,9 +141,13 @@ export class ChainWatcher {
 
   private async applyScan(scan: Scan): Promise<void> {
     const { ports, source, store } = this.deps;
-    const tracked = await store.match(source.network, scan.uses);
+    const tracked = await store.match(source.network, [...scan.uses, ...scan.permits]);
     const byNonce = new Map(tracked.map((it) => [keyOf(it.authorization), it]));
-    const exceptions: ChainException[] = scan.otherTransfers.map((transfer) => ({
+    const { uses, others } = tiePermits(scan.permits, scan.otherTransfers, (permit) => {
+      const known = byNonce.get(keyOf(permit))?.settlement ?? null;
+      return known !== null && known.txHash !== permit.txHash;
+    });
+    const exceptions: ChainException[] = others.map((transfer) => ({
       network: source.network,
       kind: 'unexplained_transfer',
       address: transfer.from,
@@ -152,7 +157,7 @@ export class ChainWatcher {
       blockNumber: transfer.blockNumber,
     }));
     const facts = new Map<TrackedAuthorization, OperationCommand>();
-    for (const use of scan.uses) {
+    for (const use of [...scan.uses, ...uses]) {
       const it = byNonce.get(keyOf(use));
       const command = it && this.factFor(it, use, scan);
       if (it && command) facts.set(it, command);
@@ -171,7 +176,7 @@ export class ChainWatcher {
   }
 
   private factFor(it: TrackedAuthorization, use: NonceSeen, scan: Scan): OperationCommand | null {
-    const fate = scan.fateOf(it.authorization);
+    const fate = use.method ? fateOfPermit(it.authorization, use) : scan.fateOf(it.authorization);
     switch (fate.kind) {
       case 'unused':
         return null;

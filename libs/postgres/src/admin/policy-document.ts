@@ -21,6 +21,7 @@ export function toDocument(policy: Policy): PolicyDocument {
     max_validity_sec: policy.maxValiditySec,
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
+    allow_upto: policy.allowUpto,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
   };
@@ -39,8 +40,9 @@ export function fromDocument(document: PolicyDocument): Policy {
     allowedNetworks: document['allowed_networks'] as Policy['allowedNetworks'],
     maxValiditySec: document['max_validity_sec'] as number,
     contractPayee: document['contract_payee'] as Policy['contractPayee'],
-    // Absent in what was stored before there was such a rule.
+    // Absent in what was stored before there were such rules.
     allowUpfront: document['allow_upfront'] === true,
+    allowUpto: document['allow_upto'] === true,
     topUpApprovalThreshold: amountIn(document['top_up_approval_threshold']),
     decideWithinSec: document['decide_within_sec'] as number,
   };
@@ -61,6 +63,7 @@ export function normalise(input: PolicyInput): PolicyInput {
   const { contractPayee } = input;
   if (!CONTRACT_PAYEE.includes(contractPayee)) throw wrong('contract_payee', 'unknown_value');
   if (typeof input.allowUpfront !== 'boolean') throw wrong('allow_upfront', 'not_a_boolean');
+  if (typeof input.allowUpto !== 'boolean') throw wrong('allow_upto', 'not_a_boolean');
   return {
     approvalThreshold: input.approvalThreshold,
     allowedHosts: input.allowedHosts && hosts(input.allowedHosts, 'allowed_hosts'),
@@ -72,6 +75,7 @@ export function normalise(input: PolicyInput): PolicyInput {
     maxValiditySec: between(input.maxValiditySec, { field: 'max_validity_sec', most: 600 }),
     contractPayee,
     allowUpfront: input.allowUpfront,
+    allowUpto: input.allowUpto,
     topUpApprovalThreshold: input.topUpApprovalThreshold,
     decideWithinSec: between(input.decideWithinSec, { field: 'decide_within_sec', most: 7 * 24 * 3600 }),
   };

@@ -1,0 +1,90 @@
+// Calls of x402's Permit2 proxies in other people's transactions. What they say is a claim, made by whoever sent the transaction: it counts only
+// together with Permit2's bitmap and a transfer of the same transaction. Read leniently: facilitators append bytes of their own.
+import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
+import type { PermitSeen } from '#engine';
+import { decodeFunctionData, multicall3Abi, parseAbi, type Hex } from 'viem';
+import { EXACT_PROXY, UPTO_PROXY } from './permit2.js';
+import { MULTICALL3 } from './transfer-calls.js';
+
+const PERMITTED = 'struct TokenPermissions { address token; uint256 amount; }';
+const PERMIT = 'struct Permit { TokenPermissions permitted; uint256 nonce; uint256 deadline; }';
+const PERMIT_2612 = 'struct Permit2612 { uint256 value; uint256 deadline; bytes32 r; bytes32 s; uint8 v; }';
+const EXACT_ABI = parseAbi([
+  PERMITTED,
+  PERMIT,
+  PERMIT_2612,
+  'struct Witness { address to; uint256 validAfter; }',
+  'function settle(Permit permit, address owner, Witness witness, bytes signature)',
+  'function settleWithPermit(Permit2612 permit2612, Permit permit, address owner, Witness witness, bytes signature)',
+]);
+const UPTO_ABI = parseAbi([
+  PERMITTED,
+  PERMIT,
+  PERMIT_2612,
+  'struct Witness { address to; address facilitator; uint256 validAfter; }',
+  'function settle(Permit permit, uint256 amount, address owner, Witness witness, bytes signature)',
+  'function settleWithPermit(Permit2612 permit2612, Permit permit, uint256 amount, address owner, Witness witness, bytes signature)',
+]);
+
+/** What one call says it moves, and by which of the wallet's nonces. */
+export type PermitCall = Omit<PermitSeen, 'txHash' | 'spent'>;
+
+/** A transaction's calls of the proxies, made directly or through Multicall3's `aggregate3`, in order. Anything else says nothing to us. */
+export function permitCallsIn(target: EvmAddress, input: Hex): readonly PermitCall[] {
+  if (target !== MULTICALL3) return callOf(target, input);
+  const calls = attempt(() => decodeFunctionData({ abi: multicall3Abi, data: input }));
+  if (calls?.functionName !== 'aggregate3') return [];
+  return calls.args[0].flatMap((call) => callOf(parseEvmAddress(call.target), call.callData));
+}
+
+function callOf(target: EvmAddress, data: Hex): readonly PermitCall[] {
+  const call = target === EXACT_PROXY ? exactCall(data) : target === UPTO_PROXY ? uptoCall(data) : undefined;
+  return call ? [call] : [];
+}
+
+function exactCall(data: Hex): PermitCall | undefined {
+  const call = attempt(() => decodeFunctionData({ abi: EXACT_ABI, data }));
+  if (call === undefined) return undefined;
+  const [permit, owner, witness] =
+    call.functionName === 'settle' ? call.args : ([call.args[1], call.args[2], call.args[3]] as const);
+  return { method: 'permit2', ...moved(permit, owner, { to: witness.to, value: permit.permitted.amount }) };
+}
+
+function uptoCall(data: Hex): PermitCall | undefined {
+  const call = attempt(() => decodeFunctionData({ abi: UPTO_ABI, data }));
+  if (call === undefined) return undefined;
+  const [permit, value, owner, witness] =
+    call.functionName === 'settle'
+      ? call.args
+      : ([call.args[1], call.args[2], call.args[3], call.args[4]] as const);
+  const facilitator = parseEvmAddress(witness.facilitator);
+  return { method: 'upto', ...moved(permit, owner, { to: witness.to, value }), facilitator };
+}
+
+interface Permit {
+  readonly permitted: { readonly token: Hex };
+  readonly nonce: bigint;
+}
+
+function moved(
+  { permitted, nonce }: Permit,
+  owner: Hex,
+  { to, value }: { readonly to: Hex; readonly value: bigint },
+) {
+  return {
+    token: parseEvmAddress(permitted.token),
+    from: parseEvmAddress(owner),
+    to: parseEvmAddress(to),
+    value,
+    nonce: parseHex32(`0x${nonce.toString(16).padStart(64, '0')}`),
+  };
+}
+
+/** Whatever somebody sent there: not to be understood is no fault. */
+function attempt<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}

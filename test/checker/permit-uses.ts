@@ -1,0 +1,66 @@
+// Permit2 logs no nonce. Which one a transfer spent is found in the bytes of its transaction: our nonces are 32 bytes nobody can guess, so where
+// one stands in a transaction that moved its payer's money to its payee, it is what was called.
+import { groupBy, nonceKey, type EventRow, type NonceUse, type Plain, type TransferLog } from './model.js';
+
+export interface Permit {
+  readonly from: string;
+  readonly to: string;
+  readonly nonce: string;
+  /** The most that it can move. */
+  readonly value: bigint;
+  readonly exact: boolean;
+}
+
+/** What operations prepared by a method of Permit2. */
+export function permitsIn(events: readonly EventRow[]): Permit[] {
+  return events.flatMap(({ type, data }): Permit[] => {
+    const it = data['authorization'] as Plain | undefined;
+    const method = it?.['method'] ?? 'eip3009';
+    if (type !== 'AuthorizationPrepared' || !it || method === 'eip3009') return [];
+    return [
+      {
+        from: String(it['from']).toLowerCase(),
+        to: String(it['to']).toLowerCase(),
+        nonce: String(it['nonce']).toLowerCase(),
+        value: BigInt(String(it['value'])),
+        exact: method !== 'upto',
+      },
+    ];
+  });
+}
+
+/** Uses in the form of the token's own: as if the log before the transfer had told of the nonce. */
+export async function permitUses(
+  permits: readonly Permit[],
+  { uses, transfers }: { readonly uses: readonly NonceUse[]; readonly transfers: readonly TransferLog[] },
+  inputOf: (txHash: string) => Promise<string>,
+): Promise<NonceUse[]> {
+  const payers = new Set(permits.map((it) => it.from));
+  const told = new Set(uses.map((it) => `${it.txHash}/${it.logIndex + 1}`));
+  const open = transfers.filter((it) => payers.has(it.from) && !told.has(`${it.txHash}/${it.logIndex}`));
+  const spent = new Set<string>();
+  const found: NonceUse[] = [];
+  const inOrder = open.toSorted((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
+  for (const [txHash, moved] of groupBy(inOrder, (it) => it.txHash)) {
+    const input = (await inputOf(txHash)).toLowerCase();
+    const named = permits
+      .map((permit) => ({ permit, at: input.indexOf(permit.nonce.slice(2)) }))
+      .filter(({ at }) => at >= 0)
+      .toSorted((a, b) => a.at - b.at);
+    for (const transfer of moved) {
+      const match = named.find(({ permit }) => !spent.has(nonceOf(permit)) && pays(permit, transfer));
+      if (!match) continue;
+      spent.add(nonceOf(match.permit));
+      const { from, to: _to, value: _value, logIndex, ...place } = transfer;
+      found.push({ ...place, kind: 'used', from, nonce: match.permit.nonce, logIndex: logIndex - 1 });
+    }
+  }
+  return found;
+}
+
+function pays({ from, to, value, exact }: Permit, transfer: TransferLog): boolean {
+  const amount = exact ? transfer.value === value : transfer.value <= value;
+  return transfer.from === from && transfer.to === to && amount;
+}
+
+const nonceOf = ({ from, nonce }: Permit): string => nonceKey({ token: '', from, nonce });
