@@ -226,10 +226,11 @@ ALTER TABLE broadcast ADD CONSTRAINT broadcast_network_sender_fkey FOREIGN KEY (
 ALTER TABLE broadcast ADD CONSTRAINT broadcast_pkey PRIMARY KEY (network, sender, account_nonce);
 ALTER TABLE broadcast ADD CONSTRAINT broadcast_status_check CHECK ((status = ANY (ARRAY['open'::text, 'mined'::text, 'taken'::text])));
 CREATE INDEX broadcast_unfinished ON public.broadcast USING btree (network, sender, account_nonce) WHERE (NOT final);
+CREATE TRIGGER call_kept BEFORE UPDATE OF kind, target, call_hash, call_sealed, gas_limit ON public.broadcast FOR EACH ROW EXECUTE FUNCTION purser_broadcast_kept();
 GRANT INSERT, SELECT ON broadcast TO purser_system;
 GRANT SELECT (network, sender, account_nonce, kind, target, call_hash, gas_limit, status) ON broadcast TO purser_signer;
 GRANT SELECT (network, sender, account_nonce, kind, target, call_hash, gas_limit, status, tx_hash, block_number, block_hash, final, created_at) ON broadcast TO purser_checker;
-GRANT UPDATE (status, tx_hash, block_number, block_hash, final) ON broadcast TO purser_system;
+GRANT UPDATE (kind, target, call_hash, call_sealed, gas_limit, status, tx_hash, block_number, block_hash, final) ON broadcast TO purser_system;
 
 CREATE TABLE broadcast_account (
   network text NOT NULL,
@@ -1123,6 +1124,17 @@ BEGIN
   END IF;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_apply_money TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_broadcast_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.kind = 'fill' AND OLD.kind = 'transfers' AND NEW.target = NEW.sender AND NOT EXISTS (
+    SELECT FROM broadcast_attempt a WHERE a.network = NEW.network AND a.sender = NEW.sender AND a.account_nonce = NEW.account_nonce)
+  THEN RETURN NEW; END IF;
+  RAISE EXCEPTION 'the call of an account nonce is kept' USING ERRCODE = 'integrity_constraint_violation';
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.purser_check_approvals(wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[], OUT judged timestamp with time zone)
  RETURNS record

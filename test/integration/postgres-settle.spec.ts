@@ -166,7 +166,7 @@ describe('a claim', () => {
     const { call, transfers } = await aBroadcast(5);
     const [late] = transfers;
     if (late === undefined) return expect.fail();
-    await store.attempted(call, anAttempt());
+    await store.attempted({ ...call, kind: 'transfers' }, anAttempt());
     const mined = { txHash: hash(), blockNumber: 7, blockHash: hash() };
     const [broadcast] = await store.unfinished(NETWORK);
     if (broadcast === undefined) return expect.fail();
@@ -234,7 +234,7 @@ describe('a broadcast', () => {
   it('comes back after a restart with every signed byte', async () => {
     const { call } = await aBroadcast(5);
     const attempts = [anAttempt(0), anAttempt(1)];
-    for (const attempt of attempts) await store.attempted(call, attempt);
+    for (const attempt of attempts) await store.attempted({ ...call, kind: 'transfers' }, attempt);
     const [broadcast] = await store.unfinished(NETWORK);
     expect(broadcast?.attempts.map((it) => ({ ...it, raw: Buffer.from(it.raw) }))).toEqual(attempts);
   });
@@ -244,8 +244,8 @@ describe('a broadcast', () => {
     const [good, bad] = transfers;
     if (good === undefined || bad === undefined) return expect.fail();
     const attempt = anAttempt(1);
-    await store.attempted(call, anAttempt(0));
-    await store.attempted(call, attempt);
+    await store.attempted({ ...call, kind: 'transfers' }, anAttempt(0));
+    await store.attempted({ ...call, kind: 'transfers' }, attempt);
     expect(await desk.find(good)).toMatchObject({ status: 'broadcast', txHash: attempt.txHash });
     const [broadcast] = await store.unfinished(NETWORK);
     if (broadcast === undefined) return expect.fail();

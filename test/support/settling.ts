@@ -4,6 +4,7 @@ import { parseCaip2, parseEvmAddress, parseHex32, type EvmAddress } from '#domai
 import {
   Broadcaster,
   type BroadcastChain,
+  type BroadcastSigner,
   type BroadcastStore,
   type SettlementDesk,
   type SettlementView,
@@ -43,6 +44,13 @@ export interface Lines {
   readonly texts: string[];
 }
 
+export interface Parts {
+  readonly store?: BroadcastStore;
+  readonly chain?: BroadcastChain;
+  readonly signer?: BroadcastSigner;
+  readonly nowMs?: () => number;
+}
+
 export interface Settling {
   readonly url: string;
   readonly bench: Bench;
@@ -56,7 +64,7 @@ export interface Settling {
   aPayer(usdc?: bigint): Promise<Payer>;
   claim(transfer: SignedTransfer): Promise<SettlementView>;
   /** Another process on the same rows; parts of it may be replaced. */
-  broadcaster(parts?: { store?: BroadcastStore; chain?: BroadcastChain; nowMs?: () => number }): Broadcaster;
+  broadcaster(parts?: Parts): Broadcaster;
   /** Turns until all of these have ended; a block is mined between turns when asked. */
   settle(
     broadcaster: Broadcaster,
@@ -124,7 +132,7 @@ export async function startSettling(
         chain: parts.chain ?? chain,
         // Each takes over from the one before: leases have tests of their own.
         store: { ...(parts.store ?? store), holdLease: () => Promise.resolve(true) },
-        signer,
+        signer: parts.signer ?? signer,
         clock: { nowMs: parts.nowMs ?? clock.nowMs },
         logger,
         owner: `test-${owners}`,

@@ -2,7 +2,15 @@
 // row, and carry exactly the transfers that were put into it: gas is spent on nothing else, and nobody's money moves by another call.
 import { chainIdOf } from '#domain';
 import type { BroadcastCall, Fees } from '#engine';
-import { decodeTransfers, findAsset, identityHash, keccak256, toHex, type TransferCall } from '#evm';
+import {
+  decodeTransfers,
+  FILL_GAS,
+  findAsset,
+  identityHash,
+  keccak256,
+  toHex,
+  type TransferCall,
+} from '#evm';
 import type { BroadcastRows, StoredBroadcast, StoredTransfer } from './broadcast-rows.js';
 
 /** Wei; the signer's own, whatever the chain asks. */
@@ -16,9 +24,6 @@ export interface GasLimits {
 export type BroadcastCheck =
   | { readonly kind: 'sign'; readonly digest: string; readonly again: boolean }
   | { readonly kind: 'refused'; readonly reason: string };
-
-/** What a transaction to oneself without data costs. */
-const FILL_GAS = 21_000n;
 
 /** The ledger's name for an account nonce. */
 export function broadcastSubject(call: Pick<BroadcastCall, 'network' | 'sender' | 'accountNonce'>): string {
@@ -36,7 +41,7 @@ export function checkBroadcast(
   if (rows.ledger !== null && rows.ledger.digest !== digest) return { kind: 'refused', reason: 'conflict' };
   const reason =
     wrongRow(call, rows.broadcast) ??
-    (rows.broadcast?.kind === 'fill' ? wrongFill(call, rows) : wrongTransfers(call, rows)) ??
+    (rows.broadcast?.kind === 'fill' ? wrongFill(call) : wrongTransfers(call, rows)) ??
     wrongFees(call, fees, rows, limits);
   if (reason !== undefined) return { kind: 'refused', reason };
   return { kind: 'sign', digest, again: rows.ledger !== null };
@@ -51,9 +56,10 @@ function wrongRow(call: BroadcastCall, row: StoredBroadcast | null): string | un
   return undefined;
 }
 
-function wrongFill(call: BroadcastCall, { transfers }: BroadcastRows): string | undefined {
-  const fills = call.target === call.sender && call.data.length === 0 && call.gasLimit === FILL_GAS;
-  return fills && transfers.length === 0 ? undefined : 'not_a_fill';
+/** Transfers may still stand with its row: they leave it when this is signed, since then no other call of the nonce ever will be. */
+function wrongFill(call: BroadcastCall): string | undefined {
+  const fills = call.target === call.sender && call.data.length === 0 && call.gasLimit <= FILL_GAS;
+  return fills ? undefined : 'not_a_fill';
 }
 
 function wrongTransfers(call: BroadcastCall, { transfers: stored }: BroadcastRows): string | undefined {

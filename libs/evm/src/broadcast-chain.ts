@@ -20,6 +20,10 @@ import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
 import { encodeTransfers, gasFor } from './transfer-calls.js';
 
+/** The signer allows no more. Rollups count the bytes in it, so that it is more than the 21,000 of a chain of its own; what is not used is not paid. */
+export const FILL_GAS = 100_000n;
+const NOTHING = new Uint8Array();
+
 export interface BroadcastChainOptions {
   readonly panel: RpcPanel;
   readonly finality: FinalityRule;
@@ -46,6 +50,7 @@ export function createBroadcastChain({ panel, finality }: BroadcastChainOptions)
       const { target, data } = encodeTransfers(transfers);
       return { target, data, callHash: hashOf(data), gasLimit: gasFor(transfers) };
     },
+    fill: (sender) => ({ target: sender, data: NOTHING, callHash: hashOf(NOTHING), gasLimit: FILL_GAS }),
     outlook: (sender, transfers) => confirmedOutlook(panel, sender, transfers),
     async estimateGas(from, transfer) {
       const { target, data } = encodeTransfers([transfer]);

@@ -35,7 +35,7 @@ export {
   type TokenDomain,
   type TransferTuple,
 } from './eip3009.js';
-export { createBroadcastChain, type BroadcastChainOptions } from './broadcast-chain.js';
+export { createBroadcastChain, FILL_GAS, type BroadcastChainOptions } from './broadcast-chain.js';
 export { rememberContracts } from './contract-cache.js';
 export { createChainSource, type ChainSourceOptions } from './chain-source.js';
 export { createChainReader } from './chain-reader.js';

@@ -44,6 +44,8 @@ export async function openAccounts({ chain, store, signer, accounts }: AccountDe
     const stored = known.get(address);
     if (stored === undefined) await store.addAccount(network, address, onChain);
     else if (stored < onChain) await store.raiseNonce(network, address, onChain);
+    else if (stored > onChain)
+      await store.fillGaps({ network, sender: address, accountNonce: onChain }, chain.fill(address));
     opened.push({
       address,
       nextNonce: Math.max(stored ?? 0, onChain),

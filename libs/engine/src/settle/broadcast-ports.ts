@@ -76,9 +76,15 @@ export interface BroadcastStore {
   ): Promise<boolean>;
   /**
    * The signed bytes are durable when this returns true; only then may they leave. False: somebody else has stored another attempt under
-   * this number, and leads.
+   * this number, or made a fill of it, and leads.
    */
-  attempted(ref: BroadcastRef, attempt: Attempt): Promise<boolean>;
+  attempted(broadcast: BroadcastRef & Pick<Broadcast, 'kind'>, attempt: Attempt): Promise<boolean>;
+  /** Fills for the account's nonces from this one up to the next that no row explains; nothing behind them would ever be mined. */
+  fillGaps(ref: BroadcastRef, call: Composed): Promise<void>;
+  /** Instead of a call that was never signed. Its settlements stay with it until the fill is signed. False: it was signed. */
+  becomeFill(ref: BroadcastRef, call: Composed): Promise<boolean>;
+  /** The signed fill of their nonce keeps the transaction they were in from ever being: the settlements wait for another. */
+  freed(ref: BroadcastRef): Promise<void>;
   /** Ends settlements that wait and can not, or need not, be broadcast. */
   end(
     transfers: readonly { readonly key: TransferKey; readonly outcome: SettlementOutcome }[],
@@ -152,6 +158,8 @@ export interface BroadcastChain {
   balance(sender: EvmAddress): Promise<bigint>;
   /** One transfer calls the token; more go through Multicall3, where one that fails leaves the others alone. */
   compose(transfers: readonly SignedTransfer[]): Composed;
+  /** A call that moves nothing, to use a nonce up. */
+  fill(sender: EvmAddress): Composed;
   /** What sending them together now would come to, in the order asked. */
   outlook(sender: EvmAddress, transfers: readonly SignedTransfer[]): Promise<readonly Outlook[]>;
   /** Gas of the transfer sent by itself; undefined: it would fail. */

@@ -4,9 +4,10 @@ import type { Caip2 } from '#domain';
 import type { Clock, Logger } from '../ports.js';
 import type { Broadcast, BroadcastChain, BroadcastStore, ChainBlock } from './broadcast-ports.js';
 import { GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
-import { bumpedFees, firstFees } from './fees.js';
+import { bumpedFees, capOf, costOf, firstFees } from './fees.js';
 import { Prices, type GasPrices } from './prices.js';
 import { Follower } from './follower.js';
+import { free, giveUp, isRefusedForGood } from './gaps.js';
 import type { BroadcastSigner, Fees } from './ports.js';
 import { MAX_BATCH, Selection, type Selected } from './selection.js';
 import { SentTimes } from './sent-times.js';
@@ -117,6 +118,7 @@ export class Broadcaster {
     if (account === undefined) return;
     if (broadcast.attempts.length === 0)
       await this.sign(account, broadcast, this.fees(broadcast, await this.prices.of(account)));
+    else await this.free(broadcast);
     await this.send(account, broadcast);
   }
 
@@ -181,13 +183,7 @@ export class Broadcaster {
   }
 
   private fees(call: Pick<Broadcast, 'gasLimit'>, { baseFeePerGas, priorityFee }: GasPrices): Fees {
-    return firstFees(baseFeePerGas, priorityFee, this.capOf(call));
-  }
-
-  private capOf({ gasLimit }: Pick<Broadcast, 'gasLimit'>): bigint {
-    const { feeCap, costCap } = this.deps;
-    const affordable = costCap / gasLimit;
-    return affordable < feeCap ? affordable : feeCap;
+    return firstFees(baseFeePerGas, priorityFee, capOf(call, this.deps));
   }
 
   /** The bytes are stored before anybody but the signer has seen them. */
@@ -196,6 +192,7 @@ export class Broadcaster {
     const answer = await signer.signBroadcast(broadcast, fees);
     const { sender, accountNonce } = broadcast;
     if (answer.kind !== 'signed') {
+      if (isRefusedForGood(broadcast, answer)) return this.giveUp(account, broadcast, fees);
       stop(account, answer.reason, clock.nowMs());
       logger.error(
         { network: this.network, sender, accountNonce, reason: answer.reason, alarm: 'broadcast_not_signed' },
@@ -215,6 +212,21 @@ export class Broadcaster {
     if (!(await store.attempted(broadcast, attempt))) return this.forget();
     this.follower.attempted(broadcast, attempt);
     this.sent.renew(broadcast, attempt.signedAtMs);
+    await this.free(broadcast);
+  }
+
+  private async giveUp(account: Account, broadcast: Broadcast, fees: Fees): Promise<void> {
+    const fill = await giveUp(this.deps, broadcast);
+    if (fill === undefined) return this.forget();
+    this.follower.add(fill);
+    await this.sign(account, fill, fees);
+  }
+
+  private async free(ref: Broadcast): Promise<void> {
+    const freed = await free(this.deps, this.follower.get(ref));
+    if (freed === undefined) return;
+    this.follower.add({ ...freed, transfers: [] });
+    this.selection.putOff(freed.transfers, 'refused by the signer');
   }
 
   private async send(account: Account, ref: Broadcast, again = true): Promise<void> {
@@ -265,13 +277,16 @@ export class Broadcaster {
     // While no blocks come, no fee helps.
     const passedOver = head.number >= sent.block + BUMP_BLOCKS && !this.follower.isSuspected(broadcast);
     const late = nowMs - newest.signedAtMs >= BUMP_MS || newest.maxFeePerGas < head.baseFeePerGas;
+    // The chain waits for a nonce before it: the rows are read anew, and what is missing is filled.
+    if (first && passedOver && (await this.deps.chain.accountNonce(account.address)) < broadcast.accountNonce)
+      return this.forget();
     if (first && passedOver && late) await this.bump(account, broadcast, newest, head);
     if (this.accounts !== null) await this.send(account, broadcast);
   }
 
   private async bump(account: Account, broadcast: Broadcast, before: Fees, head: ChainBlock): Promise<void> {
     const { chain, logger } = this.deps;
-    const cap = this.capOf(broadcast);
+    const cap = capOf(broadcast, this.deps);
     const fees = bumpedFees(before, head.baseFeePerGas, await chain.priorityFee(), cap);
     if (fees !== undefined) return this.sign(account, broadcast, fees);
     logger.warn(
@@ -279,9 +294,4 @@ export class Broadcaster {
       'a transaction waits, and the fee cap allows no more',
     );
   }
-}
-
-/** The most it can cost, in wei. */
-function costOf({ gasLimit }: Pick<Broadcast, 'gasLimit'>, fees: Fees | undefined): bigint {
-  return gasLimit * (fees?.maxFeePerGas ?? 0n);
 }

@@ -36,3 +36,16 @@ function least(a: bigint, b: bigint): bigint {
 function most(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
+
+/** Wei per gas that a call may pay: the cap per gas, or what the cap per transaction leaves. */
+export function capOf(
+  { gasLimit }: { readonly gasLimit: bigint },
+  { feeCap, costCap }: { readonly feeCap: bigint; readonly costCap: bigint },
+): bigint {
+  return least(costCap / gasLimit, feeCap);
+}
+
+/** The most it can cost, in wei. */
+export function costOf({ gasLimit }: { readonly gasLimit: bigint }, fees: Fees | undefined): bigint {
+  return gasLimit * (fees?.maxFeePerGas ?? 0n);
+}

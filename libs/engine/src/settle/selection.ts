@@ -101,6 +101,11 @@ export class Selection {
     await store.end(ended.flat());
   }
 
+  /** They were in a call that the signer refused: again, but not at once and not for ever. */
+  putOff(transfers: readonly PlacedTransfer[], reason: string): void {
+    for (const transfer of transfers) this.pause(transfer, reason);
+  }
+
   private pause({ settlementId }: PlacedTransfer, error: unknown): void {
     const { clock, logger } = this.deps;
     const ms = Math.min(LAST_PAUSE_MS, 2 * (this.paused.get(settlementId)?.ms ?? FIRST_PAUSE_MS / 2));

@@ -21,6 +21,7 @@ import * as authorizationMethod from './20261121-40-authorization-method.js';
 import * as treasury from './20261121-51-1-treasury.js';
 import * as float from './20261121-51-2-float.js';
 import * as triedOut from './20261121-70-tried-out.js';
+import * as fill from './20261121-60-fill.js';
 
 export interface Migration {
   readonly name: string;
@@ -50,4 +51,5 @@ export const MIGRATIONS: readonly Migration[] = [
   treasury,
   float,
   triedOut,
+  fill,
 ];

@@ -3,7 +3,6 @@ import type { Caip2, EvmAddress, Hex32 } from '#domain';
 import type {
   Attempt,
   Broadcast,
-  BroadcastRef,
   BroadcastStore,
   PlacedTransfer,
   SettlementOutcome,
@@ -11,6 +10,7 @@ import type {
   Vault,
 } from '#engine';
 import type pg from 'pg';
+import { fills } from './fills.js';
 import { createSingletonLeases } from '../watch/singleton-leases.js';
 import { SETTLED_CHANNEL } from './desk.js';
 import {
@@ -25,6 +25,8 @@ import {
   placedOfRow,
   sameKey,
   type Row,
+  placeOf,
+  type Run,
 } from './rows.js';
 import { sealingOf, type Sealing } from './sealed.js';
 
@@ -49,7 +51,9 @@ const INTEND = `WITH locked AS MATERIALIZED (
 SELECT count(*)::int AS made FROM made`;
 
 const ATTEMPTED = `INSERT INTO broadcast_attempt (network, sender, account_nonce, attempt, max_fee_per_gas, max_priority_fee_per_gas, tx_hash, raw_sealed, signed_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::numeric / 1000)) ON CONFLICT DO NOTHING RETURNING attempt`;
+  SELECT b.network, b.sender, b.account_nonce, $4::smallint, $5::numeric, $6::numeric, $7::text, $8::bytea, to_timestamp($9::numeric / 1000)
+    FROM broadcast b WHERE b.network = $1 AND b.sender = $2 AND b.account_nonce = $3 AND b.kind = $10 FOR SHARE
+  ON CONFLICT DO NOTHING RETURNING attempt`;
 
 const OUTCOME = `status = o.status, reason = o.reason, tx_hash = o.tx_hash, block_number = o.block_number, block_hash = o.block_hash, log_index = o.log_index,
   ended_at = clock_timestamp()`;
@@ -156,9 +160,11 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
         attempt.txHash,
         sealing.seal(attempt.raw),
         attempt.signedAtMs,
+        ref.kind,
       ]);
       return stored.length === 1;
     },
+    ...fills(run, sealing),
     async end(transfers) {
       if (transfers.length === 0) return;
       const keys = transfers.map((it) => it.key);
@@ -201,8 +207,6 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
     },
   };
 }
-
-type Run = (name: string, text: string, values: readonly unknown[]) => Promise<readonly Row[]>;
 
 async function readUnfinished(run: Run, network: Caip2, sealing: Sealing): Promise<readonly Broadcast[]> {
   const broadcasts = await run('unfinished', UNFINISHED, [network]);
@@ -258,10 +262,6 @@ function attemptOf(row: Row, sealing: Sealing): Attempt {
     raw: sealing.open(row['raw_sealed'] as Buffer),
     signedAtMs: Number(row['signed_at_ms']),
   };
-}
-
-function placeOf({ network, sender, accountNonce }: BroadcastRef): readonly [string, string, number] {
-  return [network, sender, accountNonce];
 }
 
 function refOf(row: Row): string {

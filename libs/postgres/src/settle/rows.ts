@@ -1,6 +1,7 @@
 // How settlement rows read, and the keys by which they are found.
 import type { Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
 import type {
+  BroadcastRef,
   PlacedTransfer,
   SettlementMethod,
   SettlementStatus,
@@ -10,6 +11,8 @@ import type {
 import type { Sealing } from './sealed.js';
 
 export type Row = Readonly<Record<string, string | number | boolean | Buffer | null>>;
+/** One prepared statement. */
+export type Run = (name: string, text: string, values: readonly unknown[]) => Promise<readonly Row[]>;
 
 /** The primary key: what a list of keys is unnested into, and joined by. Whoever locks several rows takes them in this order. */
 export const KEY = `network, method, token, payer, nonce`;
@@ -81,4 +84,8 @@ export function keyOfRow(row: Row): TransferKey {
     from: row['payer'] as EvmAddress,
     nonce: row['nonce'] as Hex32,
   };
+}
+
+export function placeOf({ network, sender, accountNonce }: BroadcastRef): readonly [string, string, number] {
+  return [network, sender, accountNonce];
 }
