@@ -708,12 +708,18 @@ CREATE TABLE settlement (
   asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamp with time zone,
   method text NOT NULL DEFAULT 'eip3009'::text,
+  ceiling numeric(78,0),
+  facilitator text,
   tried_out boolean NOT NULL DEFAULT false
 );
 ALTER TABLE settlement ADD CONSTRAINT settlement_check CHECK ((((sender IS NULL) = (account_nonce IS NULL)) AND ((sender IS NULL) = (place IS NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check1 CHECK (((status <> 'broadcast'::text) OR (sender IS NOT NULL)));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check2 CHECK (((status <> 'settled'::text) OR ((tx_hash IS NOT NULL) AND (block_number IS NOT NULL) AND (log_index IS NOT NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check3 CHECK (((status = 'failed'::text) = (reason IS NOT NULL)));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check4 CHECK (((method = 'upto'::text) = ((ceiling IS NOT NULL) AND (facilitator IS NOT NULL))));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check5 CHECK (((method <> 'upto'::text) OR ((value > (0)::numeric) AND (value <= ceiling))));
+ALTER TABLE settlement ADD CONSTRAINT settlement_check6 CHECK (((sender IS NULL) OR (facilitator IS NULL) OR (sender = facilitator)));
+ALTER TABLE settlement ADD CONSTRAINT settlement_facilitator_check CHECK ((facilitator ~ '^0x[0-9a-f]{40}$'::text));
 ALTER TABLE settlement ADD CONSTRAINT settlement_method_check CHECK ((method = ANY (ARRAY['eip3009'::text, 'permit2'::text, 'upto'::text, 'cancel'::text, 'allowance'::text])));
 ALTER TABLE settlement ADD CONSTRAINT settlement_network_sender_account_nonce_fkey FOREIGN KEY (network, sender, account_nonce) REFERENCES broadcast(network, sender, account_nonce);
 ALTER TABLE settlement ADD CONSTRAINT settlement_pkey PRIMARY KEY (network, method, token, payer, nonce);
@@ -728,9 +734,9 @@ CREATE POLICY checker ON settlement FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON settlement FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING (true) WITH CHECK (true);
 GRANT INSERT, SELECT ON settlement TO purser_system;
-GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place, method) ON settlement TO purser_signer;
-GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, method) ON settlement TO purser_checker;
-GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, tried_out) ON settlement TO purser_system;
+GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place, method, ceiling, facilitator) ON settlement TO purser_signer;
+GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, method, ceiling, facilitator) ON settlement TO purser_checker;
+GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, ceiling, facilitator, tried_out) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE signer_ledger (

@@ -48,7 +48,7 @@ const requestOf = (transfer: SignedTransfer, triedOut = false) => ({
   triedOut,
 });
 
-const triedOut = async () => (await store.waiting(NETWORK, 10, [])).map((it) => it.triedOut);
+const triedOut = async () => (await store.waiting(NETWORK, 10, [], [])).map((it) => it.triedOut);
 
 describe('the right to be told', () => {
   it('comes with the claim to the one who makes it and waits', async () => {
@@ -90,6 +90,6 @@ describe('a transfer that was seen to succeed', () => {
     await desk.claim(requestOf(transfer, true));
     await store.end([{ key: transfer, outcome: { kind: 'failed', reason: 'broke' } }]);
     await desk.claim(requestOf(transfer));
-    expect(await store.waiting(NETWORK, 10, [])).toMatchObject([{ triedOut: false }]);
+    expect(await store.waiting(NETWORK, 10, [], [])).toMatchObject([{ triedOut: false }]);
   });
 });

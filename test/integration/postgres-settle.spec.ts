@@ -1,7 +1,15 @@
 // Claims and broadcasts as rows: one claim per transfer whoever asks, one account nonce per broadcast, all or nothing each.
 import { randomBytes } from 'node:crypto';
 import { parseCaip2, parseEvmAddress, parseHex32, type Hex32 } from '#domain';
-import type { Attempt, BroadcastCall, BroadcastStore, SettlementDesk, SignedTransfer, Vault } from '#engine';
+import type {
+  Attempt,
+  BroadcastCall,
+  BroadcastStore,
+  Eip3009Transfer,
+  SettlementDesk,
+  SignedTransfer,
+  Vault,
+} from '#engine';
 import {
   createAnswers,
   createBroadcastStore,
@@ -34,7 +42,7 @@ let closeAnswers: () => Promise<void>;
 
 const hash = (): Hex32 => parseHex32(`0x${randomBytes(32).toString('hex')}`);
 
-function aTransfer(changes: Partial<SignedTransfer> = {}): SignedTransfer {
+function aTransfer(changes: Partial<Eip3009Transfer> = {}): SignedTransfer {
   return {
     method: 'eip3009',
     network: NETWORK,
@@ -126,7 +134,7 @@ describe('a claim', () => {
     expect(answers.filter((it) => it.claimed)).toHaveLength(1);
     const keys = new Set(answers.map((it) => it.settlement.requestKey));
     expect(keys.size).toBe(1);
-    expect(await store.waiting(NETWORK, 10, [])).toHaveLength(1);
+    expect(await store.waiting(NETWORK, 10, [SENDER], [])).toHaveLength(1);
   });
 
   it('gives back what it was given, and keeps the signature sealed', async () => {
@@ -141,7 +149,7 @@ describe('a claim', () => {
       askedBy: 'test',
     });
     expect(await desk.find(transfer)).toEqual(settlement);
-    const [waiting] = await store.waiting(NETWORK, 10, []);
+    const [waiting] = await store.waiting(NETWORK, 10, [SENDER], []);
     expect({ ...waiting, signature: Buffer.from(waiting?.signature ?? []) }).toEqual({
       ...transfer,
       settlementId: settlement.settlementId,
@@ -192,7 +200,7 @@ describe('an intent', () => {
   it('takes the next nonce and all of its transfers', async () => {
     const { call, transfers } = await aBroadcast(5, [aTransfer(), aTransfer(), aTransfer()]);
     expect(await store.accounts(NETWORK)).toEqual([{ address: SENDER, nextNonce: 6 }]);
-    expect(await store.waiting(NETWORK, 10, [])).toEqual([]);
+    expect(await store.waiting(NETWORK, 10, [SENDER], [])).toEqual([]);
     const [broadcast] = await store.unfinished(NETWORK);
     expect(broadcast).toMatchObject({
       accountNonce: 5,
@@ -279,7 +287,7 @@ describe('a broadcast', () => {
     const { call, transfers } = await aBroadcast(5);
     await store.taken(call);
     expect(await store.unfinished(NETWORK)).toEqual([]);
-    expect((await store.waiting(NETWORK, 10, [])).map((it) => it.nonce)).toEqual(
+    expect((await store.waiting(NETWORK, 10, [SENDER], [])).map((it) => it.nonce)).toEqual(
       transfers.map((it) => it.nonce),
     );
   });

@@ -2,13 +2,13 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
-import type { BroadcastCall } from '#engine';
+import type { BroadcastCall, Eip3009Transfer } from '#engine';
 import { encodeTransfers, keccak256, toHex, type TransferCall } from '#evm';
 import { NETWORK, SELLER } from './builders.js';
 import { TOKEN } from './signer.js';
 
 /** A transfer nobody signed: only the token would mind. */
-export function someTransfer(over: Partial<TransferCall> = {}): TransferCall {
+export function someTransfer(over: Partial<Eip3009Transfer> = {}): TransferCall {
   return {
     method: 'eip3009',
     token: TOKEN,
@@ -86,8 +86,8 @@ export class BroadcastSeeds {
     );
     for (const [place, it] of (seed.settled ?? []).entries())
       await sql.query(
-        `INSERT INTO settlement (network, method, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, asked_by, status, sender, account_nonce, place)
-         VALUES ($1, $13, $4, $5, $6, $7, $8, $9, $10, $11, '', 'test', 'broadcast', $2, $3, $12)`,
+        `INSERT INTO settlement (network, method, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, signature_sealed, asked_by, status, sender, account_nonce, place, ceiling, facilitator)
+         VALUES ($1, $13, $4, $5, $6, $7, $8, $9, $10, $11, '', 'test', 'broadcast', $2, $3, $12, $14, $15)`,
         [
           ...key,
           it.token,
@@ -100,6 +100,8 @@ export class BroadcastSeeds {
           it.validBeforeSec,
           place,
           it.method,
+          it.method === 'upto' ? it.ceiling : null,
+          it.method === 'upto' ? it.facilitator : null,
         ],
       );
     return call;

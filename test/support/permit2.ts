@@ -1,12 +1,17 @@
 // Permit2 messages signed by viem with the types of the x402 SDK: neither knows our own encoding.
+import { randomBytes } from 'node:crypto';
 import { permit2WitnessTypes, uptoPermit2WitnessTypes } from '@x402/evm';
 import { maxUint256, type Address, type Hex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { parseCaip2, parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
+import type { Permit2Transfer, UptoTransfer } from '#engine';
 import {
   chainClients,
   EXACT_PERMIT2_PROXY,
   fundGas,
+  LOCAL_NETWORK,
   LOCAL_TOKEN,
+  mintUsdc,
   PERMIT2,
   UPTO_PERMIT2_PROXY,
   usdcAbi,
@@ -70,4 +75,62 @@ export async function allowPermit2(rpcUrl: string, owner: Address, amount = maxU
     account: owner,
   });
   await reader.waitForTransactionReceipt({ hash });
+}
+
+export interface Permit2Payer {
+  readonly address: EvmAddress;
+  readonly privateKey: Hex;
+  /** A good payment of the scheme `exact`; `changes` are signed too. */
+  permit(changes?: Partial<Permit2Transfer>): Promise<Permit2Transfer>;
+  /** A good payment of the scheme `upto`. */
+  upto(facilitator: EvmAddress, changes?: Partial<UptoTransfer>): Promise<UptoTransfer>;
+}
+
+/** With test USDC, and unless told otherwise with an allowance for Permit2. */
+export async function aPermit2Payer(
+  rpcUrl: string,
+  { usdc = 1_000_000n, allowance = maxUint256 } = {},
+): Promise<Permit2Payer> {
+  const privateKey = generatePrivateKey();
+  const { address } = privateKeyToAccount(privateKey);
+  await mintUsdc(rpcUrl, address, usdc);
+  if (allowance > 0n) await allowPermit2(rpcUrl, address, allowance);
+  const from = parseEvmAddress(address);
+  const terms = () => ({
+    network: parseCaip2(LOCAL_NETWORK),
+    token: parseEvmAddress(LOCAL_TOKEN),
+    from,
+    to: parseEvmAddress(`0x${randomBytes(20).toString('hex')}`),
+    value: 10_000n,
+    validAfterSec: 0,
+    validBeforeSec: 4_000_000_000,
+    nonce: parseHex32(`0x${randomBytes(32).toString('hex')}`),
+  });
+  const sign = async (it: Omit<Permit2Transfer, 'signature' | 'method'>, facilitator?: EvmAddress) => {
+    const signature = await signPermit2(privateKey, {
+      token: it.token,
+      to: it.to,
+      amount: it.value,
+      nonce: BigInt(it.nonce),
+      deadlineSec: it.validBeforeSec,
+      validAfterSec: it.validAfterSec,
+      ...(facilitator === undefined ? {} : { facilitator }),
+    });
+    return Buffer.from(signature.slice(2), 'hex');
+  };
+  return {
+    address: from,
+    privateKey,
+    async permit(changes = {}) {
+      const all = { ...terms(), ...changes };
+      return { ...all, method: 'permit2', signature: changes.signature ?? (await sign(all)) };
+    },
+    async upto(facilitator, changes = {}) {
+      const all = { ...terms(), ceiling: 50_000n, ...changes, facilitator, method: 'upto' as const };
+      return {
+        ...all,
+        signature: changes.signature ?? (await sign({ ...all, value: all.ceiling }, facilitator)),
+      };
+    },
+  };
 }

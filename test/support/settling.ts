@@ -6,6 +6,7 @@ import {
   type BroadcastChain,
   type BroadcastSigner,
   type BroadcastStore,
+  type Eip3009Transfer,
   type SettlementDesk,
   type SettlementView,
   type SignedTransfer,
@@ -36,7 +37,7 @@ const plainVault: Vault = { seal: (_, plain) => plain, open: (_, sealed) => seal
 
 export interface Payer {
   readonly address: EvmAddress;
-  authorize(changes?: Partial<SignedTransfer>): SignedTransfer;
+  authorize(changes?: Partial<Eip3009Transfer>): Eip3009Transfer;
 }
 
 export interface Lines {

@@ -13,6 +13,9 @@ export interface StoredTransfer {
   readonly validAfterSec: number;
   readonly validBeforeSec: number;
   readonly nonce: string;
+  /** Of the method `upto`. */
+  readonly ceiling: bigint | null;
+  readonly facilitator: string | null;
 }
 
 export interface StoredBroadcast {
@@ -39,7 +42,7 @@ const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch::text AS cluster_epoch,
   b.kind, b.target, b.call_hash, b.gas_limit::text AS gas_limit, b.status, a.max_fee, a.max_priority_fee,
   l.subject IS NOT NULL AS in_ledger, l.digest AS ledger_digest,
-  (SELECT jsonb_agg(jsonb_build_array(s.method, s.token, s.payer, s.payee, s.value::text, s.valid_after, s.valid_before, s.nonce) ORDER BY s.place)
+  (SELECT jsonb_agg(jsonb_build_array(s.method, s.token, s.payer, s.payee, s.value::text, s.valid_after, s.valid_before, s.nonce, s.ceiling::text, s.facilitator) ORDER BY s.place)
     FROM settlement s WHERE s.network = $1 AND s.sender = $2 AND s.account_nonce = $3::bigint) AS transfers
 FROM cluster c
 LEFT JOIN broadcast b ON b.network = $1 AND b.sender = $2 AND b.account_nonce = $3::bigint
@@ -75,7 +78,18 @@ export async function readBroadcast(
   };
 }
 
-type StoredTuple = readonly [string, string, string, string, string, number, number, string];
+type StoredTuple = readonly [
+  string,
+  string,
+  string,
+  string,
+  string,
+  number,
+  number,
+  string,
+  string | null,
+  string | null,
+];
 
 function broadcastOf(row: Row): StoredBroadcast | null {
   if (row['kind'] == null) return null;
@@ -89,6 +103,8 @@ function broadcastOf(row: Row): StoredBroadcast | null {
 }
 
 function transferOf(tuple: StoredTuple): StoredTransfer {
-  const [method, token, from, to, value, validAfterSec, validBeforeSec, nonce] = tuple;
-  return { method, token, from, to, value: BigInt(value), validAfterSec, validBeforeSec, nonce };
+  const [method, token, from, to, value, validAfterSec, validBeforeSec, nonce, ceiling, facilitator] = tuple;
+  const times = { validAfterSec, validBeforeSec };
+  const limits = { ceiling: ceiling === null ? null : BigInt(ceiling), facilitator };
+  return { method, token, from, to, value: BigInt(value), ...times, nonce, ...limits };
 }

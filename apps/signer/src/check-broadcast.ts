@@ -1,7 +1,7 @@
 // What the signer demands before it signs a transaction, from rows it read itself (ruling 8). Pure. The call must be the one of the committed
 // row, and carry exactly the transfers that were put into it: gas is spent on nothing else, and nobody's money moves by another call.
 import { chainIdOf } from '#domain';
-import type { BroadcastCall, Fees } from '#engine';
+import { soleSender, type BroadcastCall, type Fees } from '#engine';
 import {
   decodeTransfers,
   FILL_GAS,
@@ -66,13 +66,18 @@ function wrongTransfers(call: BroadcastCall, { transfers: stored }: BroadcastRow
   const transfers = decodeTransfers(call.target, call.data);
   if (transfers === undefined) return 'call_not_decoded';
   if (!transfers.every((it) => findAsset(call.network, it.token))) return 'token_not_registered';
+  // Anybody else's transaction would only burn gas.
+  if (!transfers.every((it) => (soleSender(it) ?? call.sender) === call.sender)) return 'not_the_facilitator';
   const same =
     transfers.length === stored.length && transfers.every((it, index) => equals(it, stored[index]));
   return same ? undefined : 'transfers_mismatch';
 }
 
+const NO_CEILING = { ceiling: null, facilitator: null };
+
 /** The signature is not compared: it is sealed, and without the right one the token refuses by itself. */
 function equals(transfer: TransferCall, row: StoredTransfer | undefined): boolean {
+  const { ceiling, facilitator } = transfer.method === 'upto' ? transfer : NO_CEILING;
   return (
     row !== undefined &&
     transfer.method === row.method &&
@@ -82,7 +87,9 @@ function equals(transfer: TransferCall, row: StoredTransfer | undefined): boolea
     transfer.value === row.value &&
     transfer.validAfterSec === row.validAfterSec &&
     transfer.validBeforeSec === row.validBeforeSec &&
-    transfer.nonce === row.nonce
+    transfer.nonce === row.nonce &&
+    ceiling === row.ceiling &&
+    facilitator === row.facilitator
   );
 }
 

@@ -18,7 +18,7 @@ export {
   type Verified,
 } from './settle/facilitate.js';
 export type * from './settle/facilitator-ports.js';
-export type * from './settle/ports.js';
+export * from './settle/ports.js';
 export { settleByOf } from './settle/remote-ports.js';
 export type * from './settle/remote-ports.js';
 export { type InvalidReason } from './settle/verify.js';

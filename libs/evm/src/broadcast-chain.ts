@@ -1,20 +1,21 @@
 // One chain as the broadcaster sees it (design.md 8), over all its RPCs: composing, sending, and what became of what was sent.
 // What only costs gas is asked of one; what is told to others, or ends something, has to be the same at all of them.
 import { parseHex32, type EvmAddress, type Hex32 } from '#domain';
-import type {
-  AttemptReceipt,
-  AuthorizationFate,
-  BroadcastChain,
-  Outlook,
-  SendOutcome,
-  SettlementMethod,
-  SignedTransfer,
+import {
+  soleSender,
+  type AttemptReceipt,
+  type BroadcastChain,
+  type Outlook,
+  type SendOutcome,
+  type SettlementMethod,
+  type SignedTransfer,
 } from '#engine';
 import { agreed, agreedFinal, agreedReceipts, standing } from './agreement.js';
 import type { FinalityRule } from './chains.js';
 import { RpcError } from './json-rpc.js';
 import { keccak256, toHex } from './keccak.js';
 import { fatesOf } from './methods/index.js';
+import type { LogReader } from './methods/method.js';
 import type { EvmRpc, Receipt } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
@@ -107,13 +108,13 @@ function lowest(amounts: readonly bigint[]): bigint {
   return amounts.reduce((least, it) => (it < least ? it : least));
 }
 
-/** A payer without code and a signature of a key's length: the token's own rules decide, and nobody else's. */
+/** A payer without code and a signature of a key's length: the token's own rules decide, and nobody else's. What one account alone may send goes alone. */
 async function outlook(
   rpc: EvmRpc,
   sender: EvmAddress,
   transfers: readonly SignedTransfer[],
 ): Promise<readonly Outlook[]> {
-  const byKey = transfers.filter((it) => it.signature.length === 65);
+  const byKey = transfers.filter((it) => it.signature.length === 65 && soleSender(it) === undefined);
   // Asked together, so that it is one exchange; code is rare, and then what it spoils is asked again without it.
   const payers = [...new Set(byKey.map((it) => it.from))];
   const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, byKey, { from: sender })]);
@@ -133,14 +134,14 @@ async function outlook(
 function attemptReceipt(receipt: Receipt): AttemptReceipt {
   const { txHash, blockNumber, blockHash, succeeded, logs } = receipt;
   // Read once: a batch asks for the fate of each of its transfers.
-  const readers = new Map<SettlementMethod, (transfer: SignedTransfer) => AuthorizationFate>();
+  const readers = new Map<SettlementMethod, LogReader<SignedTransfer>>();
   const readerOf = (transfer: SignedTransfer) => {
     const reader = readers.get(transfer.method) ?? fatesOf(transfer).inLogs(logs);
     readers.set(transfer.method, reader);
     return reader;
   };
   const fateOf: AttemptReceipt['fateOf'] = (transfer) =>
-    succeeded ? readerOf(transfer)(transfer) : { kind: 'unused' };
+    succeeded ? readerOf(transfer).fateOf(transfer) : { kind: 'unused' };
   return { txHash, blockNumber, blockHash, fateOf };
 }
 

@@ -99,6 +99,7 @@ export {
   type BroadcastKey,
   type SignedTransaction,
 } from './transaction.js';
-export { decodeTransfers, encodeTransfers, MULTICALL3, type EncodedCall } from './transfer-calls.js';
+export { MULTICALL3 } from './multicall3.js';
+export { decodeTransfers, encodeTransfers, type EncodedCall } from './transfer-calls.js';
 export type { TransferCall } from './methods/method.js';
 export { InvalidAuthorizationError } from './words.js';

@@ -3,8 +3,8 @@
 import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
 import type { PermitSeen } from '#engine';
 import { decodeFunctionData, multicall3Abi, parseAbi, type Hex } from 'viem';
+import { MULTICALL3 } from './multicall3.js';
 import { EXACT_PROXY, UPTO_PROXY } from './permit2.js';
-import { MULTICALL3 } from './transfer-calls.js';
 
 const PERMITTED = 'struct TokenPermissions { address token; uint256 amount; }';
 const PERMIT = 'struct Permit { TokenPermissions permitted; uint256 nonce; uint256 deadline; }';

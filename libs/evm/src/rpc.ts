@@ -1,9 +1,10 @@
 // Typed reads of one chain through one RPC endpoint. Everything that comes back is parsed strictly: a malformed answer
 // is `bad_response`, never a value. Many small reads at one block become one Multicall3 call.
-import { parseEvmAddress, type EvmAddress, type Hex32 } from '#domain';
+import type { EvmAddress, Hex32 } from '#domain';
 import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
 import { codesIn, codeSizesData } from './code-sizes.js';
 import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
+import { MULTICALL3 } from './multicall3.js';
 import { bitOf, PERMIT2 } from './permit2.js';
 import {
   amountOf,
@@ -98,7 +99,6 @@ export interface EvmRpc {
   stats(): { readonly httpRequests: number; readonly calls: number };
 }
 
-const MULTICALL3: EvmAddress = parseEvmAddress('0xcA11bde05977b3631167028862bE2a173976CA11');
 const CALLS_PER_MULTICALL = 250;
 /** Function selectors: authorizationState(address,bytes32), nonceBitmap(address,uint256) and balanceOf(address). */
 const AUTHORIZATION_STATE = 'e94a0102';

@@ -158,7 +158,8 @@ function nonceKey(at: Pick<Authorization, 'token' | 'from' | 'nonce'>): string {
   return `${at.token}/${at.from}/${at.nonce}`;
 }
 
-function topicOf(signature: string): Hex32 {
+/** Topic 0 of an event such as `Transfer(address,address,uint256)`. */
+export function topicOf(signature: string): Hex32 {
   return parseHex32(toHex(keccak256OfText(signature)));
 }
 

@@ -3,7 +3,8 @@ import { parseEvmAddress, parseHex32 } from '#domain';
 import { encodeFunctionData, multicall3Abi, parseAbi, parseSignature, type Hex } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { toHex } from './keccak.js';
-import { decodeTransfers, encodeTransfers, MULTICALL3 } from './transfer-calls.js';
+import { MULTICALL3 } from './multicall3.js';
+import { decodeTransfers, encodeTransfers } from './transfer-calls.js';
 import type { TransferCall } from './methods/method.js';
 import { InvalidAuthorizationError } from './words.js';
 

@@ -1,9 +1,10 @@
 // Call data that brings signed transfers on chain, both ways: encoded for the transaction, and decoded by the signer, which must know
 // exactly what it signs. There is one encoding per list of transfers, and only that one decodes. Hand-written, because every settlement
 // passes here twice; a property test holds the bytes equal to viem's.
-import { parseEvmAddress, type EvmAddress } from '#domain';
+import type { EvmAddress } from '#domain';
 import { codecFor, codecOf } from './methods/index.js';
 import type { TransferCall } from './methods/method.js';
+import { MULTICALL3 } from './multicall3.js';
 import {
   InvalidAuthorizationError,
   paddedSize,
@@ -20,9 +21,6 @@ export interface EncodedCall {
   readonly target: EvmAddress;
   readonly data: Uint8Array;
 }
-
-/** Deployed at this address on every chain (multicall3.com). */
-export const MULTICALL3 = parseEvmAddress('0xcA11bde05977b3631167028862bE2a173976CA11');
 
 /** Gas of a transaction before its calls. */
 const GAS_BASE = 60_000n;

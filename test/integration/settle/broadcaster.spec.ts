@@ -1,6 +1,7 @@
 // The broadcaster on a real database and a real node: every transfer once, whatever happens in between.
-import type { BroadcastChain, BroadcastStore, SignedTransfer } from '#engine';
+import type { BroadcastChain, SignedTransfer } from '#engine';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CRASH_POINTS, dyingBroadcaster } from '../../support/crash-points.js';
 import { startSettling, type Payer, type Settling } from '../../support/settling.js';
 
 let settling: Settling;
@@ -178,72 +179,12 @@ describe('two broadcasters at once', () => {
 });
 
 describe('a crash', () => {
-  const CRASHES: readonly [string, (crash: () => Error) => Parts][] = [
-    ['before the intent', (crash) => ({ store: { intend: () => Promise.reject(crash()) } })],
-    [
-      'after the intent',
-      (crash) => ({
-        store: {
-          intend: async (...args) => {
-            await settling.store.intend(...args);
-            throw crash();
-          },
-        },
-      }),
-    ],
-    ['before the bytes are stored', (crash) => ({ store: { attempted: () => Promise.reject(crash()) } })],
-    [
-      'after the bytes are stored',
-      (crash) => ({
-        store: {
-          attempted: async (...args) => {
-            await settling.store.attempted(...args);
-            throw crash();
-          },
-        },
-      }),
-    ],
-    ['before the bytes leave', (crash) => ({ chain: { send: () => Promise.reject(crash()) } })],
-    [
-      'after the bytes left',
-      (crash) => ({
-        chain: {
-          send: async (raw, again) => {
-            await settling.chain.send(raw, again);
-            throw crash();
-          },
-        },
-      }),
-    ],
-    ['before the receipt', (crash) => ({ chain: { receipts: () => Promise.reject(crash()) } })],
-    ['before the outcome is stored', (crash) => ({ store: { mined: () => Promise.reject(crash()) } })],
-    [
-      'after the outcome is stored',
-      (crash) => ({
-        store: {
-          mined: async (...args) => {
-            await settling.store.mined(...args);
-            throw crash();
-          },
-        },
-      }),
-    ],
-  ];
-  interface Parts {
-    readonly store?: Partial<BroadcastStore>;
-    readonly chain?: Partial<BroadcastChain>;
-  }
-
-  it.each(CRASHES)(
+  it.each(CRASH_POINTS)(
     '%s leaves one transfer, in one transaction, under the nonce it had',
     async (_, broken) => {
       for (let round = 0; round < 10; round += 1) {
         const transfers = await claimed(1 + (round % 3));
-        const parts = broken(() => new Error('killed'));
-        const dying = settling.broadcaster({
-          store: { ...settling.store, ...parts.store },
-          chain: { ...settling.chain, ...parts.chain },
-        });
+        const dying = dyingBroadcaster(settling, broken);
         await expect(async () => {
           for (let turns = 0; turns < 50; turns += 1) await dying.turn();
         }).rejects.toThrow('killed');

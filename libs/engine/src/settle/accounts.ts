@@ -1,8 +1,8 @@
 // The accounts that broadcast: which nonce each takes next, and whether it can pay for gas.
 import type { EvmAddress } from '#domain';
 import type { Clock, Logger } from '../ports.js';
-import type { BroadcastChain, BroadcastStore } from './broadcast-ports.js';
-import type { BroadcastSigner } from './ports.js';
+import type { BroadcastChain, BroadcastStore, WaitingTransfer } from './broadcast-ports.js';
+import { soleSender, type BroadcastSigner } from './ports.js';
 
 export interface Account {
   readonly address: EvmAddress;
@@ -55,6 +55,18 @@ export async function openAccounts({ chain, store, signer, accounts }: AccountDe
     });
   }
   return opened;
+}
+
+/** The account that sends next, and what of the waiting it may send: the oldest has its say, if only one account may send that. */
+export function assign(
+  waiting: readonly WaitingTransfer[],
+  ready: readonly Account[],
+): readonly [Account | undefined, readonly WaitingTransfer[]] {
+  const [oldest] = waiting;
+  if (oldest === undefined) return [undefined, []];
+  const sole = soleSender(oldest);
+  const account = sole === undefined ? ready[0] : ready.find((it) => it.address === sole);
+  return [account, waiting.filter((it) => (soleSender(it) ?? account?.address) === account?.address)];
 }
 
 const LOOK_EVERY_MS = 30_000;

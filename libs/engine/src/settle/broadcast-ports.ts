@@ -4,15 +4,13 @@ import type { AuthorizationFate } from '../chain-ports.js';
 import type { BroadcastCall, Fees, SignedTransfer, TransferKey } from './ports.js';
 
 /** A settlement that goes, or went, into a broadcast. */
-export interface PlacedTransfer extends SignedTransfer {
-  readonly settlementId: string;
-}
+export type PlacedTransfer = SignedTransfer & { readonly settlementId: string };
 
 /** One that waits for its transaction. */
-export interface WaitingTransfer extends PlacedTransfer {
+export type WaitingTransfer = PlacedTransfer & {
   /** It was seen to succeed a moment ago, in no more gas than a batch gives it. */
   readonly triedOut: boolean;
-}
+};
 
 /** Signed bytes as stored before they left. */
 export interface Attempt extends Fees {
@@ -60,8 +58,13 @@ export interface BroadcastStore {
   addAccount(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
   /** The chain has used nonces up to here that no row explains. */
   raiseNonce(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
-  /** Oldest first, without those of these settlement ids. */
-  waiting(network: Caip2, limit: number, except: readonly string[]): Promise<readonly WaitingTransfer[]>;
+  /** Oldest first: what one of these accounts may send, without those of these settlement ids. */
+  waiting(
+    network: Caip2,
+    limit: number,
+    senders: readonly EvmAddress[],
+    except: readonly string[],
+  ): Promise<readonly WaitingTransfer[]>;
   /** Broadcasts that are not final, by sender and nonce. */
   unfinished(network: Caip2): Promise<readonly Broadcast[]>;
   /**

@@ -3,7 +3,7 @@
 import type { Caip2 } from '#domain';
 import type { Clock, Logger } from '../ports.js';
 import type { Broadcast, BroadcastChain, BroadcastStore, ChainBlock } from './broadcast-ports.js';
-import { GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
+import { assign, GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
 import { bumpedFees, capOf, costOf, firstFees } from './fees.js';
 import { Prices, type GasPrices } from './prices.js';
 import { Follower } from './follower.js';
@@ -126,14 +126,15 @@ export class Broadcaster {
   private async dispatch(accounts: readonly Account[]): Promise<'nothing' | 'some' | 'more'> {
     let sent: 'nothing' | 'some' = 'nothing';
     for (let round = 0; round < ROUNDS; round += 1) {
-      const account = this.freest(accounts);
+      const ready = this.ready(accounts);
+      if (ready.length === 0) return sent;
+      const waiting = await this.selection.waiting(ready);
+      const [account, transfers] = assign(waiting, ready);
       if (account === undefined) return sent;
-      const waiting = await this.selection.waiting();
-      if (waiting.length === 0) return sent;
       // Asked together, so that it is one exchange.
       const [prices, selected] = await Promise.all([
         this.prices.of(account),
-        this.selection.choose(account.address, waiting),
+        this.selection.choose(account.address, transfers),
       ]);
       if (selected === null) continue;
       if (!(await this.broadcast(account, selected, prices))) return sent;
@@ -144,13 +145,14 @@ export class Broadcaster {
     return 'more';
   }
 
-  private freest(accounts: readonly Account[]): Account | undefined {
-    const free = accounts
+  /** The least busy first. */
+  private ready(accounts: readonly Account[]): readonly Account[] {
+    return accounts
       .filter((account) => account.stuck === null)
       .map((account) => ({ account, pending: this.follower.pendingOf(account.address).length }))
       .filter(({ pending }) => pending < MAX_PENDING)
-      .toSorted((a, b) => a.pending - b.pending);
-    return free[0]?.account;
+      .toSorted((a, b) => a.pending - b.pending)
+      .map(({ account }) => account);
   }
 
   private async broadcast(account: Account, selected: Selected, prices: GasPrices): Promise<boolean> {

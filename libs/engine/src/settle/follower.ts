@@ -141,7 +141,7 @@ export class Follower {
         broadcast.transfers.map(async (transfer): Promise<SettlementOutcome> => {
           const fate = receipt.fateOf(transfer);
           // Not by us: it may have been brought by somebody else, before our transaction.
-          return outcomeOf(fate.kind === 'unused' ? await chain.whyNot(transfer) : fate);
+          return outcomeOf(transfer, fate.kind === 'unused' ? await chain.whyNot(transfer) : fate);
         }),
       );
     } catch (error) {

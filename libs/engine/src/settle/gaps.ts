@@ -11,7 +11,12 @@ export interface GapsDeps {
 }
 
 /** What the signer says of the call itself: it will say so again, at any fee and at any time. */
-const FOR_GOOD = new Set(['call_not_decoded', 'token_not_registered', 'transfers_mismatch']);
+const FOR_GOOD = new Set([
+  'call_not_decoded',
+  'token_not_registered',
+  'transfers_mismatch',
+  'not_the_facilitator',
+]);
 
 export function isRefusedForGood(
   { kind, attempts }: Broadcast,

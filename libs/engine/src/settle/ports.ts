@@ -17,12 +17,36 @@ export interface Eip3009Transfer extends SignedMessage {
 }
 
 /**
+ * `settle` of x402's proxy for the scheme `exact`: Permit2 moves what was signed. `validBeforeSec` is Permit2's deadline, the nonce the number of a
+ * bit that Permit2 keeps per payer, over all tokens and spenders. Both times are inside, other than with EIP-3009.
+ */
+export interface Permit2Transfer extends SignedMessage {
+  readonly method: 'permit2';
+}
+
+/** `settle` of x402's proxy for the scheme `upto`: `value` is what is charged, and only the facilitator that was signed may charge it. */
+export interface UptoTransfer extends SignedMessage {
+  readonly method: 'upto';
+  /** What the payer signed, base units; at least `value`. */
+  readonly ceiling: bigint;
+  readonly facilitator: EvmAddress;
+}
+
+/**
  * A message of a payer that our broadcaster puts on chain, and whose outcome is read from the transaction's own logs. Each method has one row in
  * the table of `libs/evm/src/methods`: how its call is written and read, and what the chain says became of it.
  */
-export type SignedTransfer = Eip3009Transfer;
+export type SignedTransfer = Eip3009Transfer | Permit2Transfer | UptoTransfer;
 
 export type SettlementMethod = SignedTransfer['method'];
+
+/** The only account whose transaction the chain accepts; undefined: anybody's. */
+export function soleSender(
+  transfer:
+    { readonly method: Exclude<SettlementMethod, 'upto'> } | Pick<UptoTransfer, 'method' | 'facilitator'>,
+): EvmAddress | undefined {
+  return transfer.method === 'upto' ? transfer.facilitator : undefined;
+}
 
 /** Who asks for what an operation of ours settles. */
 export const ASKED_BY_OPERATION = 'operation';

@@ -2,6 +2,7 @@
 // travels alone, so that it harms nobody; one that the chain gives no answer about is left for later, and holds nobody up.
 import type { EvmAddress } from '#domain';
 import type { Clock, Logger } from '../ports.js';
+import type { Account } from './accounts.js';
 import type {
   BroadcastChain,
   BroadcastStore,
@@ -22,8 +23,10 @@ export interface Selected extends Composed {
   readonly transfers: readonly PlacedTransfer[];
 }
 
-/** Transfers in one transaction: 8 million gas at most, a quarter of what the smallest of our chains takes per block. */
+/** Transfers in one transaction. */
 export const MAX_BATCH = 100;
+/** A quarter of what the smallest of our chains takes per block. */
+const MAX_CALL_GAS = 8_100_000n;
 /** Nodes take no transaction over 128 KiB. */
 const MAX_CALL_BYTES = 120 * 1024;
 /** What a contract may spend on judging its own signature, and the transfer with it. */
@@ -41,10 +44,11 @@ export class Selection {
 
   constructor(private readonly deps: SelectionDeps) {}
 
-  /** Asks the database only: where nothing waits, the chain is not asked for anything. */
-  waiting(): Promise<readonly WaitingTransfer[]> {
+  /** What one of these accounts may send. Asks the database only: where nothing waits, the chain is not asked for anything. */
+  waiting(accounts: readonly Pick<Account, 'address'>[]): Promise<readonly WaitingTransfer[]> {
     const { chain, store } = this.deps;
-    return store.waiting(chain.network, MAX_BATCH, this.pausedNow());
+    const senders = accounts.map((it) => it.address);
+    return store.waiting(chain.network, MAX_BATCH, senders, this.pausedNow());
   }
 
   /** What of them goes out next; null: none of them now, but there may be more behind them. */
@@ -60,7 +64,7 @@ export class Selection {
     const [alone] = those('alone');
     const together = those('succeeds');
     if (alone !== undefined && (first === alone || together.length === 0)) return this.alone(sender, alone);
-    return together.length === 0 ? null : this.fitting(together);
+    return together.length === 0 ? null : this.fitting(apart(together));
   }
 
   private async alone(sender: EvmAddress, transfer: PlacedTransfer): Promise<Selected | null> {
@@ -80,7 +84,8 @@ export class Selection {
 
   private fitting(transfers: readonly PlacedTransfer[]): Selected {
     const composed = this.deps.chain.compose(transfers);
-    if (composed.data.length <= MAX_CALL_BYTES || transfers.length === 1) return { transfers, ...composed };
+    const fits = composed.data.length <= MAX_CALL_BYTES && composed.gasLimit <= MAX_CALL_GAS;
+    if (fits || transfers.length === 1) return { transfers, ...composed };
     return this.fitting(transfers.slice(0, transfers.length >> 1));
   }
 
@@ -89,7 +94,7 @@ export class Selection {
     const ended = await Promise.all(
       transfers.map(async (key) => {
         try {
-          return [{ key, outcome: outcomeOf(await chain.whyNot(key)) }];
+          return [{ key, outcome: outcomeOf(key, await chain.whyNot(key)) }];
         } catch (error) {
           this.pause(key, error);
           return [];
@@ -117,4 +122,17 @@ export class Selection {
     const nowMs = this.deps.clock.nowMs();
     return [...this.paused].filter(([, { untilMs }]) => untilMs > nowMs).map(([id]) => id);
   }
+}
+
+/**
+ * Permit2 logs no nonces: of two payments alike in one transaction, of which one failed, nobody could say which. The second goes with the next
+ * transaction.
+ */
+function apart(transfers: readonly PlacedTransfer[]): readonly PlacedTransfer[] {
+  const taken = new Set<string>();
+  return transfers.filter(({ method, token, from, to, value }) => {
+    if (method === 'eip3009') return true;
+    const alike = [method, token, from, to, value].join('/');
+    return !taken.has(alike) && taken.add(alike);
+  });
 }

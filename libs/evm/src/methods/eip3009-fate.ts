@@ -10,7 +10,7 @@ import { LOOK_BACK_BLOCKS, unused, type MethodFate, type WhyNot } from './method
 export const eip3009Fate: MethodFate<Eip3009Transfer> = {
   inLogs(logs) {
     const index = indexTokenEvents(decodeTokenEvents(logs));
-    return (transfer) => fateOf(transfer, index);
+    return { fateOf: (transfer) => fateOf(transfer, index) };
   },
   whyNot,
 };

@@ -2,14 +2,20 @@
 import type { SettlementMethod, SignedTransfer } from '#engine';
 import { eip3009Codec } from './eip3009-call.js';
 import { eip3009Fate } from './eip3009-fate.js';
+import { permit2Codec, uptoCodec } from './permit2-call.js';
+import { permit2Fate } from './permit2-fate.js';
 import type { MethodCodec, MethodFate, TransferCall } from './method.js';
 
 const CODECS: { readonly [M in SettlementMethod]: MethodCodec<Extract<TransferCall, { method: M }>> } = {
   eip3009: eip3009Codec,
+  permit2: permit2Codec,
+  upto: uptoCodec,
 };
 
 const FATES: { readonly [M in SettlementMethod]: MethodFate<Extract<SignedTransfer, { method: M }>> } = {
   eip3009: eip3009Fate,
+  permit2: permit2Fate,
+  upto: permit2Fate,
 };
 
 const BY_SELECTOR: ReadonlyMap<string, MethodCodec<TransferCall>> = new Map(

@@ -29,10 +29,15 @@ export interface MethodCodec<Call extends TransferCall> {
 
 export type WhyNot = Awaited<ReturnType<BroadcastChain['whyNot']>>;
 
+/** What logs say became of messages. */
+export interface LogReader<Message extends SignedTransfer> {
+  fateOf(message: Message): AuthorizationFate;
+}
+
 /** What the chain says became of a message. */
 export interface MethodFate<Message extends SignedTransfer> {
   /** From the logs of one transaction that succeeded as a whole: they are read once for all messages that it carried. */
-  inLogs(logs: readonly RawLog[]): (message: Message) => AuthorizationFate;
+  inLogs(logs: readonly RawLog[]): LogReader<Message>;
   /** {@link BroadcastChain.whyNot} */
   whyNot(rpc: EvmRpc, message: Message): Promise<WhyNot>;
 }

@@ -16,6 +16,7 @@ import * as readGrants from './20261121-21-read-grants.js';
 import * as settlement from './20261121-30-settlement.js';
 import * as answerRights from './20261121-31-answer-rights.js';
 import * as settlementMethod from './20261121-33-settlement-method.js';
+import * as settlementCeiling from './20261121-34-settlement-ceiling.js';
 import * as walletAlarms from './20261121-50-wallet-alarms.js';
 import * as authorizationMethod from './20261121-40-authorization-method.js';
 import * as treasury from './20261121-51-1-treasury.js';
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   settlement,
   answerRights,
   settlementMethod,
+  settlementCeiling,
   walletAlarms,
   authorizationMethod,
   treasury,

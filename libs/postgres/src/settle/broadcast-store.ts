@@ -33,7 +33,8 @@ import { sealingOf, type Sealing } from './sealed.js';
 /** Blocks come every second or two: what was seen that long ago need not hold any more. */
 const MOMENT = `interval '1 second'`;
 const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - ${MOMENT} AS tried_out
-  FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($3::uuid[]) ORDER BY s.asked_at LIMIT $2`;
+  FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($4::uuid[])
+   AND (s.facilitator IS NULL OR s.facilitator = ANY($3::text[])) ORDER BY s.asked_at LIMIT $2`;
 
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
@@ -130,8 +131,8 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
         [network, address, nextNonce],
       );
     },
-    waiting: async (network, limit, except) =>
-      (await run('waiting', WAITING, [network, limit, except])).map((row) => ({
+    waiting: async (network, limit, senders, except) =>
+      (await run('waiting', WAITING, [network, limit, senders, except])).map((row) => ({
         ...placedOfRow(row, sealing),
         triedOut: row['tried_out'] as boolean,
       })),

@@ -32,7 +32,7 @@ export const VIEW = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.w
   coalesce(s.tx_hash, (SELECT a.tx_hash FROM broadcast_attempt a WHERE a.network = s.network AND a.sender = s.sender
     AND a.account_nonce = s.account_nonce ORDER BY a.attempt DESC LIMIT 1)) AS tx_hash`;
 
-export const PLACED = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.valid_after::text, s.valid_before::text, s.signature_sealed`;
+export const PLACED = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.valid_after::text, s.valid_before::text, s.signature_sealed, s.ceiling::text, s.facilitator`;
 
 export function keyLists(keys: readonly TransferKey[]): readonly string[][] {
   return [
@@ -65,8 +65,9 @@ export function viewOfRow(row: Row): SettlementView {
 }
 
 export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
-  return {
-    ...keyOfRow(row),
+  const { method, ...key } = keyOfRow(row);
+  const common = {
+    ...key,
     settlementId: row['settlement_id'] as string,
     to: row['payee'] as EvmAddress,
     value: BigInt(row['value'] as string),
@@ -74,6 +75,18 @@ export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
     validBeforeSec: Number(row['valid_before']),
     signature: sealing.open(row['signature_sealed'] as Buffer),
   };
+  switch (method) {
+    case 'eip3009':
+    case 'permit2':
+      return { ...common, method };
+    case 'upto':
+      return {
+        ...common,
+        method,
+        ceiling: BigInt(row['ceiling'] as string),
+        facilitator: row['facilitator'] as EvmAddress,
+      };
+  }
 }
 
 export function keyOfRow(row: Row): TransferKey {
