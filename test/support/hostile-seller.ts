@@ -7,7 +7,8 @@ import {
 } from '@x402/core/http';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { encodeFunctionData, parseAbi, type Hex } from 'viem';
+import type { Hex } from 'viem';
+import { unlockedBroadcast, type ShownPayment } from './unlocked-broadcast.js';
 
 export const HOSTILE_MODES = [
   /** Settles, answers with goods and receipt. */
@@ -37,9 +38,6 @@ export interface HostileSeller {
   close(): Promise<void>;
 }
 
-const ABI = parseAbi([
-  'function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature)',
-]);
 const FOREIGN_HASH: Hex = `0x${'ab'.repeat(32)}`;
 const SLOW_MS = 2_000;
 
@@ -57,57 +55,20 @@ export async function startHostileSeller(options: HostileOptions): Promise<Hosti
   const payTo = options.payTo ?? '0x00000000000000000000000000000000005e11e4';
   const presented = new Map<string, Set<string>>();
   const settlements = new Map<string, Promise<Hex | null>>();
-  let sends: Promise<unknown> = Promise.resolve();
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
 
-  async function settle(header: string): Promise<Hex | null> {
-    const known = settlements.get(header) ?? broadcast(options, header);
-    settlements.set(header, known);
-    const hash = await known;
+  const broadcast = unlockedBroadcast(options.rpcUrl, options.token);
+  async function settleOnce(header: string): Promise<Hex | null> {
+    const hash = await broadcast(decodePaymentSignatureHeader(header).payload as unknown as ShownPayment);
+    if (hash !== null) self.settled += 1;
     return hash;
   }
-
-  async function broadcast({ rpcUrl, token }: HostileOptions, header: string): Promise<Hex | null> {
-    const { authorization, signature } = decodePaymentSignatureHeader(header).payload as unknown as {
-      authorization: {
-        from: Hex;
-        to: Hex;
-        value: string;
-        validAfter: string;
-        validBefore: string;
-        nonce: Hex;
-      };
-      signature: Hex;
-    };
-    const { from, to, value, validAfter, validBefore, nonce } = authorization;
-    const args = [
-      from,
-      to,
-      BigInt(value),
-      BigInt(validAfter),
-      BigInt(validBefore),
-      nonce,
-      signature,
-    ] as const;
-    const data = encodeFunctionData({ abi: ABI, functionName: 'transferWithAuthorization', args });
-    const [account] = await rpc<Hex[]>(rpcUrl(), 'eth_accounts', []);
-    // One after another: the node picks the account nonce, and two at once may get the same.
-    const transaction = { from: account, to: token, data, gas: '0x30d40' };
-    const sending = sends.then(() => rpc<Hex>(rpcUrl(), 'eth_sendTransaction', [transaction]));
-    sends = sending.catch(() => undefined);
-    const hash = await sending;
-    for (let looks = 0; looks < 600; looks += 1) {
-      const receipt = await rpc<{ status: Hex } | null>(rpcUrl(), 'eth_getTransactionReceipt', [hash]);
-      if (receipt) {
-        if (receipt.status !== '0x1') return null;
-        self.settled += 1;
-        return hash;
-      }
-      await new Promise((done) => setTimeout(done, 10));
-    }
-    return null;
+  function settle(header: string): Promise<Hex | null> {
+    const known = settlements.get(header) ?? settleOnce(header);
+    settlements.set(header, known);
+    return known;
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -197,15 +158,4 @@ export async function startHostileSeller(options: HostileOptions): Promise<Hosti
 
 function listen(server: Server): Promise<void> {
   return new Promise((done) => server.listen(0, '127.0.0.1', done));
-}
-
-async function rpc<T>(url: string, method: string, params: readonly unknown[]): Promise<T> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  const answer = (await response.json()) as { result?: T; error?: { message: string } };
-  if (answer.error) throw new Error(answer.error.message);
-  return answer.result as T;
 }

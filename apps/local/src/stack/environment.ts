@@ -40,10 +40,18 @@ export function processEnvironment(
     REDIS_URL: urls.redisUrl,
     RPC_URL: urls.rpcUrl,
     HOST: '127.0.0.1',
+    ...handedOn('PURSER_SETTLE_FACILITATORS'),
+    ...(kind === 'worker' ? handedOn('PURSER_SETTLE_FACILITATOR_TOKENS') : {}),
     ...(kind === 'api' ? { PORT: String(port) } : { PURSER_WORKER_PORT: String(port) }),
     // Loopback stays closed to buyers but for the demo sellers and what the user adds.
     PURSER_EGRESS_ALLOW: [...sellers, ...given('PURSER_EGRESS_ALLOW')].join(','),
   };
+}
+
+/** As whoever starts the stack has set it. */
+function handedOn(name: string): Record<string, string> {
+  const value = process.env[name];
+  return value === undefined || value === '' ? {} : { [name]: value };
 }
 
 function given(name: string): string[] {
