@@ -90,9 +90,14 @@ describe('repeats (ruling 11)', () => {
     const requestKey = uuid(1, 4);
     await desk.claim({ transfer: signedOf(), workspaceId: WORKSPACE, askedBy: 'operation', requestKey });
     const as = { as: 'admin2' };
+    expect((await client.verify()).body).toMatchObject({ isValid: true });
     expect((await client.settle({}, undefined, as)).body).toMatchObject({ success: true });
     expect((await client.settle({}, undefined, as)).body).toMatchObject(duplicate);
     expect((await client.settle()).body).toMatchObject(duplicate);
+    expect((await client.verify()).body).toMatchObject({
+      isValid: false,
+      invalidReason: 'invalid_exact_evm_nonce_already_used',
+    });
   });
 
   it('a repeat without the payer’s signature is told nothing and uses nothing up', async () => {

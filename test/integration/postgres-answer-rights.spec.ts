@@ -52,6 +52,18 @@ describe('the right to be told an outcome', () => {
     await taken(mine, key);
   });
 
+  it('is free until it is taken, again when its time is over, and never once it was told', async () => {
+    const [key, other] = [await aSettlement(), await aSettlement()];
+    const mine = rights();
+    expect(await Promise.all([mine.free(key), mine.free(other)])).toEqual([true, true]);
+    await taken(mine, key, -1);
+    expect(await mine.free(key)).toBe(true);
+    const holder = await taken(mine, key);
+    expect(await Promise.all([mine.free(key), mine.free(other)])).toEqual([false, true]);
+    await mine.told(key, holder);
+    expect(await mine.free(key)).toBe(false);
+  });
+
   it('is used up by being told, also against whoever gives it back afterwards', async () => {
     const [key, other] = [await aSettlement(), await aSettlement()];
     const mine = rights();

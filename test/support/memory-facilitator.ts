@@ -141,6 +141,10 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     return Promise.resolve(holder);
   }
 
+  free(key: TransferKey): Promise<boolean> {
+    return Promise.resolve((this.rights.get(keyText(key))?.untilMs ?? 0) <= this.clock.now());
+  }
+
   told(key: TransferKey, holder: string): Promise<boolean> {
     const mine = this.rights.get(keyText(key))?.holder === holder;
     if (mine) this.rights.set(keyText(key), { untilMs: Number.MAX_SAFE_INTEGER, holder });

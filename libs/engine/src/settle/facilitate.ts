@@ -43,9 +43,11 @@ export async function verifyPayment(ports: FacilitatorPorts, request: Facilitato
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
   const byKey = signedByKey(ports, request, acceptable.digest);
   const { reason } = await judgePayment(ports, request, acceptable, byKey);
+  const claim = await ports.desk.find(request.transfer);
+  if (claim !== undefined && (await redeemable({ ports, request, acceptable, byKey }, claim)))
+    return { kind: 'valid' };
   if (reason !== null) return { kind: 'invalid', reason };
   // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
-  const claim = await ports.desk.find(request.transfer);
   const used = claim?.status === 'settled' || claim?.status === 'broadcast';
   return used ? { kind: 'invalid', reason: 'invalid_exact_evm_nonce_already_used' } : { kind: 'valid' };
 }
@@ -69,8 +71,28 @@ async function judgePayment(
   return { reason, triedOut: false };
 }
 
+/**
+ * Ruling 10: what an operation of ours has settled is as good as a payment to its payee, once: a stock seller verifies before it settles. What the
+ * claim has changed (nonce, balance, time) is not asked again; whether it is the payer's, the same, and what the seller wants, is.
+ */
+async function redeemable(presented: Presented, claim: SettlementView): Promise<boolean> {
+  const { ports, request } = presented;
+  return (
+    claim.askedBy === ASKED_BY_OPERATION &&
+    claim.status === 'settled' &&
+    sameTransfer(presented, claim) &&
+    (judgeRecipient(request) ?? judgeValue(request) ?? (await judgeSigner(presented))) === undefined &&
+    (await ports.rights.free(request.transfer))
+  );
+}
+
 /** Whether the payer signed it; of the chain only what a signature can depend on. */
-async function judgeSigner({ ports, request, acceptable, byKey }: Asked): Promise<InvalidReason | undefined> {
+async function judgeSigner({
+  ports,
+  request,
+  acceptable,
+  byKey,
+}: Presented): Promise<InvalidReason | undefined> {
   if (byKey) return undefined;
   return judgeSignature(request, byKey, await ports.checks.factsOf(request.transfer, acceptable.digest));
 }
@@ -116,13 +138,17 @@ export async function settlePayment(
   );
 }
 
-interface Asked {
+/** A payment and what its own words say of it. */
+interface Presented {
   readonly ports: FacilitatorPorts;
-  readonly caller: FacilitatorCaller;
   readonly request: FacilitatorRequest;
   readonly acceptable: Acceptable;
   /** The payer's own key signed. */
   readonly byKey: boolean;
+}
+
+interface Asked extends Presented {
+  readonly caller: FacilitatorCaller;
   readonly requestKey: string | null;
   readonly patience: Patience;
 }
@@ -155,7 +181,7 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   return afterClaim(asked, claim, () => wait(asked, claim));
 }
 
-const sameTransfer = ({ request: { transfer } }: Asked, claim: SettlementView): boolean =>
+const sameTransfer = ({ request: { transfer } }: Presented, claim: SettlementView): boolean =>
   claim.to === transfer.to && claim.value === transfer.value;
 
 /**

@@ -38,6 +38,8 @@ export interface AnswerRights {
    * undefined: not taken.
    */
   take(key: TransferKey, forMs: number): Promise<string | undefined>;
+  /** Nobody has it, and nobody has been told. Says nothing about the next moment. */
+  free(key: TransferKey): Promise<boolean>;
   /**
    * Uses the right up: the outcome goes to its holder, and to nobody after. False when its time ran out and somebody else took it since: then
    * the outcome is theirs. A time that ran out while nobody else asked does no harm.

@@ -199,6 +199,58 @@ describe('a payment that is on its way', () => {
   });
 });
 
+describe('a payment that an operation of ours has settled', () => {
+  async function settledBy(askedBy: string) {
+    const read = readFacilitatorRequest(facilitatorBody());
+    if (!read.ok) throw new Error(read.reason);
+    const { transfer } = read.request;
+    await world.desk.claim({ transfer, workspaceId: null, askedBy, requestKey: null });
+    return transfer;
+  }
+  const USED = 'invalid_exact_evm_nonce_already_used';
+
+  it('is valid for its payee until it has been redeemed, also when its time is over', async () => {
+    const transfer = await settledBy('operation');
+    expect(await verdict()).toBe('valid');
+    world = Object.assign(world, { ports: { ...world.ports, clock: { nowMs: () => NOON + 3_600_000 } } });
+    expect(await verdict()).toBe('valid');
+    const holder = await world.desk.take(transfer, 1_000);
+    expect(await verdict()).not.toBe('valid');
+    await world.desk.giveBack(transfer, holder ?? '');
+    expect(await verdict()).toBe('valid');
+    await world.desk.told(transfer, (await world.desk.take(transfer, 1_000)) ?? '');
+    expect(await verdict()).not.toBe('valid');
+  });
+
+  it.each<[string, PaymentInput, Spoil, string]>([
+    ['another payee', {}, otherOffer, 'invalid_exact_evm_recipient_mismatch'],
+    [
+      'another price',
+      {},
+      (it) => (it.paymentRequirements.amount = '10001'),
+      'invalid_exact_evm_payload_authorization_value_mismatch',
+    ],
+    [
+      'no signature of the payer',
+      { signature: `0x${'11'.repeat(65)}` },
+      () => {},
+      'invalid_exact_evm_signature',
+    ],
+  ])('is nothing for %s', async (_, input, change, reason) => {
+    await settledBy('operation');
+    expect(await verdict(input, change)).toBe(reason);
+  });
+
+  it('is used when somebody else asked for it, or it is not settled yet', async () => {
+    await settledBy('key_shop');
+    expect(await verdict()).toBe(USED);
+    world = new MemoryFacilitator({ now: () => NOON, passTo: () => {} });
+    world.desk.mode = 'waits';
+    world.desk.broadcast(await settledBy('operation'), hex32(0x77));
+    expect(await verdict()).toBe(USED);
+  });
+});
+
 it('the published vector of x402.md 4.4 is a valid payment', async () => {
   const from = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC';
   const to = '0x90F79bf6EB2c4f870365E785982E1f101E93b906';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { coalesce, type AnswerRights, type TransferKey } from '#engine';
 import type pg from 'pg';
 import { retried } from '../pool.js';
-import { KEY, KEY_LISTS, keyLists, keyOf, keyText, sameKey } from './rows.js';
+import { ASKED, KEY, KEY_LISTS, keyLists, keyOf, keyText, sameKey } from './rows.js';
 
 const BY_KEY = sameKey('r', 'asked');
 
@@ -17,6 +17,8 @@ export const takeRights = (
     WHERE r.held_until <= clock_timestamp()
   RETURNING r.holder`;
 const TAKE = takeRights(`unnest(${KEY_LISTS}, $6::uuid[], $7::float8[]) AS asked(${KEY}, holder, for_ms)`);
+const FREE = `SELECT asked.ordinal FROM ${ASKED} LEFT JOIN answer_right r ON ${BY_KEY}
+  WHERE r.held_until IS NULL OR r.held_until <= clock_timestamp()`;
 // Locked in the order in which they are taken. What somebody else took since is not the holder's any more.
 const HELD = `WITH asked AS MATERIALIZED (
     SELECT ${keyOf('r')}, r.holder FROM unnest(${KEY_LISTS}, $6::uuid[]) AS asked(${KEY}, holder)
@@ -49,6 +51,12 @@ export function createAnswerRights(pool: pg.Pool): AnswerRights {
     const taken = await run('take', TAKE, asking, forMs);
     return asked.map(({ holder }) => (taken.has(holder) ? holder : undefined));
   });
+  const free = coalesce(async (keys: readonly TransferKey[]): Promise<readonly boolean[]> => {
+    const query = { name: 'purser_answer_free', text: FREE, values: [...keyLists(keys)] };
+    const { rows } = await pool.query<{ ordinal: string }>(query);
+    const found = new Set(rows.map((row) => Number(row.ordinal)));
+    return keys.map((_, index) => found.has(index + 1));
+  });
   const marking = (name: string, text: string) =>
     coalesce(async (asked: readonly Held[]) => {
       const marked = await run(name, text, asked);
@@ -58,6 +66,7 @@ export function createAnswerRights(pool: pg.Pool): AnswerRights {
   const giveBack = marking('give_back', GIVE_BACK);
   return {
     take: (key, forMs) => take({ key, holder: randomUUID(), forMs }),
+    free,
     told: (key, holder) => told({ key, holder }),
     giveBack: async (key, holder) => {
       await giveBack({ key, holder });
