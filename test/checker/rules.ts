@@ -28,6 +28,7 @@ const ENDS: Readonly<Record<string, 'paid' | 'unpaid'>> = {
 const AFTER_END: ReadonlySet<string> = new Set([
   'BudgetCaptured',
   'BudgetReleased',
+  'PresentationStarted',
   'ResourceDelivered',
   'DeliveryFailed',
   'SettlementSubmitted',

@@ -19,6 +19,7 @@ import {
 const AFTER_END: ReadonlySet<string> = new Set([
   'BudgetCaptured',
   'BudgetReleased',
+  'PresentationStarted',
   'ResourceDelivered',
   'DeliveryFailed',
   'SettlementSubmitted',
@@ -37,6 +38,7 @@ export function check(evidence: Evidence): Violation[] {
   const owners = new Map<string, string>();
   for (const [operationId, events] of operations) {
     checkStream(operationId, events, report);
+    checkPrepaid(operationId, events, report);
     checkAuthorization(evidence, operationId, events, { payments, owners, report });
     checkHold(operationId, events, report);
     checkApproval(operationId, events, report);
@@ -81,6 +83,19 @@ function checkStream(operationId: string, events: readonly LoggedEvent[], report
   for (const event of end < 0 ? [] : events.slice(end + 1))
     if (!AFTER_END.has(event.type))
       report('S7', operationId, `${event.type} after ${(events[end] as LoggedEvent).type}`);
+}
+
+/** Ruling 10: a seller whose host policy calls prepaid is shown nothing before the payment was seen on chain. */
+function checkPrepaid(operationId: string, events: readonly LoggedEvent[], report: Report): void {
+  const [verdict] = of(events, 'TermsAccepted', 'TermsChanged')
+    .toReversed()
+    .map((it) => dataOf(it)['verdict']);
+  if ((verdict as Plain | undefined)?.['prepaid'] !== true) return;
+  const seen = events.findIndex((event) => event.type === 'SettlementObserved');
+  const shown = events.findIndex((event) =>
+    /^(PresentationStarted|ResourceDelivered|DeliveryFailed)$/.test(event.type),
+  );
+  if (shown >= 0 && (seen < 0 || shown < seen)) report('R10', operationId, 'shown before it was on chain');
 }
 
 function canonical(value: unknown): string {

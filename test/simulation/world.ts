@@ -38,6 +38,8 @@ import { Scheduler } from './scheduler.js';
 
 /** Shortly before a day and a month end, so that windows roll over during the run. */
 const START = Date.UTC(2026, 2, 31, 23, 58, 40);
+/** One who delivers, one who is late, one who does not honour what it has not settled itself. */
+const PREPAID = ['clean.example', 'slow.example', 'error-after-settle.example', 'unpaid-402.example'];
 export const BLOCK_MS = 3_000;
 export const FINALITY_DEPTH = 3;
 
@@ -224,6 +226,7 @@ export class World {
         ...DEFAULT_POLICY,
         version: 1,
         approvalThreshold: 15_000n,
+        prepaidHosts: w === 2 ? PREPAID : [],
         maxValiditySec: 90,
         decideWithinSec: 60,
         allowUpto: true,

@@ -159,10 +159,13 @@ export async function startHttpFacilitators(options: HttpFacilitatorsOptions): P
         });
       case 'bad_gateway':
         return void response.writeHead(502).end('bad gateway');
+      case 'times_out':
+      case 'bad_gateway_after_mining':
+      case 'reset_after_mining':
+        await broadcast(payment).catch(() => null);
+        if (conduct === 'bad_gateway_after_mining') response.writeHead(502).end('bad gateway');
+        if (conduct === 'reset_after_mining') response.destroy();
     }
-    await broadcast(payment).catch(() => null);
-    if (conduct === 'bad_gateway_after_mining') response.writeHead(502).end('bad gateway');
-    if (conduct === 'reset_after_mining') response.destroy();
   }
 
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

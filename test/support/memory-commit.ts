@@ -68,6 +68,7 @@ export class CommitRows {
       case 'TermsAccepted':
       case 'TermsConfirmed':
       case 'AuthorizationSigned':
+      case 'PresentationStarted':
       case 'ResourceDelivered':
       case 'DeliveryFailed':
       case 'SettlementHandedOver':

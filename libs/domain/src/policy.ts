@@ -25,6 +25,8 @@ export interface Policy {
   readonly allowUpto: boolean;
   /** The same as `approvalThreshold` for top-ups from the treasury; null: never. */
   readonly topUpApprovalThreshold: bigint | null;
+  /** Hosts that are paid on chain before they are asked for the goods, and do not settle themselves (ruling 10); patterns as above. */
+  readonly prepaidHosts: readonly string[];
   /** How long a person has to decide, seconds. */
   readonly decideWithinSec: number;
 }
@@ -41,6 +43,7 @@ export const DEFAULT_POLICY: Policy = {
   contractPayee: 'approve',
   allowUpfront: false,
   allowUpto: false,
+  prepaidHosts: [],
   topUpApprovalThreshold: null,
   decideWithinSec: 3600,
 };
@@ -89,7 +92,9 @@ export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Polic
       reasons.add('above_threshold');
   }
   const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
-  return { ok: true, verdict: { policyVersion, needsApproval: reasons.size > 0, reasons: [...reasons] } };
+  const prepaid = policies.some((it) => it.prepaidHosts.some((pattern) => hostMatches(pattern, facts.host)));
+  const verdict = { policyVersion, needsApproval: reasons.size > 0, reasons: [...reasons] };
+  return { ok: true, verdict: prepaid ? { ...verdict, prepaid } : verdict };
 }
 
 /**

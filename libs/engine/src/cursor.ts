@@ -24,6 +24,8 @@ export class Cursor {
   state: OperationState;
   /** The signature made in this drive; never stored in the clear, never logged. */
   signature: Uint8Array | null = null;
+  /** The presentation that this drive has put on record, and not an earlier one that may have been cut off. */
+  presenting: number | null = null;
   /** What the terms were judged by in this drive; a drive that found them judged reads its own. */
   rules: Rules | null = null;
   private committed: OperationState;

@@ -118,6 +118,7 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
     case 'AuthorizationPrepared':
     case 'AuthorizationSigned':
     case 'AuthorizationBurned':
+    case 'PresentationStarted':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
     case 'SettlementHandedOver':
@@ -167,6 +168,7 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'ApprovalRejected':
     case 'ApprovalExpired':
     case 'AuthorizationSigned':
+    case 'PresentationStarted':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
     case 'SettlementHandedOver':

@@ -240,6 +240,7 @@ const NATIVE = {
     contract_payee: text,
     allow_upfront: flag,
     allow_upto: flag,
+    prepaid_hosts: { type: 'array', items: text },
     top_up_approval_threshold: maybeAtomic,
     decide_within_sec: int,
     created_at: maybeTime,

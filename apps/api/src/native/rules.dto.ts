@@ -88,6 +88,13 @@ export class PutPolicyDto {
   })
   allow_upto?: boolean;
 
+  @Texts({
+    optional: true,
+    pattern: HOST,
+    about: 'hosts that are paid on chain by us before they are asked for the goods',
+  })
+  prepaid_hosts?: string[];
+
   @Amount({
     optional: true,
     nullable: true,

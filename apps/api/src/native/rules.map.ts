@@ -55,6 +55,7 @@ export function policyOf(dto: PutPolicyDto): PolicyInput {
     contractPayee: dto.contract_payee ?? defaults.contractPayee,
     allowUpfront: dto.allow_upfront ?? defaults.allowUpfront,
     allowUpto: dto.allow_upto ?? defaults.allowUpto,
+    prepaidHosts: dto.prepaid_hosts ?? [],
     topUpApprovalThreshold: topUps === null ? null : parseAtomic(topUps, 'top_up_approval_threshold'),
     decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
   };
@@ -76,6 +77,7 @@ export function renderPolicy(stored: PolicyVersion | null): object {
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
     allow_upto: policy.allowUpto,
+    prepaid_hosts: policy.prepaidHosts,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
     created_at: maybeIso(stored?.createdAtMs ?? null),

@@ -63,6 +63,7 @@ export type OperationCommand =
     }
   | { readonly type: 'RecordSigned'; readonly signatureHash: string }
   | { readonly type: 'RecordBurned'; readonly reason: string }
+  | { readonly type: 'StartPresentation'; readonly attempt: number }
   | { readonly type: 'RecordDelivery'; readonly delivery: Delivery; readonly seen: Settlement | null }
   | { readonly type: 'RecordHandOver'; readonly handOver: HandOver }
   | { readonly type: 'RecordSubmission'; readonly submission: Submission; readonly seen: Settlement | null }

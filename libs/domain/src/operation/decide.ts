@@ -39,6 +39,7 @@ export function decide(current: OperationState, command: OperationCommand): Deci
       return adopt(state, command);
     case 'RecordSigned':
     case 'RecordBurned':
+    case 'StartPresentation':
     case 'RecordDelivery':
     case 'RecordHandOver':
     case 'RecordSubmission':
@@ -174,7 +175,14 @@ function assertBound(terms: Terms, authorization: Authorization): void {
 
 function recordPresentation(
   state: Whole,
-  command: Of<'RecordSigned' | 'RecordBurned' | 'RecordDelivery' | 'RecordHandOver' | 'RecordSubmission'>,
+  command: Of<
+    | 'RecordSigned'
+    | 'RecordBurned'
+    | 'StartPresentation'
+    | 'RecordDelivery'
+    | 'RecordHandOver'
+    | 'RecordSubmission'
+  >,
 ): Decision {
   if (!('signatureHash' in state)) return NOTHING;
   switch (command.type) {
@@ -190,6 +198,10 @@ function recordPresentation(
         { type: 'BudgetReleased', data: release },
       );
     }
+    case 'StartPresentation':
+      if (state.presenting === command.attempt) return NOTHING;
+      if (state.status !== 'provisional' && state.status !== 'settled') return NOTHING;
+      return facts({ type: 'PresentationStarted', data: without(command) });
     case 'RecordDelivery': {
       const { delivery, seen } = command;
       if (

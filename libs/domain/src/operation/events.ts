@@ -65,6 +65,7 @@ export type OperationEvent =
   | { readonly type: 'AuthorizationPrepared'; readonly data: { readonly authorization: Authorization } }
   | { readonly type: 'AuthorizationSigned'; readonly data: { readonly signatureHash: string } }
   | { readonly type: 'AuthorizationBurned'; readonly data: { readonly reason: string } }
+  | { readonly type: 'PresentationStarted'; readonly data: { readonly attempt: number } }
   | { readonly type: 'ResourceDelivered'; readonly data: { readonly delivery: Delivery } }
   | { readonly type: 'DeliveryFailed'; readonly data: { readonly delivery: Delivery } }
   | { readonly type: 'SettlementHandedOver'; readonly data: { readonly handOver: HandOver } }
@@ -104,6 +105,7 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   AuthorizationPrepared: 2,
   AuthorizationSigned: 1,
   AuthorizationBurned: 1,
+  PresentationStarted: 1,
   ResourceDelivered: 1,
   DeliveryFailed: 1,
   SettlementHandedOver: 1,

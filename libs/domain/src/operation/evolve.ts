@@ -14,6 +14,7 @@ function as<S extends OperationStatus>(state: OperationState, ...expected: reado
 /** Facts that leave open why somebody must look; the ends, and a person's own decisions, do not. */
 const KEEPS_ATTENTION: ReadonlySet<OperationEvent['type']> = new Set([
   'AuthorizationSigned',
+  'PresentationStarted',
   'ResourceDelivered',
   'DeliveryFailed',
   'SettlementHandedOver',
@@ -76,12 +77,15 @@ function next(
         ...event.data,
         signatureHash: null,
         delivery: null,
+        presenting: null,
         handOver: null,
         submission: null,
       };
     }
     case 'AuthorizationSigned':
       return { ...as(state, 'authorized', 'provisional'), signatureHash: event.data.signatureHash };
+    case 'PresentationStarted':
+      return { ...as(state, 'provisional', 'settled'), presenting: event.data.attempt };
     case 'ResourceDelivered':
     case 'DeliveryFailed':
       return {

@@ -1,5 +1,5 @@
 import type { OperationState } from './state.js';
-import type { Delivery } from './terms.js';
+import type { Delivery, Submission } from './terms.js';
 
 /**
  * The saga's program counter, derived from state and never stored.
@@ -63,12 +63,17 @@ function afterIntent(
 ): Step {
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
-  if (state.request.kind === 'settle' || state.request.kind === 'top_up') return settling(state, nowMs);
+  if (state.request.kind === 'settle' || state.request.kind === 'top_up' || isUnpaidYet(state))
+    return settling(state, nowMs);
   if (state.delivery === null) return { kind: 'present', attempt: 1 };
   if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
   if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
   return { kind: 'present', attempt: state.delivery.attempt + 1 };
 }
+
+/** A prepaid seller is shown nothing before the payment is on chain. */
+const isUnpaidYet = (state: Extract<OperationState, { verdict: unknown }>): boolean =>
+  state.status === 'authorized' && state.verdict.prepaid === true;
 
 /** Once it is seen on chain, the watcher has the word; a reorganization brings it back here. */
 function settling(state: Extract<OperationState, { submission: unknown }>, nowMs: number): Step {
@@ -97,9 +102,9 @@ export function isAnswerable(state: OperationState): boolean {
           return state.signatureHash !== null;
         case 'settle':
         case 'top_up':
-          return state.submission !== null && state.submission.retryAtMs === null;
+          return isGivenUp(state.submission);
         case 'purchase':
-          return presented(state.delivery);
+          return presented(state.delivery) || isGivenUp(state.submission);
       }
     case 'provisional':
     case 'settled':
@@ -114,6 +119,10 @@ export function isAnswerable(state: OperationState): boolean {
       return true;
   }
 }
+
+/** Nobody brings it on chain any more; the chain decides. */
+const isGivenUp = (submission: Submission | null): boolean =>
+  submission !== null && submission.retryAtMs === null;
 
 /** Delivered, or not to be presented again. */
 function presented(delivery: Delivery | null): boolean {

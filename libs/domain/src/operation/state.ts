@@ -37,6 +37,8 @@ interface Committed extends Judged {
   readonly grant: Grant | null;
   readonly signatureHash: string | null;
   readonly delivery: Delivery | null;
+  /** A request that must not reach the seller twice may have reached it in this attempt; null where nothing depends on it. */
+  readonly presenting: number | null;
   /** The facilitator that was shown the payment last, or is about to be. */
   readonly handOver: HandOver | null;
   /** Kind `settle`: the newest attempt to bring it on chain. */

@@ -80,6 +80,8 @@ export interface Verdict {
   readonly needsApproval: boolean;
   /** Why an approval is needed, for the approver: `above_threshold`, `contract_payee`, ... */
   readonly reasons: readonly string[];
+  /** A purchase is settled before the seller is shown it, since policy calls its host prepaid. Absent: the seller settles. */
+  readonly prepaid?: true;
 }
 
 /** The exact tuple that is signed. Times are unix seconds; it is live from the moment it is committed. */

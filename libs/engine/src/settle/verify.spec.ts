@@ -199,14 +199,14 @@ describe('a payment that is on its way', () => {
   });
 });
 
+async function settledBy(askedBy: string) {
+  const read = readFacilitatorRequest(facilitatorBody());
+  if (!read.ok) throw new Error(read.reason);
+  const { transfer } = read.request;
+  await world.desk.claim({ transfer, workspaceId: null, askedBy, requestKey: null });
+  return transfer;
+}
 describe('a payment that an operation of ours has settled', () => {
-  async function settledBy(askedBy: string) {
-    const read = readFacilitatorRequest(facilitatorBody());
-    if (!read.ok) throw new Error(read.reason);
-    const { transfer } = read.request;
-    await world.desk.claim({ transfer, workspaceId: null, askedBy, requestKey: null });
-    return transfer;
-  }
   const USED = 'invalid_exact_evm_nonce_already_used';
 
   it('is valid for its payee until it has been redeemed, also when its time is over', async () => {

@@ -3,7 +3,7 @@ import type { StepKind } from '#domain';
 import { confirmTerms } from './confirm-terms.js';
 import { expireApproval, requestApproval, reserve } from './gate.js';
 import { prepare } from './prepare.js';
-import { present, presentsOnce } from './present.js';
+import { present, recordedFirst } from './present.js';
 import { quote } from './quote.js';
 import { handedOver, settle } from './settle.js';
 import { sign } from './sign.js';
@@ -24,7 +24,7 @@ export const STEPS: { readonly [K in WorkingKind]: StepHandler } = {
   sign: { needsDurable: always, run: sign },
   // The intent counts as "submission started" (ruling 7), so the signature's own record may ride with the delivery's; but a request that
   // must not be sent twice leaves that record first, or a crash would forget that it may have been sent (ruling 22).
-  present: { needsDurable: presentsOnce, run: present },
+  present: { needsDurable: recordedFirst, run: present },
   settle: { needsDurable: handedOver, run: settle },
   expire_approval: { needsDurable: never, run: expireApproval },
 };

@@ -5,6 +5,7 @@ import {
   type OperationState,
   type Settlement,
 } from '#domain';
+import type { Cursor } from '../cursor.js';
 import type { OperationRef, Ports } from '../ports.js';
 import type { PresentAnswer } from '../seller-ports.js';
 import { liveSignature } from './live-signature.js';
@@ -29,10 +30,13 @@ export async function present({ ports, cursor, step }: StepContext): Promise<Ste
   if (!isPresentable(state) || step.kind !== 'present') return { kind: 'again' };
   const signature = await liveSignature(ports, cursor, state);
   const replayable = mayReplay(ports, state);
-  const resumed = cursor.signature === null && step.attempt === 1;
-  const expired = ports.clock.nowMs() > state.authorization.validBeforeSec * 1000 - MARGIN_MS;
-  if (!signature || (resumed && !replayable) || (expired && step.attempt === 1))
+  const late = ports.clock.nowMs() > lastMoment(state) && step.attempt === 1;
+  if (!signature || late || (!replayable && mayHaveBeenSent(cursor, state, step.attempt)))
     return interrupted(ports, cursor.claimed, step.attempt);
+  if (!replayable && isPrepaid(state) && state.presenting !== step.attempt) {
+    cursor.presenting = step.attempt;
+    return record({ type: 'StartPresentation', attempt: step.attempt });
+  }
 
   const request = await sellerRequest(ports, cursor.claimed, state.request);
   const header = ports.headers.encode(
@@ -58,6 +62,18 @@ export async function present({ ports, cursor, step }: StepContext): Promise<Ste
   return record({ type: 'RecordDelivery', delivery, seen: look.seen }, blobs);
 }
 
+const isPrepaid = (state: Presentable): boolean => state.verdict.prepaid === true;
+
+/** Unix ms. What is paid already is good at any time; an authorization only while it can still be settled. */
+const lastMoment = (state: Presentable): number =>
+  isPrepaid(state) ? Number.MAX_SAFE_INTEGER : state.authorization.validBeforeSec * 1000 - MARGIN_MS;
+
+/** An earlier drive may have shown it. Usually it is shown by the drive that signed it; a prepaid one has time in between, and a record of its own. */
+function mayHaveBeenSent(cursor: Cursor, state: Presentable, attempt: number): boolean {
+  if (isPrepaid(state)) return state.presenting === attempt && cursor.presenting !== attempt;
+  return cursor.signature === null && attempt === 1;
+}
+
 /** A paid request that may have reached the seller is sent again only where that cannot act twice (ruling 22). */
 function mayReplay(ports: Ports, state: Presentable): boolean {
   const { method, allowReplay } = state.request;
@@ -69,10 +85,10 @@ function mayReplay(ports: Ports, state: Presentable): boolean {
   );
 }
 
-/** True when a crash after sending must not lead to sending again. */
-export function presentsOnce({ ports, cursor }: StepContext): boolean {
+/** What must be on record before the seller hears of it: a payment that is on chain already, and a request that must not be sent again. */
+export function recordedFirst({ ports, cursor }: StepContext): boolean {
   const { state } = cursor;
-  return isPresentable(state) && !mayReplay(ports, state);
+  return isPresentable(state) && (isPrepaid(state) || !mayReplay(ports, state));
 }
 
 const REPEATABLE: Readonly<Record<DeliveryOutcome, boolean>> = {
@@ -89,7 +105,7 @@ const REPEATABLE: Readonly<Record<DeliveryOutcome, boolean>> = {
 function retryAt(ports: Ports, state: Presentable, outcome: DeliveryOutcome, attempt: number): number | null {
   if (!REPEATABLE[outcome] || attempt >= MAX_PRESENTATIONS) return null;
   const at = ports.clock.nowMs() + (BACKOFF_MS[attempt - 1] ?? 4_000);
-  return at < state.authorization.validBeforeSec * 1000 - MARGIN_MS ? at : null;
+  return at < lastMoment(state) ? at : null;
 }
 
 /** Our own look at `latest`, on the seller's hint: one receipt read (ruling 1). Anything less than our exact transfer is "not seen". */

@@ -1,4 +1,4 @@
-import { topUpUnit, type Json, type OperationRequest } from '#domain';
+import { topUpUnit, type Json, type OperationRequest, type SettleBy, type Terms } from '#domain';
 import { judgeTerms, termsDigest } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
@@ -19,14 +19,14 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'refused':
       return record({ type: 'Refuse', code: price.code, details: price.details });
     case 'terms': {
-      if (request.kind === 'settle' && settleByOf(ports, price.terms.network, request.settleBy) === null)
-        return record({
-          type: 'Refuse',
-          code: 'unpayable_challenge',
-          details: { reasons: ['nothing_settles_here'] },
-        });
       const judged = await judgeTerms(ports, cursor.claimed, price.terms);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+      const prepaid = request.kind === 'purchase' && judged.verdict.prepaid === true;
+      if (prepaid || request.kind === 'settle') {
+        const reason = whyNotSettled(ports, price.terms, request.settleBy);
+        if (reason !== null)
+          return record({ type: 'Refuse', code: 'unpayable_challenge', details: { reasons: [reason] } });
+      }
       cursor.rules = judged.rules;
       return record({
         type: 'AcceptTerms',
@@ -36,6 +36,12 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
       });
     }
   }
+}
+
+/** Before anything is signed: what nobody here can bring on chain is not begun. */
+function whyNotSettled(ports: Ports, terms: Terms, asked: SettleBy | undefined): string | null {
+  if (settleByOf(ports, terms.network, asked) === null) return 'nothing_settles_here';
+  return (terms.transferMethod ?? 'eip3009') === 'eip3009' ? null : 'unsupported_transfer_method';
 }
 
 export async function askPrice(

@@ -5,11 +5,13 @@ import { LOOK_AGAIN_MS, retryAfterMs, seenIn, type Attempted, type Paying } from
 
 /** Whoever waits for the answer is told soon where blocks are quick; otherwise the chain watcher tells. */
 const SEEN_WITHIN_MS = 1_000;
+/** The seller is shown a prepaid payment afterwards, by this same drive if there is a block meanwhile. */
+const SEEN_BEFORE_PRESENTING_MS = 8_000;
 
 /** Mode D: hands it to our own broadcaster. The claim is one row per transfer, however often it is made. */
 export async function settleDirectly(
   ports: Ports,
-  { ref, state: { authorization }, signature, attempt }: Paying,
+  { ref, state: { authorization, request }, signature, attempt }: Paying,
 ): Promise<Attempted> {
   const transfer = { ...authorization, method: 'eip3009', signature } as const;
   await ports.settlements.claim({
@@ -18,7 +20,8 @@ export async function settleDirectly(
     askedBy: ASKED_BY_OPERATION,
     requestKey: ref.operationId,
   });
-  const view = await ports.settlements.ended(transfer, ports.clock.nowMs() + SEEN_WITHIN_MS);
+  const withinMs = request.kind === 'purchase' ? SEEN_BEFORE_PRESENTING_MS : SEEN_WITHIN_MS;
+  const view = await ports.settlements.ended(transfer, ports.clock.nowMs() + withinMs);
   const seen = view.status === 'settled' ? await seenIn(ports, authorization, view.txHash) : null;
   return { submission: submissionOf(view, attempt, ports.clock.nowMs()), seen };
 }

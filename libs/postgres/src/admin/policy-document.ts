@@ -22,6 +22,7 @@ export function toDocument(policy: Policy): PolicyDocument {
     contract_payee: policy.contractPayee,
     allow_upfront: policy.allowUpfront,
     allow_upto: policy.allowUpto,
+    prepaid_hosts: policy.prepaidHosts,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
   };
@@ -43,6 +44,7 @@ export function fromDocument(document: PolicyDocument): Policy {
     // Absent in what was stored before there were such rules.
     allowUpfront: document['allow_upfront'] === true,
     allowUpto: document['allow_upto'] === true,
+    prepaidHosts: (document['prepaid_hosts'] ?? []) as Policy['prepaidHosts'],
     topUpApprovalThreshold: amountIn(document['top_up_approval_threshold']),
     decideWithinSec: document['decide_within_sec'] as number,
   };
@@ -76,6 +78,7 @@ export function normalise(input: PolicyInput): PolicyInput {
     contractPayee,
     allowUpfront: input.allowUpfront,
     allowUpto: input.allowUpto,
+    prepaidHosts: hosts(input.prepaidHosts, 'prepaid_hosts'),
     topUpApprovalThreshold: input.topUpApprovalThreshold,
     decideWithinSec: between(input.decideWithinSec, { field: 'decide_within_sec', most: 7 * 24 * 3600 }),
   };

@@ -78,6 +78,7 @@ function decisionIn({ event, before, ...at }: ProjectedEvent) {
     case 'AuthorizationPrepared':
     case 'AuthorizationSigned':
     case 'AuthorizationBurned':
+    case 'PresentationStarted':
     case 'ResourceDelivered':
     case 'DeliveryFailed':
     case 'SettlementHandedOver':

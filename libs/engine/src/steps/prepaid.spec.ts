@@ -1,0 +1,161 @@
+// Purchases at hosts that policy calls prepaid (ruling 10): on chain first, shown to the seller afterwards.
+import type { OperationId, OperationRequest } from '#domain';
+import { describe, expect, it } from 'vitest';
+import { aPolicy, SELLER, WORKSPACE } from '../../../../test/support/builders.js';
+import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
+import { viewOperation } from '../use-cases/submit.js';
+
+const GOODS = {
+  outcome: 'delivered',
+  answer: { status: 200, headers: {}, body: new TextEncoder().encode('goods') },
+  claimedTxHash: null,
+} as const;
+
+async function buying(over: Partial<OperationRequest> = {}) {
+  const purser = new MemoryInstallation();
+  purser.policies.policies.set(WORKSPACE, aPolicy({ prepaidHosts: ['*.example'] }));
+  purser.answers = [GOODS];
+  const operationId = await purser.submit('order-1', over);
+  return { purser, operationId };
+}
+
+const viewOf = (purser: MemoryInstallation, operationId: OperationId) =>
+  viewOperation(purser.ports, { workspaceId: WORKSPACE, operationId });
+const paid = (purser: MemoryInstallation): bigint => purser.chain.balanceAt(SELLER, purser.chain.head.number);
+const typesOf = (purser: MemoryInstallation): string[] => purser.database.events.map((event) => event.type);
+
+/** Drives, mines, and comes again when the step asked to look again. */
+async function settled(purser: MemoryInstallation, operationId: OperationId): Promise<void> {
+  await purser.drive(operationId);
+  purser.chain.mine();
+  purser.nowMs += 16_000;
+}
+
+const killed = (): Promise<never> => Promise.reject(new Error('killed'));
+const POST = { method: 'POST' } as const;
+
+describe('a prepaid purchase', () => {
+  it('is on chain before the seller is shown it', async () => {
+    const { purser, operationId } = await buying();
+    await settled(purser, operationId);
+    expect(purser.presented).toBe(0);
+    expect(await viewOf(purser, operationId)).toMatchObject({ status: 'authorized', answerable: false });
+    await purser.drive(operationId);
+    expect(purser.presented).toBe(1);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'provisional',
+      answerable: true,
+      settled: true,
+      sellerAccepted: true,
+    });
+    expect(paid(purser)).toBe(10_000n);
+    expect(purser.desk.claims).toHaveLength(1);
+  });
+
+  it('that the seller does not honour is settled and not accepted, and is not paid again', async () => {
+    const { purser, operationId } = await buying();
+    purser.answers = [{ outcome: 'refused', answer: null, claimedTxHash: null }];
+    await settled(purser, operationId);
+    for (let times = 0; times < 6; times += 1) {
+      await purser.drive(operationId);
+      purser.nowMs += 10_000;
+    }
+    expect(purser.presented).toBe(3);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      answerable: true,
+      settled: true,
+      sellerAccepted: false,
+    });
+    expect(paid(purser)).toBe(10_000n);
+    expect(typesOf(purser).filter((it) => it === 'AuthorizationPrepared')).toHaveLength(1);
+  });
+
+  it('is shown again after a crash, also when the authorization would have expired: the money has moved', async () => {
+    const { purser, operationId } = await buying();
+    await settled(purser, operationId);
+    await purser.drive(operationId, { seller: { ...purser.ports.seller, present: killed } });
+    purser.nowMs += 3_600_000;
+    await purser.drive(operationId);
+    expect(await viewOf(purser, operationId)).toMatchObject({ settled: true, sellerAccepted: true });
+  });
+
+  it('goes through a facilitator where no account of ours broadcasts', async () => {
+    const { purser, operationId } = await buying();
+    for (let times = 0; times < 2; times += 1) {
+      await purser.drive(operationId, { broadcasts: false });
+      purser.chain.mine();
+      purser.nowMs += 16_000;
+    }
+    expect(purser.desk.claims).toHaveLength(0);
+    expect(purser.facilitators.calls.length).toBeGreaterThan(0);
+    expect(paid(purser)).toBe(10_000n);
+  });
+
+  it('is refused before anything is signed where nobody can settle it', async () => {
+    const { purser, operationId } = await buying();
+    purser.facilitators.names = [];
+    await purser.drive(operationId, { broadcasts: false });
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'refused',
+      error: { code: 'unpayable_challenge', details: { reasons: ['nothing_settles_here'] } },
+    });
+    expect(typesOf(purser)).not.toContain('AuthorizationPrepared');
+  });
+
+  it('that must not be sent twice is on record before it is sent, and is not sent again after a crash', async () => {
+    const { purser, operationId } = await buying(POST);
+    await settled(purser, operationId);
+    const seller = {
+      ...purser.ports.seller,
+      present: (): Promise<never> => {
+        purser.presented += 1;
+        return killed();
+      },
+    };
+    await purser.drive(operationId, { seller });
+    expect(typesOf(purser).at(-1)).toBe('PresentationStarted');
+    purser.nowMs += 60_000;
+    await purser.drive(operationId);
+    expect(purser.presented).toBe(1);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      answerable: true,
+      settled: true,
+      sellerAccepted: false,
+      delivery: { outcome: 'interrupted' },
+    });
+    expect(paid(purser)).toBe(10_000n);
+  });
+
+  it('that must not be sent twice is sent once, by a later drive than the one that signed it', async () => {
+    const { purser, operationId } = await buying(POST);
+    await settled(purser, operationId);
+    await purser.drive(operationId);
+    expect(purser.presented).toBe(1);
+    expect(await viewOf(purser, operationId)).toMatchObject({ settled: true, sellerAccepted: true });
+  });
+
+  it('is answered as unknown when it could not be settled in time, and the seller never saw it', async () => {
+    const { purser, operationId } = await buying();
+    purser.settles = { refused: 'invalid_exact_evm_transaction_failed' };
+    for (let times = 0; times < 12; times += 1) {
+      await purser.drive(operationId);
+      purser.nowMs += 61_000;
+    }
+    expect(purser.presented).toBe(0);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'authorized',
+      answerable: true,
+      error: { code: 'outcome_unknown', details: { reason: 'invalid_exact_evm_transaction_failed' } },
+    });
+  });
+
+  it('is what policy says of the host, and nothing else', async () => {
+    const purser = new MemoryInstallation();
+    purser.policies.policies.set(WORKSPACE, aPolicy({ prepaidHosts: ['other.test'] }));
+    purser.answers = [GOODS];
+    const operationId = await purser.submit('order-1');
+    await purser.drive(operationId);
+    expect(purser.presented).toBe(1);
+    expect(purser.desk.claims).toHaveLength(0);
+  });
+});
