@@ -21,6 +21,8 @@ export interface FalseRpc {
   /** Methods that arrived, in order. */
   readonly heard: string[];
   mode: 'up' | 'away' | 'silent';
+  /** The node behind it. */
+  node: string;
   /** Knows nothing after the block it has now. */
   freeze(): Promise<void>;
   thaw(): void;
@@ -30,7 +32,7 @@ export interface FalseRpc {
 export async function startFalseRpc(node: string): Promise<FalseRpc> {
   let frozenAt: number | null = null;
   const ask = async (method: string, params: readonly unknown[]): Promise<Record<string, unknown>> => {
-    const response = await fetch(node, {
+    const response = await fetch(rpc.node, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
@@ -71,6 +73,7 @@ export async function startFalseRpc(node: string): Promise<FalseRpc> {
     lies: new Map(),
     heard: [],
     mode: 'up',
+    node,
     async freeze() {
       frozenAt = Number((await ask('eth_blockNumber', []))['result']);
     },

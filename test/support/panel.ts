@@ -1,4 +1,4 @@
-import { parseCaip2 } from '#domain';
+import { parseCaip2, type Hex32 } from '#domain';
 import type { Logger } from '#engine';
 import { createRpcPanel, type EvmRpc, type RpcPanel } from '#evm';
 
@@ -7,7 +7,11 @@ const silent: Logger = { info: () => undefined, warn: () => undefined, error: ()
 /** RPCs of the local chain as one. */
 export function panelOf(
   rpcs: readonly EvmRpc[],
-  { nowMs = () => Date.now(), logger = silent }: { nowMs?: () => number; logger?: Logger } = {},
+  {
+    nowMs = () => Date.now(),
+    logger = silent,
+    genesisHash,
+  }: { nowMs?: () => number; logger?: Logger; genesisHash?: Hex32 } = {},
 ): RpcPanel {
-  return createRpcPanel({ network: parseCaip2('eip155:84532'), rpcs, clock: { nowMs }, logger });
+  return createRpcPanel({ network: parseCaip2('eip155:84532'), rpcs, genesisHash, clock: { nowMs }, logger });
 }

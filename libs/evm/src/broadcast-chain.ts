@@ -34,6 +34,7 @@ export interface BroadcastChainOptions {
 export function createBroadcastChain({ panel, finality }: BroadcastChainOptions): BroadcastChain {
   return {
     network: panel.network,
+    genesisHash: (known) => panel.genesisHash(known),
     latest: () => panel.latest(),
     finalized: () => agreedFinal(panel, finality),
     standing: (block, by) => standing(panel, block, by),

@@ -34,7 +34,7 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
   return {
     network: profile.network,
     witnessesNeeded: panel.size,
-    genesisHash: () => panel.genesisHash(),
+    genesisHash: (known) => panel.genesisHash(known),
     latest: () => panel.latest(),
     finalized: () => agreedFinal(panel, finality),
     header: (number) => agreed(panel, (rpc) => rpc.block(number)),

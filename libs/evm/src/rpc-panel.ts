@@ -18,8 +18,11 @@ export interface RpcPanel {
   latest(): Promise<BlockHeader>;
   /** One promise per RPC that is there, under way at once. All but the one in use prove their chain first. */
   tell<T>(write: (rpc: EvmRpc) => Promise<T>): readonly Promise<T>[];
-  /** Hash of block 0, as the profile says or as it was first seen. @throws the last fault. */
-  genesisHash(): Promise<Hex32>;
+  /**
+   * Hash of block 0. `known`, from the profile or from what this installation has recorded, is held against every RPC from now on; what was merely
+   * seen first is not: a process may start while the node is the wrong one. @throws the last fault.
+   */
+  genesisHash(known?: Hex32): Promise<Hex32>;
 }
 
 export interface RpcPanelOptions {
@@ -81,8 +84,7 @@ export function createRpcPanel({ network, rpcs, genesisHash, clock, logger }: Rp
 
   const prove = async (seat: Seat): Promise<Hex32> => {
     const { hash } = await headAt(seat.rpc, 0);
-    genesis ??= hash;
-    if (hash !== genesis) throw new RpcError('wrong_chain', 'eth_getBlockByNumber');
+    if (genesis !== undefined && hash !== genesis) throw new RpcError('wrong_chain', 'eth_getBlockByNumber');
     seat.unproven = false;
     return hash;
   };
@@ -208,7 +210,8 @@ export function createRpcPanel({ network, rpcs, genesisHash, clock, logger }: Rp
         }),
       );
     },
-    async genesisHash() {
+    async genesisHash(known) {
+      genesis ??= known;
       const [hash] = await gathered(present(), (_, seat) => prove(seat));
       return hash as Hex32;
     },

@@ -1,4 +1,5 @@
 // A broadcaster over two RPCs of one real node, one of which, or both, are not what they should be: it goes on, or it waits, and it never lies.
+import type { Hex32 } from '#domain';
 import type { SignedTransfer } from '#engine';
 import { createBroadcastChain, createEvmRpc } from '#evm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ let payer: Payer;
 let rpcs: FalseRpc[];
 let nowMs: number;
 let alarms: string[];
+let genesisHash: Hex32;
 
 const first = (): FalseRpc => rpcs[0] ?? expect.fail();
 const second = (): FalseRpc => rpcs[1] ?? expect.fail();
@@ -18,6 +20,7 @@ const mine = (blocks = 1) => settling.node('anvil_mine', `0x${blocks.toString(16
 
 beforeAll(async () => {
   settling = await startSettling({ mining: 'automine', slotsInAnEpoch: 8 });
+  genesisHash = await settling.chain.genesisHash();
 });
 afterAll(() => settling.close());
 beforeEach(async () => {
@@ -37,7 +40,7 @@ const say = (fields: Record<string, unknown>): void => {
 function aBroadcaster() {
   const panel = panelOf(
     rpcs.map(({ url }) => createEvmRpc({ url, chainId: 84532 })),
-    { nowMs: clock, logger: { info: say, warn: say, error: say } },
+    { genesisHash, nowMs: clock, logger: { info: say, warn: say, error: say } },
   );
   const chain = createBroadcastChain({ panel, finality: { kind: 'tag' } });
   return settling.broadcaster({ chain, nowMs: clock });

@@ -1,6 +1,7 @@
 // What the broadcaster needs: its rows, and one chain to send to. No port here ever signs a payment.
 import type { Caip2, EvmAddress, Hex32, Settlement } from '#domain';
 import type { AuthorizationFate } from '../chain-ports.js';
+import type { KnownChain } from './known-chain.js';
 import type { BroadcastCall, Fees, SignedTransfer, TransferKey } from './ports.js';
 
 /** A settlement that goes, or went, into a broadcast. */
@@ -53,6 +54,8 @@ export type SettlementOutcome =
 /** Keeps accounts, broadcasts and settlements. Each method is one commit. */
 export interface BroadcastStore {
   holdLease(name: string, owner: string, seconds: number): Promise<boolean>;
+  /** What the watcher has recorded of the chain; undefined before its first look. */
+  knownChain(network: Caip2): Promise<KnownChain | undefined>;
   /** Account nonce that the next intent takes; it only rises. An account is made with the nonce the chain tells. */
   accounts(network: Caip2): Promise<readonly { readonly address: EvmAddress; readonly nextNonce: number }[]>;
   addAccount(network: Caip2, address: EvmAddress, nextNonce: number): Promise<void>;
@@ -143,6 +146,8 @@ export type BlockStanding = 'canonical' | 'orphaned' | 'unknown';
 /** One chain as the broadcaster sees it, through all its RPCs. Methods throw when there is no trustworthy answer. */
 export interface BroadcastChain {
   readonly network: Caip2;
+  /** Hash of block 0. `known`: as it was recorded; an RPC of another is not heard. */
+  genesisHash(known?: Hex32): Promise<Hex32>;
   latest(): Promise<ChainBlock>;
   /** Undefined also while an RPC is away: nothing becomes final without its word. */
   finalized(): Promise<{ readonly number: number } | undefined>;

@@ -8,6 +8,7 @@ import { bumpedFees, capOf, costOf, firstFees } from './fees.js';
 import { Prices, type GasPrices } from './prices.js';
 import { Follower } from './follower.js';
 import { free, giveUp, isRefusedForGood } from './gaps.js';
+import { refuseForeignChain } from './known-chain.js';
 import type { BroadcastSigner, Fees } from './ports.js';
 import { MAX_BATCH, Selection, type Selected } from './selection.js';
 import { SentTimes } from './sent-times.js';
@@ -40,8 +41,7 @@ const RENEW_MS = 2_000;
 const RESEND_MS = 5_000;
 const BUMP_MS = 15_000;
 const BUMP_BLOCKS = 2;
-
-/** Pauses between turns, milliseconds. */
+/** Pauses between turns. */
 const IDLE_MS = 1_000;
 const FIRST_LOOK_MS = 2;
 const LAST_LOOK_MS = 250;
@@ -75,6 +75,7 @@ export class Broadcaster {
     const accounts = (this.accounts ??= await this.recover());
     await this.gas.look(accounts);
     const sent = await this.dispatch(accounts);
+    if (this.accounts === null) return 0;
     this.lookMs = sent === 'nothing' ? Math.min(LAST_LOOK_MS, this.lookMs * 2) : FIRST_LOOK_MS;
     const pending = await this.look(accounts);
     if (sent === 'more' || this.accounts === null) return 0;
@@ -100,6 +101,7 @@ export class Broadcaster {
   /** Everything from the rows and the chain: accounts, and what is under way. Signed bytes leave again, the same ones. */
   private async recover(): Promise<Account[]> {
     const { store } = this.deps;
+    await refuseForeignChain(this.deps);
     const accounts = await openAccounts(this.deps);
     this.follower = new Follower(this.deps);
     this.sent = new SentTimes();
@@ -136,6 +138,9 @@ export class Broadcaster {
         this.prices.of(account),
         this.selection.choose(account.address, transfers),
       ]);
+      // Before anything is sent to a chain that went back, all is read anew, and the chain with it.
+      if (this.follower.isAhead(prices.head)) this.forget();
+      if (this.accounts === null) return sent;
       if (selected === null) continue;
       if (!(await this.broadcast(account, selected, prices))) return sent;
       sent = 'some';
@@ -166,10 +171,8 @@ export class Broadcaster {
     if (prices.balance < committed) {
       stop(account, 'no_gas_money', this.deps.clock.nowMs(), prices.balance);
       const about = { network: this.network, sender, balance: prices.balance.toString() };
-      logger.error(
-        { ...about, alarm: 'broadcast_account_empty' },
-        'a broadcast account cannot pay for the gas of what waits',
-      );
+      const text = 'a broadcast account cannot pay for the gas of what waits';
+      logger.error({ ...about, alarm: 'broadcast_account_empty' }, text);
       return false;
     }
     if (!(await store.intend(call, callHash, 'transfers', transfers))) {
@@ -221,7 +224,7 @@ export class Broadcaster {
     const fill = await giveUp(this.deps, broadcast);
     if (fill === undefined) return this.forget();
     this.follower.add(fill);
-    await this.sign(account, fill, fees);
+    return this.sign(account, fill, fees);
   }
 
   private async free(ref: Broadcast): Promise<void> {

@@ -12,6 +12,7 @@ import type {
   MinedIn,
   SettlementOutcome,
 } from './broadcast-ports.js';
+import { refuseForeignChain } from './known-chain.js';
 import { outcomeOf } from './outcome.js';
 import { keyOf } from './sent-times.js';
 
@@ -66,6 +67,11 @@ export class Follower {
     return this.suspected.has(keyOf(ref));
   }
 
+  /** Has looked at a later block. */
+  isAhead(block: number | null): boolean {
+    return this.head !== null && block !== null && this.head.number > block;
+  }
+
   pending(): readonly Broadcast[] {
     return [...this.all.values()].filter((broadcast) => broadcast.mined === null);
   }
@@ -94,6 +100,7 @@ export class Follower {
     const before = this.head;
     const isNew = head.hash !== before?.hash;
     if (!isNew && receipts === undefined) return head;
+    if (isNew && this.isAhead(head.number)) await refuseForeignChain(this.deps);
     await this.settle(pending, receipts ?? (await this.deps.chain.receipts(hashes)), head);
     if (isNew) {
       const follows = before !== null && head.number === before.number + 1 && head.parentHash === before.hash;
@@ -208,6 +215,8 @@ export class Follower {
   }
 
   private async reopen(orphaned: readonly Broadcast[]): Promise<void> {
+    // What looks like a reorganization may be another chain.
+    if (orphaned.length > 0) await refuseForeignChain(this.deps);
     for (const broadcast of orphaned) {
       const { network, sender, accountNonce } = broadcast;
       this.deps.logger.warn({ network, sender, accountNonce }, 'a mined transaction was reorganized away');

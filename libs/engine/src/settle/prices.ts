@@ -10,6 +10,8 @@ export interface GasPrices {
   readonly priorityFee: bigint;
   /** Wei that the account holds. */
   readonly balance: bigint;
+  /** The block they were just read at; null: known from before. */
+  readonly head: number | null;
 }
 
 const FRESH_MS = 1_000;
@@ -22,14 +24,14 @@ export class Prices {
   async of({ address }: { readonly address: EvmAddress }): Promise<GasPrices> {
     const { chain, clock } = this.deps;
     const known = this.known.get(address);
-    if (known !== undefined && clock.nowMs() - known.atMs < FRESH_MS) return known.prices;
+    if (known !== undefined && clock.nowMs() - known.atMs < FRESH_MS) return { ...known.prices, head: null };
     const atMs = clock.nowMs();
-    const [{ baseFeePerGas }, priorityFee, balance] = await Promise.all([
+    const [{ number: head, baseFeePerGas }, priorityFee, balance] = await Promise.all([
       chain.latest(),
       chain.priorityFee(),
       chain.balance(address),
     ]);
-    const prices = { baseFeePerGas, priorityFee, balance };
+    const prices = { baseFeePerGas, priorityFee, balance, head };
     this.known.set(address, { atMs, prices });
     return prices;
   }

@@ -10,6 +10,7 @@ import type {
   PlacedTransfer,
   WaitingTransfer,
 } from './broadcast-ports.js';
+import { refuseForeignChain } from './known-chain.js';
 import { outcomeOf } from './outcome.js';
 
 export interface SelectionDeps {
@@ -91,6 +92,7 @@ export class Selection {
 
   private async end(transfers: readonly PlacedTransfer[]): Promise<void> {
     const { chain, store } = this.deps;
+    if (transfers.length > 0) await refuseForeignChain(this.deps);
     const ended = await Promise.all(
       transfers.map(async (key) => {
         try {

@@ -82,7 +82,8 @@ export interface ChainSource {
   readonly network: Caip2;
   /** How many RPCs must agree before money is released (ruling 23). */
   readonly witnessesNeeded: number;
-  genesisHash(): Promise<Hex32>;
+  /** `known`: as it was recorded; an RPC of another is not heard. */
+  genesisHash(known?: Hex32): Promise<Hex32>;
   latest(): Promise<WatchedBlock>;
   finalized(): Promise<WatchedBlock | undefined>;
   header(number: number): Promise<WatchedBlock | undefined>;

@@ -1,6 +1,7 @@
 // The only judge of payments (safety.md d.6), for all operations at once: one scan per range of blocks, one batch of state reads per
 // finalized block that lets something expire. Facts are appended before the cursor moves, so a crash repeats work, and repeating is harmless.
 import type { Caip2, Hex32, OperationCommand } from '#domain';
+import { refuseUnlessKnown } from '../settle/known-chain.js';
 import { Facts } from './apply.js';
 import { Balances } from './balances.js';
 import type { WatcherDeps } from './deps.js';
@@ -35,7 +36,7 @@ export class ChainWatcher {
     if (!(await store.holdLease(`watch:${source.network}`, owner, LEASE_SEC))) return false;
     const head = await source.latest();
     if (head.hash === this.lastHead) return false;
-    const genesisHash = await this.checkedGenesis();
+    const genesisHash = await this.checkedGenesis(head);
     await this.stepBackIfReorganized(head);
     await this.scanUpTo(head, genesisHash);
     await releaseAndFinalize(this.deps, this.facts, genesisHash);
@@ -44,11 +45,12 @@ export class ChainWatcher {
   }
 
   /** A chain that is not the one the database knows (reset node, wrong RPC) is refused, not followed (ruling 24). */
-  private async checkedGenesis() {
-    const { source, store } = this.deps;
-    const [genesisHash, cursor] = await Promise.all([source.genesisHash(), store.cursor(source.network)]);
-    if (cursor && cursor.genesisHash !== genesisHash)
-      throw new Error(`chain ${source.network} has another genesis than the database`);
+  private async checkedGenesis(head: WatchedBlock) {
+    const { ports, source, store } = this.deps;
+    const cursor = await store.cursor(source.network);
+    const genesisHash = await source.genesisHash(cursor?.genesisHash);
+    if (cursor)
+      refuseUnlessKnown({ network: source.network, logger: ports.logger }, cursor, genesisHash, head.number);
     return genesisHash;
   }
 
@@ -58,8 +60,6 @@ export class ChainWatcher {
     const stored = await store.recentBlocks(source.network, REMEMBERED_BLOCKS);
     const newest = stored[0];
     if (!cursor || !newest) return;
-    if (head.number < cursor.finalizedTo)
-      throw new Error(`chain ${source.network} is behind the database: refusing to go back past finality`);
     const canonical = head.number >= newest.number ? await source.header(newest.number) : undefined;
     if (canonical?.hash === newest.hash) return;
     const fork = await source.forkPoint(stored);

@@ -32,6 +32,7 @@ import { sealingOf, type Sealing } from './sealed.js';
 
 /** Blocks come every second or two: what was seen that long ago need not hold any more. */
 const MOMENT = `interval '1 second'`;
+const KNOWN_CHAIN = 'SELECT genesis_hash, finalized_to::text FROM chain_cursor WHERE network = $1';
 const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - ${MOMENT} AS tried_out
   FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($4::uuid[])
    AND (s.facilitator IS NULL OR s.facilitator = ANY($3::text[])) ORDER BY s.asked_at LIMIT $2`;
@@ -106,6 +107,10 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
     (await pool.query<Row>({ name: `purser_broadcast_${name}`, text, values: [...values] })).rows;
   return {
     holdLease: async (name, owner, seconds) => (await leases.hold(name, owner, seconds)) !== null,
+    async knownChain(network) {
+      const [row] = await run('known_chain', KNOWN_CHAIN, [network]);
+      return row && { genesisHash: row['genesis_hash'] as Hex32, finalizedTo: Number(row['finalized_to']) };
+    },
     async accounts(network) {
       const rows = await run(
         'accounts',
