@@ -45,6 +45,7 @@ export const CRASH_POINTS = [
   'chain.latest',
   'chain.fateInTransaction',
   'chain.isContract',
+  'chain.permit2Allowance',
   'adoption.find',
   'source.genesisHash',
   'source.latest',

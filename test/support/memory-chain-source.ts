@@ -23,6 +23,10 @@ export class MemoryChainReader implements ChainReader {
     return Promise.resolve(fateIn(authorization, this.chain.receipt(txHash)?.logs ?? []));
   }
 
+  permit2Allowance() {
+    return Promise.resolve(this.chain.permit2Allowance);
+  }
+
   isContract(_network: string, address: EvmAddress): Promise<boolean> {
     return Promise.resolve(this.chain.isContract(address));
   }

@@ -43,6 +43,8 @@ const stateKey = (from: string, nonce: string): string => `${from}/${nonce}`;
 export class MemoryChain {
   readonly blocks: Block[] = [];
   mempool: Transaction[] = [];
+  /** Of every owner. */
+  permit2Allowance = 1n << 255n;
   private readonly spent = new Map<string, ChainLog>();
   private readonly balances = new Map<string, bigint>();
   private readonly includedIn = new Map<Hex32, Block>();

@@ -157,6 +157,8 @@ export class MemoryReads implements ReadStore {
       amount: terms.amount,
       amountDecimal: formatDecimal(terms.unit, terms.amount),
       paymentFlow: terms.paymentFlow ?? 'authorization',
+      transferMethod: terms.transferMethod ?? 'eip3009',
+      facilitator: terms.facilitator ?? null,
       reasons: 'verdict' in state ? state.verdict.reasons : [],
       policyVersion: 'verdict' in state ? state.verdict.policyVersion : 0,
       budget: [],

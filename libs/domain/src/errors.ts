@@ -166,6 +166,11 @@ export const ERRORS = {
     retry: 'new_key',
     says: 'The wallet holds too little for this payment and those still live; `balance`, `live`, `needed` tell.',
   },
+  permit2_allowance_required: {
+    kind: 'refused',
+    retry: 'new_key',
+    says: 'The offer is paid through Permit2, which may move too little of the wallet; `wallet`, `asset`, `allowance`, `needed` tell. Give it an allowance first.',
+  },
   wallet_missing: {
     kind: 'refused',
     retry: 'new_key',

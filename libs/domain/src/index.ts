@@ -1,4 +1,5 @@
 export { WINDOWS, type BudgetView, type BudgetWindow, type Limits } from './budget.js';
+export { EXACT_PROXY, PERMIT2, PROXY_OF, UPTO_PROXY, type PermitMethod } from './permit2.js';
 export { canonicalJson, type Json } from './canonical.js';
 export { ERRORS, isErrorCode, type ErrorCode, type ErrorKind, type RetryAdvice } from './errors.js';
 export {

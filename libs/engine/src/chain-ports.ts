@@ -25,6 +25,8 @@ export interface ChainReader {
   /** One receipt read on a seller's hash hint (ruling 1); `unused` when the transaction is unknown or does not hold our transfer. */
   fateInTransaction(authorization: Authorization, txHash: Hex32): Promise<AuthorizationFate>;
   isContract(network: Caip2, address: EvmAddress): Promise<boolean>;
+  /** What Permit2 may move of the owner's tokens, base units, at latest. */
+  permit2Allowance(network: Caip2, token: EvmAddress, owner: EvmAddress): Promise<bigint>;
 }
 
 /** A nonce that was derived before a restore and that the database no longer knows of. */

@@ -4,10 +4,12 @@ import {
   judge,
   judgeTopUp,
   parseEvmAddress,
+  PERMIT2,
   refuse,
   type AgentId,
   type ErrorCode,
   type ErrorDetails,
+  type EvmAddress,
   type OperationId,
   type Policy,
   type Terms,
@@ -16,6 +18,8 @@ import {
 } from '#domain';
 import type { Ports } from './ports.js';
 
+/** Sellers list a handful; whoever lists hundreds gets no hundreds of looks at the chain. */
+const MAX_OTHERS = 8;
 const ZERO = parseEvmAddress(`0x${'0'.repeat(40)}`);
 
 /** The rules and the wallet that terms were judged by; what is prepared in the same breath goes by them too. */
@@ -64,7 +68,52 @@ export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<
     { host, payeeIsContract, forbiddenPayees: [ZERO, terms.token, wallet.address] },
     policies,
   );
-  return judged.ok ? { ...judged, rules: { policies, wallet } } : judged;
+  if (!judged.ok) return judged;
+  const lacking = await lackingAllowance(ports, terms, wallet.address);
+  return lacking ?? { ...judged, rules: { policies, wallet } };
+}
+
+/** The first of what the seller offers that may be paid; the refusal of the best one where none may. */
+export async function judgeOffers(
+  ports: Ports,
+  who: Who,
+  offered: { readonly terms: Terms; readonly others?: readonly Terms[] },
+): Promise<{ readonly terms: Terms; readonly judged: Judged }> {
+  const best = { terms: offered.terms, judged: await judgeTerms(ports, who, offered.terms) };
+  if (fits(best)) return best;
+  for (const terms of (offered.others ?? []).slice(0, MAX_OTHERS)) {
+    const other = { terms, judged: await judgeTerms(ports, who, terms) };
+    if (fits(other)) return other;
+  }
+  return best;
+}
+
+/** Where the host is prepaid we bring the payment on chain ourselves, and that is a transfer of the token's own. */
+function fits({ terms, judged }: { readonly terms: Terms; readonly judged: Judged }): boolean {
+  if (!judged.ok) return false;
+  return judged.verdict.prepaid !== true || (terms.transferMethod ?? 'eip3009') === 'eip3009';
+}
+
+/** Permit2 moves what the wallet's owner let it move; without that the signature would be good for nothing. */
+async function lackingAllowance(
+  ports: Pick<Ports, 'chain'>,
+  { network, token, amount, transferMethod = 'eip3009' }: Terms,
+  wallet: EvmAddress,
+): Promise<Judged | null> {
+  if (transferMethod === 'eip3009') return null;
+  const allowance = await ports.chain.permit2Allowance(network, token, wallet).catch(() => {
+    throw refuse('chain_unavailable');
+  });
+  if (allowance >= amount) return null;
+  const details = {
+    network,
+    asset: token,
+    wallet,
+    spender: PERMIT2,
+    allowance: allowance.toString(),
+    needed: amount.toString(),
+  };
+  return { ok: false, code: 'permit2_allowance_required', details };
 }
 
 /** Nobody but an agent of the workspace can be topped up, in a wallet of its own. */

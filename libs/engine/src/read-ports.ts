@@ -13,6 +13,7 @@ import type {
   OperationKind,
   OperationStatus,
   PaymentFlow,
+  TransferMethod,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -67,6 +68,10 @@ export interface ApprovalView {
   /** Decimal text in the unit, every digit. */
   readonly amountDecimal: string;
   readonly paymentFlow: PaymentFlow;
+  /** With `upto` the amount is a ceiling. */
+  readonly transferMethod: TransferMethod;
+  /** `upto`: the only account that may charge. */
+  readonly facilitator: EvmAddress | null;
   /** Why a person is asked: `above_threshold`, `contract_payee`. */
   readonly reasons: readonly string[];
   readonly policyVersion: number;

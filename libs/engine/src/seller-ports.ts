@@ -10,6 +10,7 @@ import type {
   Json,
   OperationId,
   Terms,
+  TransferMethod,
   WorkspaceId,
 } from '#domain';
 
@@ -35,11 +36,14 @@ export interface OfferLimits {
   readonly amount?: bigint;
   readonly network?: Caip2;
   readonly asset?: EvmAddress;
+  /** Ways to pay that the caller can use; absent: any. */
+  readonly methods?: readonly TransferMethod[];
 }
 
 export type PriceAnswer =
   | { readonly kind: 'free'; readonly answer: UpstreamAnswer }
-  | { readonly kind: 'terms'; readonly terms: Terms }
+  /** `others` are payable too, in order of preference. */
+  | { readonly kind: 'terms'; readonly terms: Terms; readonly others?: readonly Terms[] }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly details: ErrorDetails };
 
 export interface PresentAnswer {

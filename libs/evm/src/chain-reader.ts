@@ -1,11 +1,16 @@
 // What the workers ask of chains while they drive operations.
-import { chainIdOf, type Caip2 } from '#domain';
+import { chainIdOf, PERMIT2, type Caip2 } from '#domain';
 import type { ChainReader } from '#engine';
 import { agreed, agreedReceipts } from './agreement.js';
 import { RpcError } from './json-rpc.js';
 import { permitFateIn } from './permit-fates.js';
+import { padded } from './rpc.js';
+import { uintOf } from './rpc-answers.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { fateInLogs } from './settlement-logs.js';
+
+/** Function selector: allowance(address,address). */
+const ALLOWANCE = 'dd62ed3e';
 
 /** The engine's reads, each through the RPCs of its network. @throws RpcError for a network without one. */
 export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainReader {
@@ -27,6 +32,12 @@ export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainRe
       return authorization.method === 'eip3009'
         ? fateInLogs(authorization, receipt.logs)
         : agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt));
+    },
+    async permit2Allowance(network, token, owner) {
+      const data = `0x${ALLOWANCE}${padded(owner)}${padded(PERMIT2)}` as const;
+      const allowance = uintOf(await panelOf(network).any((rpc) => rpc.call({ to: token, data })));
+      if (allowance === undefined) throw new RpcError('bad_response', 'eth_call');
+      return allowance;
     },
     async isContract(network, address) {
       const code = await panelOf(network).any((rpc) => rpc.code(address));

@@ -11,6 +11,7 @@ export function rememberContracts(reader: ChainReader, clock: Clock): ChainReade
   return {
     latest: (network) => reader.latest(network),
     fateInTransaction: (authorization, txHash) => reader.fateInTransaction(authorization, txHash),
+    permit2Allowance: (network, token, owner) => reader.permit2Allowance(network, token, owner),
     async isContract(network: Caip2, address: EvmAddress) {
       const key = `${network}/${address}`;
       const hit = known.get(key);

@@ -1,6 +1,6 @@
 // EIP-712 digests of Permit2 transfers through x402's proxies (x402.md 4.2 and 5). The domain is Permit2's own, so it depends on the chain alone;
 // what binds the payee is the witness, which the proxy demands. Written like eip3009.ts, and held equal to viem by the same kind of test.
-import { parseEvmAddress, type Authorization, type EvmAddress, type TransferMethod } from '#domain';
+import { PERMIT2, PROXY_OF, type Authorization, type PermitMethod } from '#domain';
 import { keccak256, keccak256OfText } from './keccak.js';
 import {
   InvalidAuthorizationError,
@@ -11,18 +11,7 @@ import {
   writeUint,
 } from './words.js';
 
-/** The same on every chain, as are the proxies. */
-export const PERMIT2 = parseEvmAddress('0x000000000022D473030F116dDEE9F6B43aC78BA3');
-export const EXACT_PROXY = parseEvmAddress('0x402085c248EeA27D92E8b30b2C58ed07f9E20001');
-export const UPTO_PROXY = parseEvmAddress('0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002');
-
-export type PermitMethod = Exclude<TransferMethod, 'eip3009'>;
-
-/** Who alone may use the permit. */
-export const PROXY_OF: Readonly<Record<PermitMethod, EvmAddress>> = {
-  permit2: EXACT_PROXY,
-  upto: UPTO_PROXY,
-};
+export { EXACT_PROXY, PERMIT2, PROXY_OF, UPTO_PROXY, type PermitMethod } from '#domain';
 
 /** `from` is whoever signs, `validBeforeSec` Permit2's deadline, and the nonce a bit of its bitmap: {@link bitOf}. */
 export type PermitTuple = Pick<

@@ -89,7 +89,7 @@ function priced(
     if (!(error instanceof ChallengeError)) throw error;
     return refused('unpayable_challenge', { reasons: [error.code] });
   }
-  if (choice.ok) return { kind: 'terms', terms: choice.terms };
+  if (choice.ok) return { kind: 'terms', terms: choice.terms, others: choice.others };
   return refused(choice.code, { reasons: choice.refused.map(({ index, reason }) => `${index}:${reason}`) });
 }
 

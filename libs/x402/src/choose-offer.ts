@@ -1,8 +1,9 @@
 // Tolerant reading, strict choosing: an offer is taken only if every word a signature depends on is the registry's or was
 // pinned by the caller (safety.md T2-T6), and the choice does not depend on the order in which the seller lists its offers.
-import type { BudgetUnit, Caip2, ErrorCode, EvmAddress, Json, PaymentFlow, Terms } from '#domain';
+import type { BudgetUnit, Caip2, ErrorCode, EvmAddress, Json, Terms, TransferMethod } from '#domain';
 import type { Challenge } from './read-challenge.js';
 import type { Offer } from './offer.js';
+import { addressOf, facilitatorFault, flowOf, methodOf, transferOf } from './offer-method.js';
 
 /** What must be known of an asset to pay in it. `name` and `version` are those of its EIP-712 domain. */
 export interface PayableAsset {
@@ -27,6 +28,8 @@ export interface ChoiceLimits {
   readonly amount?: bigint;
   readonly network?: Caip2;
   readonly asset?: EvmAddress;
+  /** Absent: any. */
+  readonly methods?: readonly TransferMethod[];
 }
 
 /** Reasons in the order they are checked: the later one fails, the closer an offer came to being payable. */
@@ -43,6 +46,7 @@ export const OFFER_REASONS = [
   'invalid_payee',
   'domain_missing',
   'domain_mismatch',
+  'facilitator_missing',
   'resource_host_mismatch',
   'network_mismatch',
   'asset_mismatch',
@@ -59,7 +63,14 @@ export interface RefusedOffer {
 }
 
 export type Choice =
-  | { readonly ok: true; readonly terms: Terms; readonly asset: PayableAsset; readonly index: number }
+  | {
+      readonly ok: true;
+      readonly terms: Terms;
+      readonly asset: PayableAsset;
+      readonly index: number;
+      /** What else is payable, in order of preference. */
+      readonly others: readonly Terms[];
+    }
   | { readonly ok: false; readonly code: ErrorCode; readonly refused: readonly RefusedOffer[] };
 
 /** No authorization lives longer than this, whatever the seller asks for (x402.md pitfall 13). Seconds. */
@@ -71,8 +82,8 @@ const MAX_ECHO_CHARS = 9_000;
 type Judged = { readonly terms: Terms; readonly asset: PayableAsset; readonly index: number };
 
 /**
- * Picks the cheapest payable offer, ties by network, asset, payee; one that pays before delivery only where no other is payable. Pure: the same
- * challenge and limits give the same answer.
+ * Picks the cheapest payable offer, ties by method, network, asset, payee; one that pays before delivery only where no other is payable. A ceiling
+ * counts as a price. Pure: the same challenge and limits give the same answer.
  */
 export function chooseOffer(
   challenge: Challenge,
@@ -87,8 +98,8 @@ export function chooseOffer(
     if (typeof judged === 'string') refused.push({ index: offer.index, reason: judged });
     else payable.push(judged);
   }
-  const [best] = payable.sort(byPreference);
-  if (best) return { ok: true, ...best };
+  const [best, ...others] = payable.sort(byPreference);
+  if (best) return { ok: true, ...best, others: others.map(({ terms }) => terms) };
   refused.sort((a, b) => a.index - b.index);
   return { ok: false, code: codeFor(refused), refused };
 }
@@ -103,14 +114,14 @@ interface Question {
 
 function judgeOffer(question: Question): Judged | OfferReason {
   const { challenge, offer, resource, limits } = question;
-  const unsupported = unsupportedBy(challenge, offer);
+  const unsupported = unsupportedBy(challenge, offer, limits);
   if (unsupported) return unsupported;
   const asset = assetOf(question);
   if (typeof asset === 'string') return asset;
   const payTo = addressOf(offer.payTo);
   if (payTo === undefined) return 'invalid_payee';
-  const unnamed = domainFault(offer, asset);
-  if (unnamed) return unnamed;
+  const unsignable = domainFault(offer, asset) ?? facilitatorFault(offer);
+  if (unsignable) return unsignable;
   if (!sameHost(resource.url, offer.resource) || !sameHost(resource.url, challenge.resource))
     return 'resource_host_mismatch';
   const amount = amountOf(offer, asset);
@@ -124,18 +135,19 @@ function judgeOffer(question: Question): Judged | OfferReason {
   return { terms: termsOf(question, asset, payTo, amount), asset, index: offer.index };
 }
 
-function unsupportedBy(challenge: Challenge, offer: Offer): OfferReason | undefined {
+function unsupportedBy(
+  challenge: Challenge,
+  offer: Offer,
+  { methods }: ChoiceLimits,
+): OfferReason | undefined {
   if (echoOf(challenge, offer).length > MAX_ECHO_CHARS) return 'offer_too_large';
-  if (offer.scheme !== 'exact') return 'unsupported_scheme';
-  const { assetTransferMethod: method } = offer.extra;
-  if (method !== undefined && method !== null && method !== 'eip3009') return 'unsupported_transfer_method';
+  // `upto` is of protocol v2 alone.
+  if (offer.scheme !== 'exact' && !(offer.scheme === 'upto' && challenge.version === 2))
+    return 'unsupported_scheme';
+  const method = methodOf(offer);
+  if (method === undefined || methods?.includes(method) === false)
+    return offer.scheme === 'upto' ? 'unsupported_scheme' : 'unsupported_transfer_method';
   return flowOf(offer) === undefined ? 'unsupported_payment_flow' : undefined;
-}
-
-/** Undefined for `escrow`, which needs a scheme of its own, and for unknown flows, which could do anything. */
-function flowOf({ extra }: Offer): PaymentFlow | undefined {
-  const flow = extra['paymentFlow'] ?? 'authorization';
-  return flow === 'authorization' || flow === 'upfront' ? flow : undefined;
 }
 
 function assetOf({ offer, assets }: Question): PayableAsset | OfferReason {
@@ -153,7 +165,8 @@ function assetOf({ offer, assets }: Question): PayableAsset | OfferReason {
 
 /** The seller's facilitator rebuilds the domain from `extra`; other words than the token's own can only make a bad signature. */
 function domainFault(offer: Offer, asset: PayableAsset): OfferReason | undefined {
-  if (offer.price.kind === 'decimal') return undefined;
+  // Permit2 has a domain of its own, the same for every token.
+  if (offer.price.kind === 'decimal' || methodOf(offer) !== 'eip3009') return undefined;
   const name = offer.extra['name'] ?? undefined;
   const version = offer.extra['version'] ?? undefined;
   if (name === undefined || version === undefined) return 'domain_missing';
@@ -178,10 +191,6 @@ function amountOf(offer: Offer, asset: PayableAsset): bigint | undefined {
   return atomic < 1n << 256n ? atomic : undefined;
 }
 
-function addressOf(text: string): EvmAddress | undefined {
-  return /^0x[0-9a-fA-F]{40}$/.test(text) ? (text.toLowerCase() as EvmAddress) : undefined;
-}
-
 function termsOf(question: Question, asset: PayableAsset, payTo: EvmAddress, amount: bigint): Terms {
   const { challenge, offer, resource } = question;
   const timeout = Math.floor(offer.maxTimeoutSec ?? DEFAULT_TIMEOUT_SEC);
@@ -196,6 +205,7 @@ function termsOf(question: Question, asset: PayableAsset, payTo: EvmAddress, amo
     x402Version: challenge.version,
     maxTimeoutSec: Math.max(1, Math.min(timeout, MAX_TIMEOUT_SEC)),
     ...(flowOf(offer) === 'upfront' ? { paymentFlow: 'upfront' } : {}),
+    ...transferOf(offer),
     wire: wireOf(challenge, offer),
   };
 }
@@ -217,12 +227,21 @@ function echoOf(challenge: Challenge, offer: Offer): string {
   return offer.text + (challenge.resourceText ?? '') + (challenge.extensionsText ?? '');
 }
 
+/** At the same price: what needs no allowance, and then what leaves the seller no choice, comes first. */
+const METHODS: readonly TransferMethod[] = ['eip3009', 'permit2', 'upto'];
+
 function byPreference(a: Judged, b: Judged): number {
   const [upfrontA, upfrontB] = [a, b].map(({ terms }) => terms.paymentFlow === 'upfront');
   if (upfrontA !== upfrontB) return upfrontA ? 1 : -1;
   if (a.terms.amount !== b.terms.amount) return a.terms.amount < b.terms.amount ? -1 : 1;
   const key = ({ terms, index }: Judged): string =>
-    [terms.network, terms.token, terms.payTo, String(index).padStart(2, '0')].join(' ');
+    [
+      METHODS.indexOf(terms.transferMethod ?? 'eip3009'),
+      terms.network,
+      terms.token,
+      terms.payTo,
+      String(index).padStart(2, '0'),
+    ].join(' ');
   return key(a) < key(b) ? -1 : 1;
 }
 

@@ -1,6 +1,6 @@
 // The payment header. The same terms, authorization and signature give the same bytes on every retry: a seller, or its
 // facilitator, must be able to recognise a payment it has seen.
-import type { Authorization, Json, Terms } from '#domain';
+import { PROXY_OF, type Authorization, type Json, type PermitMethod, type Terms } from '#domain';
 import { safeBase64Encode } from '@x402/core/utils';
 import { isObject, type JsonObject } from './offer.js';
 
@@ -42,7 +42,7 @@ export function paymentText(
   paymentId: string,
 ): string {
   const wire = readWire(terms.wire);
-  const payload = JSON.stringify(exactPayload(wire, authorization, signature));
+  const payload = JSON.stringify(payloadOf(wire, authorization, signature));
   if (terms.x402Version === 1) {
     const head = JSON.stringify({ x402Version: 1, scheme: wire.scheme, network: wire.network });
     return `${head.slice(0, -1)},"payload":${payload}}`;
@@ -64,17 +64,40 @@ export function supportsPaymentIdentifier(terms: Terms): boolean {
   return terms.x402Version === 2 && extensions !== null && identifierExtension(extensions) !== undefined;
 }
 
-function exactPayload(
-  wire: Wire,
-  authorization: Omit<Authorization, 'digest' | 'walletId'>,
-  signature: Uint8Array,
-): Json {
+type Signed = Omit<Authorization, 'digest' | 'walletId'>;
+
+function payloadOf(wire: Wire, authorization: Signed, bytes: Uint8Array): Json {
+  const signature = `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  // Some sellers compare text: give the payee back in the seller's own spelling.
+  const to = wire.payTo.toLowerCase() === authorization.to ? wire.payTo : authorization.to;
+  return authorization.method === 'eip3009'
+    ? { signature, ...transferPayload(authorization, to) }
+    : { signature, ...permitPayload(authorization, authorization.method, to) };
+}
+
+function permitPayload(authorization: Signed, method: PermitMethod, to: string) {
+  const { from, token, value, nonce, validAfterSec, validBeforeSec, facilitator } = authorization;
   return {
-    signature: `0x${Array.from(signature, (byte) => byte.toString(16).padStart(2, '0')).join('')}`,
+    permit2Authorization: {
+      from,
+      permitted: { token, amount: value.toString() },
+      spender: PROXY_OF[method],
+      nonce: BigInt(nonce).toString(),
+      deadline: String(validBeforeSec),
+      witness: {
+        to,
+        ...(facilitator === undefined ? {} : { facilitator }),
+        validAfter: String(validAfterSec),
+      },
+    },
+  };
+}
+
+function transferPayload(authorization: Signed, to: string) {
+  return {
     authorization: {
       from: authorization.from,
-      // Some sellers compare text: give the payee back in the seller's own spelling.
-      to: wire.payTo.toLowerCase() === authorization.to ? wire.payTo : authorization.to,
+      to,
       value: authorization.value.toString(),
       validAfter: String(authorization.validAfterSec),
       validBefore: String(authorization.validBeforeSec),

@@ -91,10 +91,10 @@ describe('choosing an offer', () => {
   });
 
   it.each<[string, Record<string, unknown>, string, string]>([
-    ['another scheme', { scheme: 'upto' }, 'unsupported_scheme', 'unsupported_scheme'],
+    ['another scheme', { scheme: 'auth-capture' }, 'unsupported_scheme', 'unsupported_scheme'],
     [
-      'Permit2',
-      { extra: { name: 'USDC', version: '2', assetTransferMethod: 'permit2' } },
+      'a delegation',
+      { extra: { name: 'USDC', version: '2', assetTransferMethod: 'erc7710' } },
       'unsupported_transfer_method',
       'unsupported_scheme',
     ],

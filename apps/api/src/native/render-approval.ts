@@ -23,6 +23,8 @@ export function renderApproval(assets: AssetRegistry, view: ApprovalView): objec
     asset_symbol: assets.find(view.network, view.token)?.symbol ?? null,
     network: view.network,
     payment_flow: view.paymentFlow,
+    transfer_method: view.transferMethod,
+    facilitator: view.facilitator,
     reasons: view.reasons,
     policy_version: view.policyVersion,
     budget: view.budget.map((effect) => ({

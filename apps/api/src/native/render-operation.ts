@@ -27,10 +27,13 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     asset: terms?.token ?? null,
     pay_to: terms?.payTo ?? null,
     payment_flow: terms && (terms.paymentFlow ?? 'authorization'),
+    transfer_method: terms && (terms.transferMethod ?? 'eip3009'),
+    facilitator: terms?.facilitator ?? null,
     paid: view.paid,
     seller_accepted: view.sellerAccepted,
     settled: view.settled,
     finality: view.finality,
+    charged: chargedOf(view),
     transaction: settlement?.txHash ?? null,
     settlement: settlement && {
       transaction: settlement.txHash,
@@ -59,6 +62,11 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     ...(found.response === undefined ? {} : { response: found.response }),
     ...(found.payment === undefined ? {} : { payment: renderPayment(found.payment) }),
   };
+}
+
+/** Less than the amount only where that is a ceiling. */
+function chargedOf({ settlement, authorization }: OperationView): string | null {
+  return settlement && authorization && (settlement.amount ?? authorization.value).toString();
 }
 
 function renderPayment(payment: PaymentHeader | null): object | null {

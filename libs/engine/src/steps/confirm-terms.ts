@@ -1,4 +1,4 @@
-import { judgeTerms, termsDigest } from '../judge-terms.js';
+import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 import { askPrice } from './quote.js';
 
@@ -13,13 +13,13 @@ export async function confirmTerms({ ports, cursor }: StepContext): Promise<Step
     if (transient) return { kind: 'retry', reason: price.code, afterMs: 5_000 };
     return record({ type: 'Refuse', code: price.code, details: price.details });
   }
-  const judged = await judgeTerms(ports, cursor.claimed, price.terms);
+  const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
   if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
   cursor.rules = judged.rules;
   return record({
     type: 'ConfirmTerms',
-    terms: price.terms,
+    terms,
     verdict: judged.verdict,
-    termsDigest: termsDigest(ports, price.terms),
+    termsDigest: termsDigest(ports, terms),
   });
 }

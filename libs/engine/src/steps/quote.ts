@@ -1,5 +1,5 @@
 import { topUpUnit, type Json, type OperationRequest, type SettleBy, type Terms } from '#domain';
-import { judgeTerms, termsDigest } from '../judge-terms.js';
+import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
 import type { PriceAnswer, SellerRequest, UpstreamAnswer } from '../seller-ports.js';
@@ -19,20 +19,20 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'refused':
       return record({ type: 'Refuse', code: price.code, details: price.details });
     case 'terms': {
-      const judged = await judgeTerms(ports, cursor.claimed, price.terms);
+      const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
       const prepaid = request.kind === 'purchase' && judged.verdict.prepaid === true;
       if (prepaid || request.kind === 'settle') {
-        const reason = whyNotSettled(ports, price.terms, request.settleBy);
+        const reason = whyNotSettled(ports, terms, request.settleBy);
         if (reason !== null)
           return record({ type: 'Refuse', code: 'unpayable_challenge', details: { reasons: [reason] } });
       }
       cursor.rules = judged.rules;
       return record({
         type: 'AcceptTerms',
-        terms: price.terms,
+        terms,
         verdict: judged.verdict,
-        termsDigest: termsDigest(ports, price.terms),
+        termsDigest: termsDigest(ports, terms),
       });
     }
   }
@@ -49,7 +49,9 @@ export async function askPrice(
   ref: OperationRef,
   request: OperationRequest,
 ): Promise<PriceAnswer> {
-  const limits = { maxAmount: request.maxAmount, ...request.expect };
+  // What an operation brings on chain itself is a transfer of the token's own.
+  const methods = request.kind === 'settle' ? { methods: ['eip3009'] as const } : {};
+  const limits = { maxAmount: request.maxAmount, ...request.expect, ...methods };
   const named = request.kind === 'settle' || request.kind === 'top_up';
   if (named && request.challenge === null) return namedTerms(ports, request);
   if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);

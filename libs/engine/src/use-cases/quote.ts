@@ -1,5 +1,5 @@
 import type { OperationRequest, Terms } from '#domain';
-import { judgeTerms, type Judged } from '../judge-terms.js';
+import { judgeOffers, type Judged } from '../judge-terms.js';
 import type { Ports } from '../ports.js';
 import type { UpstreamAnswer } from '../seller-ports.js';
 import type { AgentPrincipal, SubmitRequest } from './submit.js';
@@ -30,5 +30,5 @@ export async function quote(
   );
   if (price.kind === 'free') return price;
   if (price.kind === 'refused') return { kind: 'unpayable', code: price.code, details: price.details };
-  return { kind: 'priced', terms: price.terms, judged: await judgeTerms(ports, principal, price.terms) };
+  return { kind: 'priced', ...(await judgeOffers(ports, principal, price)) };
 }

@@ -125,6 +125,8 @@ function toView(row: Row): ApprovalView {
     amount: terms.amount,
     amountDecimal: formatDecimal(terms.unit, terms.amount),
     paymentFlow: terms.paymentFlow ?? 'authorization',
+    transferMethod: terms.transferMethod ?? 'eip3009',
+    facilitator: terms.facilitator ?? null,
     reasons: verdict.reasons,
     policyVersion: verdict.policyVersion,
     budget: effects(row, terms),

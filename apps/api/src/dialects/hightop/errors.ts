@@ -11,6 +11,12 @@ export interface Rendering {
 const row = (status: number, code: string, refine?: Rendering['refine']): Rendering =>
   refine ? { status, code, refine } : { status, code };
 
+const POLICY_RULES: Readonly<Partial<Record<string, string>>> = {
+  network_not_allowed: 'asset_not_allowed',
+  payment_flow_not_allowed: 'protocol_not_allowed',
+  scheme_not_allowed: 'protocol_not_allowed',
+};
+
 export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   validation_failed: row(400, 'validation_failed'),
   invalid_amount: row(400, 'validation_failed'),
@@ -44,12 +50,11 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   unsupported_scheme: row(403, 'protocol_not_allowed'),
   price_above_maximum: row(403, 'limit_exceeded'),
   terms_mismatch: row(403, 'recipient_not_allowed'),
-  policy_refused: row(403, 'recipient_not_allowed', ({ rule }) =>
-    rule === 'network_not_allowed' ? 'asset_not_allowed' : undefined,
-  ),
+  policy_refused: row(403, 'recipient_not_allowed', ({ rule }) => POLICY_RULES[String(rule)]),
   no_budget: row(403, 'limit_exceeded'),
   budget_exhausted: row(403, 'limit_exceeded'),
   insufficient_wallet_balance: row(422, 'insufficient_funds'),
+  permit2_allowance_required: row(422, 'insufficient_funds'),
   wallet_missing: row(422, 'insufficient_funds'),
   redirected: row(502, 'execution_failed'),
   seller_unreachable: row(502, 'execution_failed'),
