@@ -1,0 +1,132 @@
+// Wallets with every process real: topped up by hand and by policy.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LOCAL_NETWORK, LOCAL_TOKEN } from '../../apps/local/src/chain.js';
+import { chargesOf, mintUsdc } from '../support/chain.js';
+import { Admin, Agent, call, freshKey, type Answer } from './support/client.js';
+import { TestStack, until } from './support/stack.js';
+
+const PLACE = { network: LOCAL_NETWORK, asset: LOCAL_TOKEN };
+
+let stack: TestStack;
+let admin: Admin;
+let agent: Agent;
+let treasury: { wallet_id: string; address: `0x${string}` };
+let own: typeof treasury;
+
+const shown = async ({ wallet_id: id } = own) => admin.must('GET', `/wallets/${id}`);
+const available = async (wallet = own): Promise<string> =>
+  ((await shown(wallet)).balances as { token: string; available: string }[]).find(
+    (it) => it.token === LOCAL_TOKEN.toLowerCase(),
+  )?.available ?? 'unread';
+const confirm = (key: string, body: object): Promise<Answer> =>
+  call(`${stack.file.apiUrl}/purser/v1/wallets/${own.wallet_id}/top-ups`, 'POST', {
+    headers: { authorization: `Bearer ${stack.file.adminKey}`, 'idempotency-key': key },
+    body: { ...PLACE, ...body, wait_ms: 30_000 },
+  });
+
+beforeAll(async () => {
+  stack = await TestStack.start({ blockTime: 1 });
+  admin = new Admin(() => stack.file);
+  agent = new Agent(() => stack.file, stack.file.agent);
+  treasury = await admin.must('POST', '/wallets', { role: 'treasury' });
+  own = await admin.must('POST', '/wallets', { agent_id: stack.file.agent.id });
+  await mintUsdc(stack.file.rpcUrl, treasury.address, 10_000_000n);
+  await until(async () => (await available(treasury)) === '10000000', 20_000, 'the treasury is funded');
+});
+afterAll(() => stack?.stop());
+
+describe('a top-up by hand', () => {
+  it('is refused without a cap of its own', async () => {
+    const { digest } = await admin.must('POST', `/wallets/${own.wallet_id}/top-ups/prepare`, {
+      ...PLACE,
+      amount: '5',
+    });
+    const refused = await confirm(freshKey('capless'), { amount: '5', digest });
+    expect([refused.status, refused.body.error.code]).toEqual([422, 'no_budget']);
+    await admin.must('PUT', '/workspace/budgets', { unit: 'TOP_UP_USD6', limits: { day: '9000000' } });
+  });
+
+  it('is shown, confirmed and on chain once, and no budget for payments hears of it', async () => {
+    const before = await admin.must('GET', `/agents/${stack.file.agent.id}/budgets`);
+    const prepared = await admin.must('POST', `/wallets/${own.wallet_id}/top-ups/prepare`, {
+      ...PLACE,
+      amount: '1000000',
+    });
+    expect(prepared).toMatchObject({
+      covered: true,
+      from: { available: '10000000', available_after: '9000000' },
+    });
+    const key = freshKey('top-up');
+    const [first, again] = await Promise.all([
+      confirm(key, { amount: '1000000', digest: prepared.digest }),
+      confirm(key, { amount: '1000000', digest: prepared.digest }),
+    ]);
+    expect(new Set([first.status, again.status]), JSON.stringify(first.body)).toEqual(new Set([200, 201]));
+    expect(first.body).toMatchObject({ kind: 'top_up', settled: true, pay_to: own.address });
+    expect(again.body.operation_id).toBe(first.body.operation_id);
+    const sent = await chargesOf(treasury.address, stack.file.rpcUrl);
+    expect(sent.map((it) => [it.to.toLowerCase(), it.valueAtomic])).toEqual([[own.address, 1_000_000n]]);
+    await until(async () => (await available()) === '1000000', 20_000, 'the wallet shows it');
+    const after = await admin.must('GET', `/agents/${stack.file.agent.id}/budgets`);
+    const payments = (it: typeof before) =>
+      (it.items as { unit: string }[]).filter((row) => row.unit === 'USD6');
+    expect(payments(after)).toEqual(payments(before));
+  });
+});
+
+describe('a float policy', () => {
+  it('fills the wallet when a payment leaves too little, up to its cap, and can be stopped', async () => {
+    const float = { ...PLACE, min: '995000', target: '1000000', cap_per_day: '12000' };
+    const set = await admin.must('PUT', `/wallets/${own.wallet_id}/float`, float);
+    expect(set.floats).toMatchObject([{ enabled: true, sent_today: '0', operation_id: null }]);
+    const buy = async () => {
+      const url = `${stack.file.sellers['v2']?.url ?? ''}/weather`;
+      const bought = await agent.purchase(freshKey('buy'), { url, max_amount: '20000' });
+      expect(bought.status, JSON.stringify(bought.body)).toBe(200);
+    };
+    await buy();
+    await until(async () => (await available()) === '1000000', 40_000, 'the wallet is filled');
+    const filled = (await shown()).floats[0];
+    expect(filled).toMatchObject({ sent_today: '10000' });
+    await until(async () => (await shown()).floats[0].operation_id === null, 40_000, 'the top-up is final');
+    const { last_operation_id: id } = (await shown()).floats[0];
+    const events = await admin.must('GET', `/operations/${id as string}/events`);
+    expect(events.items[0].actor).toEqual({ type: 'system', id: `float/${own.wallet_id}` });
+    // What is left of the day's cap is less than what is lacking.
+    await buy();
+    await until(
+      async () => (await available()) === '992000',
+      40_000,
+      'the wallet is filled as far as the cap goes',
+    );
+    expect((await shown()).floats[0]).toMatchObject({ sent_today: '12000' });
+    await buy();
+    await until(async () => (await available()) === '982000', 20_000, 'the payment is seen');
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(await chargesOf(treasury.address, stack.file.rpcUrl)).toHaveLength(3);
+    const stopped = await admin.must('POST', `/wallets/${own.wallet_id}/float/stop`, PLACE);
+    expect(stopped.floats).toMatchObject([{ enabled: false }]);
+  });
+
+  it('does nothing while its agent is stopped, and says so', async () => {
+    await admin.must('POST', `/agents/${stack.file.agent.id}/pause`, {});
+    await admin.must('PUT', `/wallets/${own.wallet_id}/float`, {
+      ...PLACE,
+      min: '995000',
+      target: '1000000',
+      cap_per_day: '500000',
+    });
+    await until(
+      async () => (await shown()).floats[0].problem === 'agent_paused',
+      20_000,
+      'the problem shows',
+    );
+    expect(await chargesOf(treasury.address, stack.file.rpcUrl)).toHaveLength(3);
+    await admin.must('POST', `/agents/${stack.file.agent.id}/resume`, {});
+  });
+});
+
+it('leaves books that add up', async () => {
+  const report = await stack.check();
+  expect(report.violations).toEqual([]);
+});
