@@ -65,6 +65,7 @@ export interface TransferLog {
 
 /** One claim to bring a transfer on chain, and what was said of it. */
 export interface SettlementRow {
+  readonly method: string;
   readonly token: string;
   readonly payer: string;
   readonly nonce: string;

@@ -118,9 +118,10 @@ async function readBudgets(client: pg.Client): Promise<BudgetRow[]> {
 
 async function readSettlements(client: pg.Client): Promise<SettlementRow[]> {
   const { rows } = await client.query<Record<string, string | null>>(
-    'SELECT token, payer, nonce, payee, value::text, status, tx_hash, log_index::text FROM settlement',
+    'SELECT method, token, payer, nonce, payee, value::text, status, tx_hash, log_index::text FROM settlement',
   );
   return rows.map((row) => ({
+    method: String(row['method']),
     token: String(row['token']),
     payer: String(row['payer']),
     nonce: String(row['nonce']),

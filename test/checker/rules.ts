@@ -32,6 +32,7 @@ const AFTER_END: ReadonlySet<string> = new Set([
   'ResourceDelivered',
   'DeliveryFailed',
   'SettlementSubmitted',
+  'CancellationSubmitted',
   'AuthorizationSigned',
 ]);
 const DEATHS: ReadonlySet<string> = new Set([

@@ -6,6 +6,7 @@ const AT = { token: '0xt', txHash: '0x1', blockNumber: 7, blockHash: '0xb' };
 const USE: NonceUse = { ...AT, kind: 'used', from: '0xa', nonce: '0xn', logIndex: 4 };
 const TRANSFER: TransferLog = { ...AT, from: '0xa', to: '0xp', value: 5n, logIndex: 5 };
 const ROW: SettlementRow = {
+  method: 'eip3009',
   token: '0xt',
   payer: '0xa',
   nonce: '0xn',
@@ -35,6 +36,16 @@ describe('what was said of claims', () => {
     expect(rulesBroken([{ ...FAILED, status: 'waiting' }], [], [])).toEqual([]);
     // Cancelled by its payer: nothing was paid.
     expect(rulesBroken([FAILED], [{ ...USE, kind: 'cancelled' }], [])).toEqual([]);
+  });
+
+  it('of a cancellation is that the token says so, or that the transfer was first', () => {
+    const cancelled: NonceUse = { ...USE, kind: 'cancelled' };
+    const row = { ...ROW, method: 'cancel', payee: '0xa', value: 0n, logIndex: 4 };
+    expect(rulesBroken([row], [cancelled], [])).toEqual([]);
+    expect(rulesBroken([{ ...FAILED, method: 'cancel' }])).toEqual([]);
+    expect(rulesBroken([row])).toEqual(['S7']);
+    expect(rulesBroken([{ ...row, txHash: '0x2' }], [cancelled], [])).toEqual(['S7']);
+    expect(rulesBroken([{ ...FAILED, method: 'cancel' }], [cancelled], [])).toEqual(['S8']);
   });
 
   it.each<[string, Parameters<typeof rulesBroken>, string]>([

@@ -15,12 +15,29 @@ export function checkSettlements(books: Books, report: Report): void {
   const transfers = new Map(books.transfers.map((it) => [`${it.txHash}/${it.logIndex}`, it]));
   for (const row of books.settlements) {
     const key = nonceKey({ token: row.token, from: row.payer, nonce: row.nonce });
+    if (row.method === 'cancel') {
+      checkCancelled(row, uses.get(key) ?? [], (rule, what) => report(rule, key, what));
+      continue;
+    }
     const used = (uses.get(key) ?? []).filter((use) => use.kind === 'used');
     if (used.length > 1) report('S1', key, `a claim was paid ${used.length} times`);
     if (row.status === 'settled') checkSettled(row, used[0], transfers, (what) => report('S7', key, what));
     if (row.status === 'failed' && pays(row, used[0], transfers))
       report('S8', key, 'said to have failed, and was paid');
   }
+}
+
+/** A cancellation pays nobody: settled means that the token says so where we say, failed that it does not. */
+function checkCancelled(
+  row: SettlementRow,
+  uses: readonly NonceUse[],
+  report: (rule: string, what: string) => void,
+): void {
+  const cancelled = uses.find((use) => use.kind === 'cancelled');
+  const there = cancelled?.txHash === row.txHash && cancelled?.logIndex === row.logIndex;
+  if (row.status === 'settled' && !there)
+    report('S7', 'said to be cancelled, and nothing there cancelled it');
+  if (row.status === 'failed' && cancelled) report('S8', 'said not to be cancelled, and it is');
 }
 
 function checkSettled(

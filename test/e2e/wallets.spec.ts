@@ -1,4 +1,4 @@
-// Wallets with every process real: topped up by hand and by policy.
+// Wallets with every process real: topped up by hand and by policy, and what they signed killed on chain.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOCAL_NETWORK, LOCAL_TOKEN } from '../../apps/local/src/chain.js';
 import { chargesOf, mintUsdc } from '../support/chain.js';
@@ -123,6 +123,74 @@ describe('a float policy', () => {
     );
     expect(await chargesOf(treasury.address, stack.file.rpcUrl)).toHaveLength(3);
     await admin.must('POST', `/agents/${stack.file.agent.id}/resume`, {});
+  });
+});
+
+const url = () => `${stack.file.sellers['v2']?.url ?? ''}/weather`;
+const kill = (id: string) =>
+  agent.post(`/purser/v1/operations/${id}/cancel`, { on_chain: true, reason: 'wrong shop' });
+const operation = (id: string) => admin.must('GET', `/operations/${id}`);
+const heldNow = async () => {
+  const { items } = await admin.must('GET', `/agents/${stack.file.agent.id}/budgets`);
+  return (items as { unit: string; held: string }[]).find((it) => it.unit === 'USD6')?.held;
+};
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const authorize = async () => {
+  const made = await call(`${stack.file.apiUrl}/purser/v1/operations`, 'POST', {
+    headers: { ...agent.headers, 'idempotency-key': freshKey('authorize') },
+    body: { kind: 'authorize', url: url(), max_amount: '20000', wait_ms: 30_000 },
+  });
+  expect(made.status, JSON.stringify(made.body)).toBe(201);
+  const { header_name: name, header } = made.body.payment as { header_name: string; header: string };
+  return {
+    id: made.body.operation_id as string,
+    redeem: () => fetch(url(), { headers: { [name]: header } }),
+  };
+};
+
+describe('a live authorization', () => {
+  it('is dead for its seller once the chain has cancelled it, and its budget free at finality', async () => {
+    await until(async () => (await heldNow()) === '0', 60_000, 'nothing is held');
+    const { id, redeem } = await authorize();
+    const plain = await agent.post(`/purser/v1/operations/${id}/cancel`, {});
+    expect([plain.status, plain.body.error.code]).toEqual([409, 'too_late']);
+    const asked = await kill(id);
+    expect([asked.status, asked.body.status], JSON.stringify(asked.body)).toEqual([200, 'authorized']);
+    expect(asked.body.cancellation).toMatchObject({ reason: 'wrong shop' });
+    await until(async () => (await operation(id)).status === 'failed', 60_000, 'the chain has cancelled it');
+    expect((await operation(id)).error.code).toBe('payment_voided');
+    expect(await heldNow()).toBe('0');
+    expect((await redeem()).status).toBe(402);
+    const again = await kill(id);
+    expect([again.status, again.body.error.code]).toEqual([409, 'too_late']);
+  });
+
+  it('is paid or dead, never both, in six races with its seller', async () => {
+    const before = (await chargesOf(own.address, stack.file.rpcUrl)).length;
+    const six = await Promise.all(Array.from({ length: 6 }, authorize));
+    const goods = await Promise.all(
+      six.map(async ({ id, redeem }, n) => {
+        const [answer] = await Promise.all([
+          pause(n % 2 === 0 ? 0 : 900).then(redeem),
+          pause(n % 2 === 0 ? 900 : 0).then(() => kill(id)),
+        ]);
+        return answer.status;
+      }),
+    );
+    const ended = async () =>
+      (await Promise.all(six.map(({ id }) => operation(id)))).map((it) => it.status as string);
+    await until(
+      async () => (await ended()).every((it) => it === 'settled' || it === 'failed'),
+      90_000,
+      'all races are decided',
+    );
+    const settled = (await ended()).filter((it) => it === 'settled').length;
+    expect((await chargesOf(own.address, stack.file.rpcUrl)).length).toBe(before + settled);
+    expect(goods.filter((it) => it === 200).length).toBeLessThanOrEqual(settled);
+    expect(settled).toBeGreaterThan(0);
+    expect(settled).toBeLessThan(6);
+    expect(await heldNow()).toBe('0');
   });
 });
 

@@ -289,6 +289,7 @@ export const MUTANTS: readonly Mutant[] = [
       ports: (ports) => ({
         ...ports,
         signer: {
+          cancel: (ref) => ports.signer.cancel(ref),
           sign: (ref) =>
             ports.signer.sign(ref).catch(() => ({ kind: 'burned' as const, reason: 'no answer' })),
         },

@@ -104,6 +104,12 @@ export class MemoryChainSource implements ChainSource {
     );
   }
 
+  cancelWitnesses(authorization: Parameters<ChainSource['findUse']>[0], upTo: { readonly number: number }) {
+    const use = this.chain.useAt(authorization.from, authorization.nonce, upTo.number);
+    const cancelled = use?.kind === 'cancelled';
+    return Promise.resolve({ witnesses: cancelled ? 2 : 0, txHash: cancelled ? use.txHash : null });
+  }
+
   balances(queries: Parameters<ChainSource['balances']>[0], block: { readonly hash: Hex32 }) {
     const number = this.numberOf(block.hash);
     return Promise.resolve(queries.map(({ owner }) => this.chain.balanceAt(owner, number)));

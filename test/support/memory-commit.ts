@@ -73,6 +73,8 @@ export class CommitRows {
       case 'DeliveryFailed':
       case 'SettlementHandedOver':
       case 'SettlementSubmitted':
+      case 'CancellationRequested':
+      case 'CancellationSubmitted':
       case 'AttentionRequired':
       case 'AttentionResolved':
         return null;

@@ -80,6 +80,12 @@ export class MemoryDesk implements SettlementDesk {
   }
 
   private broadcast(row: Row, { transfer, requestKey }: SettlementRequest): void {
+    if (transfer.method === 'cancel') {
+      const hash = this.world.chain.cancel(transfer.from, transfer.nonce);
+      row.hashes.push(hash);
+      row.view = { ...row.view, status: 'broadcast', txHash: hash };
+      return;
+    }
     const { signature, network, token, from, to, value, validAfterSec, validBeforeSec, nonce } = transfer;
     const tuple = {
       method: 'eip3009',
@@ -105,8 +111,8 @@ export class MemoryDesk implements SettlementDesk {
   private look(row: Row): SettlementView {
     const receipt = row.hashes.map((hash) => this.world.chain.receipt(hash)).find((it) => it !== undefined);
     if (receipt === undefined) return row.view.status === 'failed' ? row.view : { ...row.view, reason: null };
-    const transfer = receipt.logs.some((log) => log.kind === 'transfer');
-    return transfer
+    const wanted = row.view.method === 'cancel' ? 'cancelled' : 'transfer';
+    return receipt.logs.some((log) => log.kind === wanted)
       ? { ...row.view, status: 'settled' }
       : { ...row.view, status: 'failed', reason: 'invalid_exact_evm_transaction_failed' };
   }

@@ -1,5 +1,5 @@
 import type { OperationId } from '#domain';
-import type { OperationRef, SignOutcome, Signer } from '#engine';
+import type { CancelOutcome, OperationRef, SignOutcome, Signer } from '#engine';
 import { fakeSignature } from './memory-basics.js';
 import type { MemoryDatabase } from './memory-database.js';
 
@@ -16,6 +16,16 @@ export class MemorySigner implements Signer {
   away: () => boolean = () => false;
 
   constructor(private readonly database: MemoryDatabase) {}
+
+  /** Only when the operation's own log asks for it. */
+  cancel({ operationId }: OperationRef): Promise<CancelOutcome> {
+    if (this.away()) return Promise.resolve({ kind: 'unavailable', reason: 'signer_unavailable' });
+    const asked = this.database.events.some(
+      (it) => it.operationId === operationId && it.type === 'CancellationRequested',
+    );
+    if (!asked) return Promise.resolve({ kind: 'refused', reason: 'not_asked_for' });
+    return Promise.resolve({ kind: 'signed', signature: new Uint8Array(65).fill(27) });
+  }
 
   sign({ operationId }: OperationRef): Promise<SignOutcome> {
     if (this.away()) return Promise.resolve({ kind: 'unavailable', reason: 'signer_unavailable' });

@@ -51,6 +51,15 @@ export class MemoryWatchStore implements WatchStore {
     return Promise.resolve(partOf(expired, part, (row) => row.authorization.validBeforeSec));
   }
 
+  /** The real one finds them by the claims that were settled; here whatever somebody wants dead. */
+  cancelledUpTo() {
+    const wanted = this.rows((row) => {
+      const state = this.database.stateOf(row.operationId);
+      return row.status === 'live' && state?.status === 'authorized' && state.cancellation !== null;
+    });
+    return Promise.resolve(wanted.map(snapshot));
+  }
+
   provisionalUpTo(_network: string, block: number, part: Part) {
     const seen = this.rows((row) => row.status === 'provisional' && blockOf(row) <= block);
     return Promise.resolve(partOf(seen, part, blockOf));

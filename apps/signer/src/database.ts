@@ -7,7 +7,7 @@ import type { OperationRef } from '#engine';
 import { subjectOf, type Row, type Subject } from './subject.js';
 
 /** What a signature is for; subjects are unique within it (ruling 8). */
-export type Purpose = 'authorize' | 'broadcast';
+export type Purpose = 'authorize' | 'broadcast' | 'cancel';
 
 /** `digest` null burns the subject. */
 export interface LedgerEntry {
@@ -89,6 +89,10 @@ RETURNING purpose, subject, digest, reason, sequence::text`;
 const RECORDED = `SELECT purpose, subject, digest, reason, sequence::text FROM signer_ledger
 WHERE purpose = $1 AND epoch = 0 AND subject = ANY($2::text[])`;
 
+const CANCELLATION_ASKED = `SELECT FROM operations o JOIN events e ON e.workspace_id = o.workspace_id AND e.operation_id = o.operation_id
+  AND e.opened_month = date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
+WHERE o.workspace_id = $1 AND o.operation_id = $2 AND e.type = 'CancellationRequested' LIMIT 1`;
+
 const FACTS = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch AS cluster_epoch,
   (extract(epoch FROM c.quarantined_until) * 1000)::bigint::text AS quarantined_until_ms,
@@ -136,6 +140,16 @@ export class SignerDatabase {
       values: [refs.map((it) => it.workspaceId), refs.map((it) => it.operationId)],
     });
     return rows.map((row, index) => subjectOf(refs[index] as OperationRef, row));
+  }
+
+  /** Does the operation's own log say that somebody wants its authorization dead? */
+  async cancellationAsked({ workspaceId, operationId }: OperationRef): Promise<boolean> {
+    const { rowCount } = await this.pool.query({
+      name: 'purser_signer_cancellation',
+      text: CANCELLATION_ASKED,
+      values: [workspaceId, operationId],
+    });
+    return rowCount === 1;
   }
 
   /** Commits the entries that are new. `rows` holds, for every entry, what the ledger says now; `inserted` those written here. */

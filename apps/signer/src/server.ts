@@ -17,11 +17,13 @@ import {
 } from '#runtime';
 import type { Authorizer } from './authorizer.js';
 import type { Broadcasts } from './broadcasts.js';
+import type { Cancellations } from './cancellations.js';
 import type { Wallets } from './wallets.js';
 
 export interface ServerDeps {
   readonly authorizer: Authorizer;
   readonly broadcasts: Broadcasts;
+  readonly cancellations: Cancellations;
   readonly wallets: Wallets;
   readonly status: () => SignerStatus;
   readonly log: RuntimeLogger;
@@ -127,7 +129,7 @@ class Connection {
   }
 
   async #reply(request: SignerRequest): Promise<Replies[SignerCall['type']]> {
-    const { authorizer, broadcasts, wallets, status } = this.deps;
+    const { authorizer, broadcasts, cancellations, wallets, status } = this.deps;
     if (request.type === 'status') return status();
     if (request.type === 'broadcast_accounts') return broadcasts.accounts(request.network, request.count);
     if (request.type === 'sign_broadcast') {
@@ -136,6 +138,8 @@ class Connection {
     }
     const workspaceId = parseWorkspaceId(request.workspaceId);
     if (request.type === 'list_wallets') return { wallets: wallets.list(workspaceId) };
+    if (request.type === 'cancel')
+      return cancellations.sign({ workspaceId, operationId: parseOperationId(request.operationId) });
     if (request.type === 'authorize')
       return authorizer.authorize({ workspaceId, operationId: parseOperationId(request.operationId) });
     const walletId = parseWalletId(request.walletId);

@@ -15,6 +15,7 @@ import {
 import { Authorizer } from './authorizer.js';
 import { BroadcastKeys } from './broadcast-keys.js';
 import { Broadcasts } from './broadcasts.js';
+import { Cancellations } from './cancellations.js';
 import { SignerDatabase } from './database.js';
 import { HighWater } from './high-water.js';
 import { Keystore } from './keystore.js';
@@ -84,6 +85,7 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
     const limits = await limitsWithHistory(db, config.signer.maxPerWalletHour);
     const networks = new Set(config.networks.map((it) => it.network));
     const lane = new Lane();
+    const derivation = createDerivation(keys);
     const { maxFeePerGas, maxGasCost, maxPerSignature } = config.signer;
     const authorizer = new Authorizer({
       db,
@@ -93,10 +95,11 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
       limits,
       log,
       policies: options.policies(pool),
-      derivation: createDerivation(keys),
+      derivation,
       networks,
       maxPerSignature,
     });
+    const cancellations = new Cancellations({ db, wallets, derivation, highWater, lane, networks, log });
     const broadcasts = new Broadcasts({
       db,
       keys: broadcastKeys,
@@ -112,7 +115,14 @@ export async function startSigner(options: SignerOptions): Promise<RunningSigner
       wallets: wallets.size,
       quarantine: ledger.quarantine ?? null,
     });
-    const server = await listen(config.signer.socketPath, { authorizer, broadcasts, wallets, status, log });
+    const server = await listen(config.signer.socketPath, {
+      authorizer,
+      broadcasts,
+      cancellations,
+      wallets,
+      status,
+      log,
+    });
     log.info({ ...status(), networks: [...networks] }, 'signer is ready');
     return {
       async close() {

@@ -27,6 +27,7 @@ export {
   append,
   approve,
   cancel,
+  cancelOnChain,
   reject,
   resume,
   type ApproverPrincipal,

@@ -219,8 +219,16 @@ export type SignOutcome =
   | { readonly kind: 'burned'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: 'signer_unavailable' | 'quarantined' };
 
+/** A cancellation moves no money and releases nothing by itself, so there is nothing to burn. */
+export type CancelOutcome =
+  | { readonly kind: 'signed'; readonly signature: Uint8Array }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | Extract<SignOutcome, { kind: 'unavailable' }>;
+
 export interface Signer {
   sign(ref: OperationRef): Promise<SignOutcome>;
+  /** Over the operation's own nonce, once somebody has asked for it in the operation's log; the same bytes each time. */
+  cancel(ref: OperationRef): Promise<CancelOutcome>;
 }
 
 /** Tells a waiting request that an operation may have become answerable; early and spurious returns are allowed. */

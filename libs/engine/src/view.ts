@@ -5,6 +5,7 @@ import {
   evolve,
   isAnswerable,
   type Authorization,
+  type Cancellation,
   type Delivery,
   type ErrorCode,
   type ErrorDetails,
@@ -37,6 +38,8 @@ export interface OperationView extends OperationRef {
   readonly authorization: Authorization | null;
   readonly delivery: Delivery | null;
   readonly submission: Submission | null;
+  /** A wish that the live authorization dies on chain; whether it did, status and error tell. */
+  readonly cancellation: Cancellation | null;
   readonly approval: {
     readonly approvalId: string;
     readonly digest: string;
@@ -84,6 +87,7 @@ export function viewOf(loaded: Loaded): OperationView {
     authorization,
     delivery,
     submission: 'submission' in shown ? shown.submission : null,
+    cancellation: 'cancellation' in shown ? shown.cancellation : null,
     approval: approvalOf(shown),
     error: errorOf(state),
     retryWith: 'code' in shown && ERRORS[shown.code].retry !== 'no' ? 'new_key' : null,

@@ -50,6 +50,11 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
       return tally(queries.length, answers ?? []);
     },
     findUse: (authorization, upTo) => agreed(panel, (rpc) => findUse(rpc, authorization, upTo.number)),
+    async cancelWitnesses(authorization, upTo) {
+      const fates = (await panel.all((rpc) => findUse(rpc, authorization, upTo.number))) ?? [];
+      const cancelled = fates.flatMap((fate) => (fate.kind === 'cancelled' ? [fate] : []));
+      return { witnesses: cancelled.length, txHash: cancelled[0]?.txHash ?? null };
+    },
     balances: (queries, block) => panel.any((rpc) => rpc.balances(queries, { blockHash: block.hash })),
   };
 }

@@ -123,6 +123,8 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
     case 'DeliveryFailed':
     case 'SettlementHandedOver':
     case 'SettlementSubmitted':
+    case 'CancellationRequested':
+    case 'CancellationSubmitted':
     case 'SettlementObserved':
     case 'SettlementReorged':
     case 'SettlementFinalized':
@@ -173,6 +175,8 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'DeliveryFailed':
     case 'SettlementHandedOver':
     case 'SettlementSubmitted':
+    case 'CancellationRequested':
+    case 'CancellationSubmitted':
     case 'AttentionRequired':
     case 'AttentionResolved':
       return null;

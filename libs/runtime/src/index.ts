@@ -49,6 +49,7 @@ export { readBroadcastMessage } from './signer/broadcast-message.js';
 export { FrameReader, FrameWriter } from './signer/frames.js';
 export type {
   AuthorizeReply,
+  CancelReply,
   BroadcastAccountsRefusal,
   BroadcastReply,
   Replies,

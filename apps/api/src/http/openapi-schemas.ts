@@ -180,6 +180,7 @@ const NATIVE = {
     transaction: maybeText,
     settlement: { type: ['object', 'null'] },
     authorization: { type: ['object', 'null'] },
+    cancellation: { type: ['object', 'null'] },
     approval: { type: ['object', 'null'] },
     error: { type: ['object', 'null'] },
     retry_with: maybeText,

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
   cancel,
+  cancelOnChain,
   resume,
   submit,
   viewOperation,
@@ -108,9 +109,12 @@ export class OperationsController {
   @Post(':id/cancel')
   @HttpCode(200)
   @Roles('agent', 'admin')
-  @ApiOperation({ summary: 'Stop an operation before anything is signed; too late afterwards' })
+  @ApiOperation({
+    summary:
+      'Stop an operation before anything is signed; afterwards only on chain, while the authorization is live',
+  })
   @Answer(200, 'Operation')
-  @Errors('Error', 400, 401, 404, 409)
+  @Errors('Error', 400, 401, 403, 404, 409)
   async cancel(
     @Caller() caller: Principal,
     @Param('id') id: string,
@@ -119,7 +123,8 @@ export class OperationsController {
     const { operationId } = await this.find(caller, id);
     const { workspaceId, keyId, person, agentId } = caller;
     const who = agentId === null ? { workspaceId, keyId, person } : { workspaceId, keyId, person, agentId };
-    return renderOperation(await cancel(this.core.ports, who, operationId, dto.reason ?? ''));
+    const run = dto.on_chain === true ? cancelOnChain : cancel;
+    return renderOperation(await run(this.core.ports, who, operationId, dto.reason ?? ''));
   }
 
   @Post(':id/resume')

@@ -113,6 +113,13 @@ export class SubmitDto {
 }
 
 export class CancelDto {
+  @Flag({
+    optional: true,
+    about:
+      'after the intent: ask the chain to kill the live authorization; who is first, this or the seller, it decides',
+  })
+  on_chain?: boolean;
+
   @Text({ optional: true, max: 500, about: 'kept with the operation' })
   reason?: string;
 }

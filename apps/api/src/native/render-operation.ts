@@ -48,6 +48,11 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
       valid_before: iso(authorization.validBeforeSec * 1000),
       nonce: authorization.nonce,
     },
+    cancellation: view.cancellation && {
+      by: view.cancellation.by,
+      reason: view.cancellation.reason,
+      problem: view.cancellation.submission?.reason ?? null,
+    },
     approval: approval && {
       approval_id: approval.approvalId,
       digest: approval.digest,

@@ -73,6 +73,9 @@ export type OperationCommand =
   | { readonly type: 'RecordExpiredUnused'; readonly proof: DeathProof }
   | { readonly type: 'RecordVoided'; readonly proof: DeathProof }
   | { readonly type: 'Cancel'; readonly by: string; readonly reason: string }
+  /** Kill a live authorization on chain; whether that is still possible only the chain says. */
+  | { readonly type: 'RequestCancellation'; readonly by: string; readonly reason: string }
+  | { readonly type: 'RecordCancellation'; readonly submission: Submission }
   | { readonly type: 'RequireAttention'; readonly code: ErrorCode; readonly details: ErrorDetails }
   /** An operator has looked: the operation goes on from where it stood. */
   | { readonly type: 'ResolveAttention'; readonly by: string };

@@ -1,5 +1,6 @@
 // What a command does to an operation, as facts or as a refusal. Repeating a command that has taken effect returns no events:
 // steps run at least once, decisions take effect once.
+import { cancelOnChain } from './cancel-on-chain.js';
 import type { OperationCommand } from './commands.js';
 import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
@@ -52,6 +53,9 @@ export function decide(current: OperationState, command: OperationCommand): Deci
       return recordChain(state, command);
     case 'Cancel':
       return cancel(state, command);
+    case 'RequestCancellation':
+    case 'RecordCancellation':
+      return cancelOnChain(state, command);
   }
 }
 

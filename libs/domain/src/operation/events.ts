@@ -62,6 +62,11 @@ export type OperationEvent =
     }
   | { readonly type: 'TermsConfirmed'; readonly data: { readonly terms: Terms } }
   | { readonly type: 'OperationCancelled'; readonly data: { readonly by: string; readonly reason: string } }
+  | {
+      readonly type: 'CancellationRequested';
+      readonly data: { readonly by: string; readonly reason: string };
+    }
+  | { readonly type: 'CancellationSubmitted'; readonly data: { readonly submission: Submission } }
   | { readonly type: 'AuthorizationPrepared'; readonly data: { readonly authorization: Authorization } }
   | { readonly type: 'AuthorizationSigned'; readonly data: { readonly signatureHash: string } }
   | { readonly type: 'AuthorizationBurned'; readonly data: { readonly reason: string } }
@@ -101,6 +106,8 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   TermsChanged: 1,
   TermsConfirmed: 1,
   OperationCancelled: 1,
+  CancellationRequested: 1,
+  CancellationSubmitted: 1,
   /** 2: says by which method. A reader that knows only EIP-3009 must stop here. */
   AuthorizationPrepared: 2,
   AuthorizationSigned: 1,

@@ -19,6 +19,8 @@ const KEEPS_ATTENTION: ReadonlySet<OperationEvent['type']> = new Set([
   'DeliveryFailed',
   'SettlementHandedOver',
   'SettlementSubmitted',
+  'CancellationRequested',
+  'CancellationSubmitted',
   'SettlementObserved',
   'SettlementReorged',
 ]);
@@ -80,6 +82,7 @@ function next(
         presenting: null,
         handOver: null,
         submission: null,
+        cancellation: null,
       };
     }
     case 'AuthorizationSigned':
@@ -99,6 +102,14 @@ function next(
         ...as(state, 'authorized', 'provisional', 'settled', 'failed'),
         submission: event.data.submission,
       };
+    case 'CancellationRequested':
+      return { ...as(state, 'authorized'), cancellation: { ...event.data, submission: null } };
+    case 'CancellationSubmitted': {
+      const live = as(state, 'authorized', 'provisional', 'settled', 'failed');
+      if (live.cancellation === null)
+        throw new Error('corrupt history: a cancellation that nobody asked for');
+      return { ...live, cancellation: { ...live.cancellation, submission: event.data.submission } };
+    }
     case 'SettlementObserved':
       return { ...as(state, 'authorized'), status: 'provisional', settlement: event.data.settlement };
     case 'SettlementReorged': {

@@ -16,6 +16,7 @@ export {
 export {
   DELIVERY_OUTCOMES,
   type Authorization,
+  type Cancellation,
   type DeathProof,
   type Delivery,
   type DeliveryOutcome,

@@ -14,6 +14,7 @@ export type Step =
   | { readonly kind: 'sign' }
   | { readonly kind: 'present'; readonly attempt: number }
   | { readonly kind: 'settle'; readonly attempt: number }
+  | { readonly kind: 'cancel'; readonly attempt: number }
   | { readonly kind: 'expire_approval' }
   | { readonly kind: 'wait'; readonly untilMs: number | null }
   | { readonly kind: 'stop' };
@@ -61,6 +62,9 @@ function afterIntent(
   state: Extract<OperationState, { status: 'authorized' | 'provisional' | 'settled' }>,
   nowMs: number,
 ): Step {
+  // Whoever wants it dead wants it shown to nobody any more.
+  if (state.status === 'authorized' && state.cancellation !== null)
+    return tried('cancel', state.cancellation.submission, nowMs);
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
   if (state.request.kind === 'settle' || state.request.kind === 'top_up' || isUnpaidYet(state))
@@ -78,10 +82,14 @@ const isUnpaidYet = (state: Extract<OperationState, { verdict: unknown }>): bool
 /** Once it is seen on chain, the watcher has the word; a reorganization brings it back here. */
 function settling(state: Extract<OperationState, { submission: unknown }>, nowMs: number): Step {
   if (state.status !== 'authorized') return { kind: 'wait', untilMs: null };
-  if (state.submission === null) return { kind: 'settle', attempt: 1 };
-  const { attempt, retryAtMs } = state.submission;
+  return tried('settle', state.submission, nowMs);
+}
+
+function tried(kind: 'settle' | 'cancel', newest: Submission | null, nowMs: number): Step {
+  if (newest === null) return { kind, attempt: 1 };
+  const { attempt, retryAtMs } = newest;
   if (retryAtMs === null) return { kind: 'wait', untilMs: null };
-  return nowMs < retryAtMs ? { kind: 'wait', untilMs: retryAtMs } : { kind: 'settle', attempt: attempt + 1 };
+  return nowMs < retryAtMs ? { kind: 'wait', untilMs: retryAtMs } : { kind, attempt: attempt + 1 };
 }
 
 /**
@@ -97,6 +105,7 @@ export function isAnswerable(state: OperationState): boolean {
     case 'approved':
       return false;
     case 'authorized':
+      if (state.cancellation !== null) return true;
       switch (state.request.kind) {
         case 'authorize':
           return state.signatureHash !== null;

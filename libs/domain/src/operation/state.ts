@@ -3,6 +3,7 @@ import type { ApprovalId } from '../ids.js';
 import type { ErrorDetails } from '../refusal.js';
 import type {
   Authorization,
+  Cancellation,
   DeathProof,
   Delivery,
   HandOver,
@@ -43,6 +44,8 @@ interface Committed extends Judged {
   readonly handOver: HandOver | null;
   /** Kind `settle`: the newest attempt to bring it on chain. */
   readonly submission: Submission | null;
+  /** Null: nobody wants it dead. */
+  readonly cancellation: Cancellation | null;
 }
 /** An end without payment; budget and approval are already released. */
 interface Ended extends Opened {

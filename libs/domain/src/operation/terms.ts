@@ -160,6 +160,14 @@ export interface HandOver {
   readonly facilitator: string;
 }
 
+/** Somebody's wish that a live authorization dies on chain before it is used, and what came of bringing it there. */
+export interface Cancellation {
+  readonly by: string;
+  readonly reason: string;
+  /** Null while nothing was tried. Evidence, never proof. */
+  readonly submission: Submission | null;
+}
+
 /** What came of bringing the payment on chain, by ourselves or through a facilitator. Evidence, never proof: the chain's own logs decide. */
 export interface Submission {
   readonly attempt: number;

@@ -9,6 +9,11 @@ const LOST: Readonly<Record<SettlementMethod, { readonly cancelled: string; read
     foreign: 'invalid_exact_evm_transfer_event_mismatch',
   },
   permit2: { cancelled: 'permit2_invalid_nonce', foreign: 'permit2_invalid_nonce' },
+  // `cancelled` here is that the transfer has the nonce.
+  cancel: {
+    cancelled: 'invalid_exact_evm_nonce_already_used',
+    foreign: 'invalid_exact_evm_nonce_already_used',
+  },
   upto: { cancelled: 'permit2_invalid_nonce', foreign: 'permit2_invalid_nonce' },
 };
 

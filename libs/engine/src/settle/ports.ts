@@ -16,6 +16,11 @@ export interface Eip3009Transfer extends SignedMessage {
   readonly method: 'eip3009';
 }
 
+/** `cancelAuthorization` of the token: to the payer, over nothing, valid at any time. */
+export interface Eip3009Cancel extends SignedMessage {
+  readonly method: 'cancel';
+}
+
 /**
  * `settle` of x402's proxy for the scheme `exact`: Permit2 moves what was signed. `validBeforeSec` is Permit2's deadline, the nonce the number of a
  * bit that Permit2 keeps per payer, over all tokens and spenders. Both times are inside, other than with EIP-3009.
@@ -36,7 +41,7 @@ export interface UptoTransfer extends SignedMessage {
  * A message of a payer that our broadcaster puts on chain, and whose outcome is read from the transaction's own logs. Each method has one row in
  * the table of `libs/evm/src/methods`: how its call is written and read, and what the chain says became of it.
  */
-export type SignedTransfer = Eip3009Transfer | Permit2Transfer | UptoTransfer;
+export type SignedTransfer = Eip3009Transfer | Permit2Transfer | UptoTransfer | Eip3009Cancel;
 
 export type SettlementMethod = SignedTransfer['method'];
 

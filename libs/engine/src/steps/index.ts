@@ -1,5 +1,6 @@
 // Which handler performs which step; a new step without a handler does not compile.
 import type { StepKind } from '#domain';
+import { cancel } from './cancel.js';
 import { confirmTerms } from './confirm-terms.js';
 import { expireApproval, requestApproval, reserve } from './gate.js';
 import { prepare } from './prepare.js';
@@ -26,5 +27,7 @@ export const STEPS: { readonly [K in WorkingKind]: StepHandler } = {
   // must not be sent twice leaves that record first, or a crash would forget that it may have been sent (ruling 22).
   present: { needsDurable: recordedFirst, run: present },
   settle: { needsDurable: handedOver, run: settle },
+  // The signer looks for the wish in the operation's log.
+  cancel: { needsDurable: always, run: cancel },
   expire_approval: { needsDurable: never, run: expireApproval },
 };

@@ -68,6 +68,27 @@ export function cancel(
   });
 }
 
+/**
+ * Before anything is signed, as `cancel`. Afterwards: asks the chain to kill the live authorization before it is used. Refuses with `too_late` when it
+ * is used, dead, or of a kind that cannot be cancelled, and with `validation_failed` where no account of ours broadcasts.
+ */
+export async function cancelOnChain(
+  ports: Ports,
+  who: Parameters<typeof cancel>[1],
+  operationId: OperationId,
+  reason: string,
+): Promise<OperationView> {
+  const actor: Actor = { type: 'agentId' in who ? 'agent' : 'admin', id: who.keyId };
+  const ref = { workspaceId: who.workspaceId, operationId };
+  return apply(ports, ref, actor, (state, agentId) => {
+    if ('agentId' in who && who.agentId !== agentId) throw refuse('not_found', { object: 'operation' });
+    if (isBeforeIntent(state)) return { type: 'Cancel', by: who.person, reason };
+    if (!ports.broadcasts)
+      throw refuse('validation_failed', { field: 'on_chain', reason: 'nothing_broadcasts_here' });
+    return { type: 'RequestCancellation', by: who.person, reason };
+  });
+}
+
 /** An operator lets an operation that needed attention go on from where it stood; its attempts count anew. Any other operation stays as it is. */
 export function resume(
   ports: Ports,

@@ -24,6 +24,7 @@ export async function releaseAndFinalize(deps: WatcherDeps, facts: Facts, genesi
     return;
   }
   await finalizeSeen(deps, facts, block);
+  await releaseCancelled(deps, facts, block);
   await releaseExpired(deps, facts, block);
   // Its time tells how far the chain has been compared (adoption after a restore), also where finality lags behind the blocks remembered.
   await store.advance(source.network, genesisHash, [block], {
@@ -55,6 +56,17 @@ async function finalizeSeen(
       });
     },
   );
+}
+
+/** Cancelled in a final block, by the word of every RPC: no need to wait for its end. Anything less is asked about again, at the latest when it expires. */
+async function releaseCancelled(deps: WatcherDeps, facts: Facts, block: WatchedBlock): Promise<void> {
+  const { source, store } = deps;
+  const { number: blockNumber, hash: blockHash, timestampSec: blockTimeSec } = block;
+  await facts.apply(await store.cancelledUpTo(source.network, block.number), async (it) => {
+    const { witnesses, txHash } = await source.cancelWitnesses(it.authorization, block);
+    if (witnesses < source.witnessesNeeded || txHash === null) return null;
+    return { type: 'RecordVoided', proof: { blockNumber, blockHash, blockTimeSec, witnesses, txHash } };
+  });
 }
 
 /** Past validBefore at a final block and unused there, by the word of every RPC: it can never move money again. */

@@ -107,6 +107,11 @@ export interface ChainSource {
     authorization: TrackedAuthorization['authorization'],
     upTo: { readonly number: number },
   ): Promise<AuthorizationFate>;
+  /** How many RPCs have, up to this block, a log of the token that this authorization was cancelled; and in which transaction, by the word of the first. */
+  cancelWitnesses(
+    authorization: TrackedAuthorization['authorization'],
+    upTo: { readonly number: number },
+  ): Promise<{ readonly witnesses: number; readonly txHash: Hex32 | null }>;
   balances(
     queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
     block: { readonly hash: Hex32 },
@@ -193,6 +198,8 @@ export interface WatchStore {
   ): Promise<readonly TrackedAuthorization[]>;
   /** Live ones whose validBefore is below the given block time, oldest first. */
   expiredLive(network: Caip2, beforeSec: number, part: Part): Promise<readonly TrackedAuthorization[]>;
+  /** Live ones whose cancellation our own broadcaster saw on chain at or below the block, and not so long ago that expiry has ended them. */
+  cancelledUpTo(network: Caip2, block: number): Promise<readonly TrackedAuthorization[]>;
   /** Provisional ones seen at or below the block, lowest first. */
   provisionalUpTo(network: Caip2, block: number, part: Part): Promise<readonly TrackedAuthorization[]>;
   /** Provisional and settled ones seen above the block; a reorganization took those blocks away. */

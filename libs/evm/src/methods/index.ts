@@ -1,5 +1,7 @@
 // Every method that a settlement can have: adding one is a row in each table, and the compiler asks for it.
 import type { SettlementMethod, SignedTransfer } from '#engine';
+import { cancelCodec } from './cancel-call.js';
+import { cancelFate } from './cancel-fate.js';
 import { eip3009Codec } from './eip3009-call.js';
 import { eip3009Fate } from './eip3009-fate.js';
 import { permit2Codec, uptoCodec } from './permit2-call.js';
@@ -10,12 +12,14 @@ const CODECS: { readonly [M in SettlementMethod]: MethodCodec<Extract<TransferCa
   eip3009: eip3009Codec,
   permit2: permit2Codec,
   upto: uptoCodec,
+  cancel: cancelCodec,
 };
 
 const FATES: { readonly [M in SettlementMethod]: MethodFate<Extract<SignedTransfer, { method: M }>> } = {
   eip3009: eip3009Fate,
   permit2: permit2Fate,
   upto: permit2Fate,
+  cancel: cancelFate,
 };
 
 const BY_SELECTOR: ReadonlyMap<string, MethodCodec<TransferCall>> = new Map(

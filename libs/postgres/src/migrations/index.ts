@@ -23,6 +23,7 @@ import * as treasury from './20261121-51-1-treasury.js';
 import * as float from './20261121-51-2-float.js';
 import * as triedOut from './20261121-70-tried-out.js';
 import * as fill from './20261121-60-fill.js';
+import * as cancellation from './20261121-51-3-cancellation.js';
 
 export interface Migration {
   readonly name: string;
@@ -54,4 +55,5 @@ export const MIGRATIONS: readonly Migration[] = [
   float,
   triedOut,
   fill,
+  cancellation,
 ];

@@ -83,6 +83,8 @@ function decisionIn({ event, before, ...at }: ProjectedEvent) {
     case 'DeliveryFailed':
     case 'SettlementHandedOver':
     case 'SettlementSubmitted':
+    case 'CancellationRequested':
+    case 'CancellationSubmitted':
     case 'SettlementObserved':
     case 'SettlementReorged':
     case 'SettlementFinalized':

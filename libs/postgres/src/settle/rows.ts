@@ -78,6 +78,7 @@ export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
   switch (method) {
     case 'eip3009':
     case 'permit2':
+    case 'cancel':
       return { ...common, method };
     case 'upto':
       return {

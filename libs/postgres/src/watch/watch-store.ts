@@ -28,6 +28,10 @@ const EXPIRED = `SELECT ${TRACKED} FROM authorization_ledger a
 const PROVISIONAL = `SELECT ${TRACKED} FROM authorization_ledger a
   WHERE a.network = $1 AND a.status = 'provisional' AND a.seen_block <= $2 AND (a.seen_block, a.operation_id) > ($4, $5)
   ORDER BY a.seen_block, a.operation_id LIMIT $3`;
+// Ours alone can be cancelled by us, and few are: those of the time an authorization can live.
+const CANCELLED = `SELECT ${TRACKED} FROM settlement s
+  JOIN authorization_ledger a ON a.network = s.network AND a.token = s.token AND a.from_address = s.payer AND a.nonce = s.nonce AND a.status = 'live'
+  WHERE s.network = $1 AND s.method = 'cancel' AND s.status = 'settled' AND s.block_number BETWEEN $2::bigint - 5000 AND $2::bigint`;
 const SEEN_ABOVE = `SELECT ${TRACKED} FROM authorization_ledger a
   WHERE a.network = $1 AND a.seen_block > $2 AND a.status IN ('provisional', 'settled') ORDER BY a.seen_block`;
 
@@ -88,6 +92,7 @@ export function createWatchStore(pool: pg.Pool): WatchStore {
         after?.authorization.validBeforeSec ?? -1,
         placeOf(after),
       ]),
+    cancelledUpTo: (network, block) => tracked(CANCELLED, [network, block]),
     provisionalUpTo: (network, block, { limit, after }) =>
       tracked(PROVISIONAL, [network, block, limit, after?.settlement?.blockNumber ?? -1, placeOf(after)]),
     seenAbove: (network, block) => tracked(SEEN_ABOVE, [network, block]),

@@ -19,6 +19,7 @@ export interface SignerStatus {
 
 export type SignerCall =
   | { readonly type: 'authorize'; readonly workspaceId: WorkspaceId; readonly operationId: OperationId }
+  | { readonly type: 'cancel'; readonly workspaceId: WorkspaceId; readonly operationId: OperationId }
   | { readonly type: 'create_wallet'; readonly workspaceId: WorkspaceId; readonly walletId: WalletId }
   | {
       readonly type: 'import_wallet';
@@ -61,6 +62,12 @@ export type AuthorizeReply =
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** `refused`: nobody asked for it in the operation's log, or it is not this operation's to cancel. */
+export type CancelReply =
+  | { readonly kind: 'signed'; readonly signature: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
 /** `refused`: not this call, or not at these fees. `raw` is hex without 0x. */
 export type BroadcastReply =
   | { readonly kind: 'signed'; readonly raw: string; readonly txHash: Hex32 }
@@ -74,6 +81,7 @@ export type WalletRefusal =
 
 export interface Replies {
   readonly authorize: AuthorizeReply;
+  readonly cancel: CancelReply;
   readonly create_wallet: { readonly wallet: WalletInfo } | { readonly error: WalletRefusal };
   readonly import_wallet: { readonly wallet: WalletInfo } | { readonly error: WalletRefusal };
   readonly retire_wallet: { readonly wallet: WalletInfo } | { readonly error: WalletRefusal };

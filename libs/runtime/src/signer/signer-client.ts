@@ -82,6 +82,20 @@ export function createSignerClient(options: SignerClientOptions): SignerClient {
           throw new SignerRefusedError(reply.reason);
       }
     },
+    async cancel({ workspaceId, operationId }) {
+      let reply: Replies['cancel'];
+      try {
+        reply = await connection.call({ type: 'cancel', workspaceId, operationId });
+      } catch (error) {
+        if (error instanceof SignerUnavailableError)
+          return { kind: 'unavailable', reason: 'signer_unavailable' };
+        throw error;
+      }
+      if (reply.kind === 'refused') return reply;
+      if (reply.kind === 'signed') return { kind: 'signed', signature: Buffer.from(reply.signature, 'hex') };
+      const reason = reply.reason === 'quarantined' ? 'quarantined' : 'signer_unavailable';
+      return { kind: 'unavailable', reason };
+    },
     createWallet: async (workspaceId, walletId) =>
       walletOf(await connection.call({ type: 'create_wallet', workspaceId, walletId })),
     importWallet: async (workspaceId, walletId, privateKey) =>
