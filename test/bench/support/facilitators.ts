@@ -1,5 +1,6 @@
 // The two facilitators that are compared: ours over HTTP, with every process it takes, and the SDK's in this process, as its users run it.
 import { Agent, request } from 'undici';
+import type { StackOptions } from '../../../apps/local/src/stack/options.js';
 import { fundBroadcastAccounts } from '../../../apps/local/src/stack/broadcast-accounts.js';
 import { startFacilitator } from '../../../apps/local/src/sellers/index.js';
 import { newCounters } from '../../../apps/local/src/sellers/seller.js';
@@ -20,8 +21,10 @@ export interface Facilitators {
   close(): Promise<void>;
 }
 
-export async function startFacilitators(mining: number | 'automine'): Promise<Facilitators> {
-  const stack = await BenchStack.start({ mining });
+export async function startFacilitators(
+  chain: Pick<StackOptions, 'mining' | 'blockGas'>,
+): Promise<Facilitators> {
+  const stack = await BenchStack.start(chain);
   try {
     await stack.startSigner();
     await fundBroadcastAccounts(stack.place, stack.urls.rpcUrl);

@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { prepareDatabase, type DatabaseUrls } from '../../../apps/local/src/stack/database.js';
 import { processEnvironment, type ProcessKind } from '../../../apps/local/src/stack/environment.js';
 import { choosePorts, loadSecrets, StackFolder } from '../../../apps/local/src/stack/folder.js';
+import type { StackOptions } from '../../../apps/local/src/stack/options.js';
 import { answersOk, startProcess } from '../../../apps/local/src/stack/process.js';
 import {
   sellersOf,
@@ -35,15 +36,22 @@ export class BenchStack {
 
   /** Services below Purser, migrated, with a workspace set up through an API that is stopped again. */
   static async start(
-    options: { readonly sellers?: boolean; readonly mining?: number | 'automine' } = {},
+    options: { readonly sellers?: boolean } & Partial<Pick<StackOptions, 'mining' | 'blockGas'>> = {},
   ): Promise<BenchStack> {
     const home = mkdtempSync(join(tmpdir(), 'purser-bench-'));
     process.env['PURSER_HOME'] = home;
     const folder = new StackFolder(home);
     const place: Place = { folder, secrets: loadSecrets(folder), ports: await choosePorts(folder, 1, 1) };
     const supervisor = new Supervisor({ changed: () => undefined, log: () => undefined });
-    const { mining = 'automine' } = options;
-    const settings = { apis: 1, workers: 1, mining, reset: false, once: false };
+    const { mining = 'automine', blockGas } = options;
+    const settings = {
+      apis: 1,
+      workers: 1,
+      mining,
+      reset: false,
+      once: false,
+      ...(blockGas && { blockGas }),
+    };
     const urls = await startServices(supervisor, place, settings);
     const stack = new BenchStack(place, urls, await prepareDatabase(urls.postgresUrl, place), supervisor);
     try {

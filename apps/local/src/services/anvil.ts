@@ -13,6 +13,8 @@ export interface AnvilOptions {
   readonly mining?: number | 'automine';
   /** The finalized block is twice this many blocks behind the latest. 1 if not given. */
   readonly slotsInAnEpoch?: number;
+  /** Gas of a block; anvil's own 30 million if not given. */
+  readonly blockGas?: number;
   /** The chain is saved here and restored on start, so that a killed node keeps its blocks. */
   readonly stateFile?: string;
   readonly saveEveryMs?: number;
@@ -78,6 +80,7 @@ function anvilArguments(port: number, options: AnvilOptions): string[] {
     '--chain-id': String(LOCAL_CHAIN_ID),
     '--slots-in-an-epoch': String(options.slotsInAnEpoch ?? 1),
     ...(mining === 'automine' ? undefined : { '--block-time': String(mining) }),
+    ...(options.blockGas === undefined ? undefined : { '--gas-limit': String(options.blockGas) }),
     ...(restore ? { '--load-state': options.stateFile } : undefined),
   };
   return ['--quiet', '--no-cors', ...Object.entries(flags).flat()];

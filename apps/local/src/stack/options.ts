@@ -6,6 +6,8 @@ export interface StackOptions {
   readonly workers: number;
   /** Seconds between blocks, or a block per transaction. */
   readonly mining: number | 'automine';
+  /** Gas of a block; the node's own if not given. */
+  readonly blockGas?: number;
   /** Forget everything kept from earlier runs. */
   readonly reset: boolean;
   /** Demo only: end after the story. */

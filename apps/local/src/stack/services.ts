@@ -51,6 +51,7 @@ export async function startServices(
       const node = await startAnvil({
         port: ports.chain,
         mining: options.mining,
+        ...(options.blockGas === undefined ? undefined : { blockGas: options.blockGas }),
         stateFile: folder.within('chain', 'state.json'),
         logFile: folder.log('chain'),
       });
