@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { MUTANTS } from '../mutants/list.js';
+import { CEILING_MUTANTS } from '../mutants/ceilings.js';
+import { MUTANTS as MOST } from '../mutants/list.js';
 import { simulate } from './run.js';
 
+const MUTANTS = [...MOST, ...CEILING_MUTANTS];
 const OPS = 200;
 const SEEDS = 40;
 const FIRST_SEED = 1;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cancel, viewOperation } from '#engine';
+import { cancel, viewOperation, type TransferSeen } from '#engine';
 import type { OperationId } from '#domain';
 import { aPolicy, hex32, NETWORK, PAYER, SELLER, TOKEN, WORKSPACE } from '../../../test/support/builders.js';
 import { memoryDerivation } from '../../../test/support/memory-basics.js';
@@ -13,7 +13,12 @@ function restored(paid?: OperationId, value = 10_000n): MemoryInstallation {
   return purser;
 }
 
-function remember(purser: MemoryInstallation, paid: OperationId, value = 10_000n): void {
+function remember(
+  purser: MemoryInstallation,
+  paid: OperationId,
+  value = 10_000n,
+  by: Pick<TransferSeen, 'method' | 'facilitator'> = {},
+): void {
   const nonce = memoryDerivation.authorizationNonce(WORKSPACE, paid);
   const at = { txHash: hex32(0x77), blockNumber: 90, blockHash: hex32(0xb90), logIndex: 4 };
   purser.database.exceptions.push({
@@ -21,7 +26,7 @@ function remember(purser: MemoryInstallation, paid: OperationId, value = 10_000n
     kind: 'unknown_nonce',
     address: PAYER,
     nonce,
-    transfer: { ...at, token: TOKEN, from: PAYER, to: SELLER, value },
+    transfer: { ...at, token: TOKEN, from: PAYER, to: SELLER, value, ...by },
     txHash: at.txHash,
     blockNumber: at.blockNumber,
   });
@@ -62,6 +67,20 @@ describe('a payment that a restored database forgot', () => {
     const view = await viewOperation(purser.ports, { workspaceId: WORKSPACE, operationId });
     expect(view).toMatchObject({ settled: true, error: null });
     expect(view.authorization?.value).toBe(70_000n);
+  });
+
+  it('is adopted by the method that moved it; of a ceiling, what was charged is all that is held', async () => {
+    const purser = restored();
+    remember(purser, OPERATION_OF_KEY, 7_000n, { method: 'upto', facilitator: SELLER });
+    const operationId = await purser.submit(KEY);
+    await purser.drive(operationId);
+    expect(purser.database.stateOf(operationId)).toMatchObject({
+      status: 'provisional',
+      terms: { amount: 7_000n, transferMethod: 'upto' },
+      authorization: { method: 'upto', facilitator: SELLER, value: 7_000n },
+    });
+    expect(purser.database.budgets.node(WORKSPACE, 'USD6')?.held).toBe(7_000n);
+    expect(purser.signer.ledger.size).toBe(0);
   });
 
   it('takes the place of an approval that is still open, and can no longer be called off', async () => {
