@@ -9,7 +9,9 @@ import {
   indexTokenEvents,
   networkProfile,
   scanRange,
+  REGISTERED_ASSETS,
   verifyNetwork,
+  verifyTokens,
 } from '#evm';
 import { rpc } from '../../apps/local/src/services/index.js';
 import { panelOf } from '../support/panel.js';
@@ -40,6 +42,13 @@ describe('the token accepts what libs/evm signs, and the chain tells it back', (
       functionName: 'DOMAIN_SEPARATOR',
     });
     expect(reported).toBe(findAsset(NETWORK, TOKEN)?.domainSeparator);
+    const [usdc, eurc] = ['USDC', 'EURC'].map(
+      (symbol) =>
+        REGISTERED_ASSETS.find((it) => it.symbol === symbol && it.network === NETWORK) ?? expect.fail(),
+    );
+    if (usdc === undefined || eurc === undefined) return expect.fail();
+    await verifyTokens(client, [usdc]);
+    await expect(verifyTokens(client, [usdc, eurc])).rejects.toThrow(`EURC (${eurc.token})`);
   });
 
   it('tells in one call which of many addresses have code, a delegated account among them', async () => {

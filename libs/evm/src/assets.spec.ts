@@ -5,13 +5,18 @@ import { createAssetRegistry, findAsset, REGISTERED_ASSETS } from './assets.js';
 import { createEip3009Hasher } from './eip3009.js';
 import { InvalidAuthorizationError } from './words.js';
 
+const chains = (symbol: string): readonly number[] =>
+  REGISTERED_ASSETS.filter((it) => it.symbol === symbol)
+    .map((it) => it.chainId)
+    .toSorted((a, b) => a - b);
+
 describe('the asset registry', () => {
   const BASE = parseCaip2('eip155:8453');
   const BASE_SEPOLIA = parseCaip2('eip155:84532');
 
-  it.each(REGISTERED_ASSETS.map((asset) => [asset.network, asset] as const))(
-    'derives the domain separator that the token on %s reports',
-    (_network, asset) => {
+  it.each(REGISTERED_ASSETS.map((asset) => [asset.symbol, asset.network, asset] as const))(
+    'derives the domain separator that %s on %s reports',
+    (_symbol, _network, asset) => {
       expect(createEip3009Hasher(asset).domainSeparator).toBe(asset.domainSeparator);
     },
   );
@@ -25,7 +30,22 @@ describe('the asset registry', () => {
   it('offers only the networks that are configured', () => {
     const registry = createAssetRegistry([BASE_SEPOLIA]);
     expect(registry.find(BASE, BASE_USDC)).toBeUndefined();
-    expect(registry.all().map((asset) => asset.network)).toEqual([BASE_SEPOLIA]);
+    expect(registry.all().map((asset) => `${asset.symbol} ${asset.unit}`)).toEqual([
+      'USDC USD6',
+      'EURC EUR6',
+    ]);
+  });
+
+  it('offers only the tokens that are served', () => {
+    const registry = createAssetRegistry([BASE_SEPOLIA], ({ symbol }) => symbol === 'USDC');
+    expect(registry.all().map((asset) => asset.symbol)).toEqual(['USDC']);
+    const eurc = REGISTERED_ASSETS.find((it) => it.symbol === 'EURC' && it.network === BASE_SEPOLIA);
+    expect(registry.find(BASE_SEPOLIA, eurc?.token ?? expect.fail())).toBeUndefined();
+  });
+
+  it('has USDC on every chain of a profile, and EURC where Circle deployed it', () => {
+    expect(chains('USDC')).toEqual([1, 137, 8453, 42161, 43114, 84532, 11155111]);
+    expect(chains('EURC')).toEqual([1, 8453, 43114, 84532, 11155111]);
   });
 
   it('gives the digest that is signed, and none for a tuple of another token or chain', () => {

@@ -28,14 +28,15 @@ export interface EvmAsset extends RegisteredAsset {
   readonly nonceModel: NonceModel;
 }
 
-interface UsdcRow {
+interface TokenRow {
   readonly chainId: number;
   readonly token: string;
+  /** Of the domain: what the contract's name was when it was deployed, which is not its symbol everywhere. */
   readonly name: string;
   readonly domainSeparator: string;
 }
 
-const USDC_ROWS: readonly UsdcRow[] = [
+const USDC_ROWS: readonly TokenRow[] = [
   {
     chainId: 8453,
     token: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
@@ -53,6 +54,12 @@ const USDC_ROWS: readonly UsdcRow[] = [
     token: '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48',
     name: 'USD Coin',
     domainSeparator: '0x06c37168a7db5138defc7866392bb87a741f9b3d104deb5094588ce041cae335',
+  },
+  {
+    chainId: 11155111,
+    token: '0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238',
+    name: 'USDC',
+    domainSeparator: '0xb90e5057db141a932946e64d09ccb7ffc9b00bd79fec26f698d29af0c83320a6',
   },
   {
     chainId: 137,
@@ -74,21 +81,61 @@ const USDC_ROWS: readonly UsdcRow[] = [
   },
 ];
 
+/** Where Circle has deployed it. Those of the two test networks are held against the contract at start only. */
+const EURC_ROWS: readonly TokenRow[] = [
+  {
+    chainId: 8453,
+    token: '0x60a3E35Cc302bFA44Cb288Bc5a4F316Fdb1adb42',
+    name: 'EURC',
+    domainSeparator: '0xec4dcbded0afd42599589b79220899bbe000bb5ea66d6f1bc176e78d094203bb',
+  },
+  {
+    chainId: 84532,
+    token: '0x808456652fdb597867f38412077A9182bf77359F',
+    name: 'EURC',
+    domainSeparator: '0x0f014fc929bd4eb3577a01319a281f49da27c70057520f1e1debc8272d1ac57e',
+  },
+  {
+    chainId: 1,
+    token: '0x1aBaEA1f7C830bD89Acc67eC4af516284b1bC33c',
+    name: 'Euro Coin',
+    domainSeparator: '0x99f188f447f0c6eaf68589359cd2ead8c2faaaaee984ab926fdb734d0040073b',
+  },
+  {
+    chainId: 11155111,
+    token: '0x08210F9170F89Ab7658F0B5E3fF39b0E03C594D4',
+    name: 'EURC',
+    domainSeparator: '0x94cfe799c9cae17cac3300418a4fc1764866b921f66f762b61d5e523fef9e5b6',
+  },
+  {
+    chainId: 43114,
+    token: '0xC891EB4cbdEFf6e073e859e987815Ed1505c2ACD',
+    name: 'Euro Coin',
+    domainSeparator: '0x094e957ad84a5711a2d13ea2ddcfe3947fe1704472f07bf8a49718f55a65f4b1',
+  },
+];
+
+const assetOf =
+  (symbol: string, unit: RegisteredAsset['unit']) =>
+  (row: TokenRow): EvmAsset =>
+    Object.freeze<EvmAsset>({
+      network: parseCaip2(`eip155:${row.chainId}`),
+      chainId: row.chainId,
+      token: parseEvmAddress(row.token),
+      symbol,
+      name: row.name,
+      version: '2',
+      decimals: 6,
+      unit,
+      domainSeparator: parseHex32(row.domainSeparator),
+      nonceModel: 'eip3009_fiat_token',
+    });
+
 /** Every registered asset. The `local` profile shares chain id, address and domain with Base Sepolia's USDC on purpose. */
-export const REGISTERED_ASSETS: readonly EvmAsset[] = USDC_ROWS.map((row) =>
-  Object.freeze<EvmAsset>({
-    network: parseCaip2(`eip155:${row.chainId}`),
-    chainId: row.chainId,
-    token: parseEvmAddress(row.token),
-    symbol: 'USDC',
-    name: row.name,
-    version: '2',
-    decimals: 6,
-    unit: 'USD6',
-    domainSeparator: parseHex32(row.domainSeparator),
-    nonceModel: 'eip3009_fiat_token',
-  }),
-);
+export const REGISTERED_ASSETS: readonly EvmAsset[] = [
+  ...USDC_ROWS.map(assetOf('USDC', 'USD6')),
+  ...EURC_ROWS.map(assetOf('EURC', 'EUR6')),
+];
 
 const keyOf = (network: Caip2, token: EvmAddress): string => `${network}/${token}`;
 
@@ -137,12 +184,19 @@ export function hasherFor({
   }
 }
 
-/** The engine's registry, narrowed to the networks this installation is configured for. */
-export function createAssetRegistry(networks: readonly Caip2[]): AssetRegistry {
+/** The engine's registry, narrowed to the networks this installation is configured for, and to the tokens that are served there. */
+export function createAssetRegistry(
+  networks: readonly Caip2[],
+  isServed: (asset: EvmAsset) => boolean = () => true,
+): AssetRegistry {
   const allowed = new Set<Caip2>(networks);
-  const assets = REGISTERED_ASSETS.filter((asset) => allowed.has(asset.network));
+  const assets = REGISTERED_ASSETS.filter((asset) => allowed.has(asset.network) && isServed(asset));
+  const served = new Set(assets);
   return {
-    find: (network, token) => (allowed.has(network) ? findAsset(network, token) : undefined),
+    find(network, token) {
+      const asset = findAsset(network, token);
+      return asset !== undefined && served.has(asset) ? asset : undefined;
+    },
     all: () => assets,
     digest(asset, tuple) {
       if (tuple.network !== asset.network) throw new InvalidAuthorizationError('network');

@@ -15,6 +15,8 @@ export interface NetworkProfile {
   /** Fewer configured RPC URLs than this is a refusal at start. */
   readonly minRpcUrls: number;
   readonly testnet: boolean;
+  /** Symbols of the registered tokens that live there; undefined: all that are registered for the chain. */
+  readonly tokens: readonly string[] | undefined;
 }
 
 export const PROFILE_NAMES = [
@@ -35,6 +37,7 @@ interface ProfileRow {
   readonly finality?: FinalityRule;
   readonly minRpcUrls?: number;
   readonly testnet?: true;
+  readonly tokens?: readonly string[];
 }
 
 const ROWS: Readonly<Record<ProfileName, ProfileRow>> = {
@@ -57,7 +60,13 @@ const ROWS: Readonly<Record<ProfileName, ProfileRow>> = {
     genesis: '0x31ced5b9beb7f8782b014660da0cb18cc409f121f408186886e1ca3e8eeca96b',
   },
   // Base Sepolia's id, because both x402 versions and every SDK know it (x402.md section 2); one node, so one RPC.
-  local: { chainId: 84532, finality: { kind: 'depth', blocks: 2 }, minRpcUrls: 1, testnet: true },
+  local: {
+    chainId: 84532,
+    finality: { kind: 'depth', blocks: 2 },
+    minRpcUrls: 1,
+    testnet: true,
+    tokens: ['USDC'],
+  },
 };
 
 function profileOf(name: ProfileName): NetworkProfile {
@@ -70,6 +79,7 @@ function profileOf(name: ProfileName): NetworkProfile {
     finality: row.finality ?? { kind: 'tag' },
     minRpcUrls: row.minRpcUrls ?? 2,
     testnet: row.testnet ?? false,
+    tokens: row.tokens,
   });
 }
 

@@ -64,6 +64,7 @@ export {
   type RawLog,
   type Receipt,
 } from './rpc.js';
+export { TokenMismatchError, verifyTokens } from './token-check.js';
 export { createRpcPanel, type RpcPanel, type RpcPanelOptions } from './rpc-panel.js';
 export {
   addressOfPrivateKey,

@@ -19,7 +19,10 @@ import {
   createEvmRpc,
   createRpcPanel,
   rememberContracts,
+  REGISTERED_ASSETS,
   verifyNetwork,
+  verifyTokens,
+  type EvmAsset,
   type EvmRpc,
   type RpcPanel,
 } from '#evm';
@@ -87,7 +90,10 @@ export async function createCore(config: Config): Promise<Core> {
   const relay = createRelay({ url: config.redis.url, logger });
   const signer = createSignerClient({ socketPath: config.signer.socketPath });
   const http = createGuardedFetch({ allow: config.egress.allow });
-  const assets = createAssetRegistry(config.networks.map((it) => it.network));
+  const assets = createAssetRegistry(
+    config.networks.map((it) => it.network),
+    isServed(config.networks),
+  );
   const ids = createIds(systemClock);
   const panels = panelsOf(config.networks, rpcs, logger);
   const ports: Ports = {
@@ -192,13 +198,24 @@ function connectChains(networks: readonly NetworkConfig[]): ReadonlyMap<Caip2, r
   );
 }
 
+function isServed(networks: readonly NetworkConfig[]): (asset: EvmAsset) => boolean {
+  const profiles = new Map(networks.map(({ network, profile }) => [network, profile]));
+  return ({ network, symbol }) => profiles.get(network)?.tokens?.includes(symbol) ?? true;
+}
+
 async function checkChains(
   networks: readonly NetworkConfig[],
   rpcs: ReadonlyMap<Caip2, readonly EvmRpc[]>,
 ): Promise<void> {
   await Promise.all(
     networks.flatMap(({ network, profile }) =>
-      (rpcs.get(network) ?? []).map((rpc) => verifyNetwork(rpc, profile)),
+      (rpcs.get(network) ?? []).map(async (rpc) => {
+        await verifyNetwork(rpc, profile);
+        await verifyTokens(
+          rpc,
+          REGISTERED_ASSETS.filter((it) => it.network === network && isServed(networks)(it)),
+        );
+      }),
     ),
   );
 }
