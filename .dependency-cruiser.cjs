@@ -6,7 +6,11 @@ const TABLE = {
   'libs/engine': { internal: ['domain', 'x402'], npm: [], node: 'none' },
   'libs/postgres': { internal: ['domain', 'engine'], npm: ['kysely', 'pg'], node: 'all' },
   'libs/redis': { internal: ['domain', 'engine'], npm: ['bullmq', 'ioredis'], node: 'all' },
-  'libs/evm': { internal: ['domain', 'engine'], npm: ['viem', 'secp256k1', 'hash-wasm'], node: 'all' },
+  'libs/evm': {
+    internal: ['domain', 'engine'],
+    npm: ['viem', 'secp256k1', 'hash-wasm', 'undici'],
+    node: 'all',
+  },
   'libs/http': { internal: ['domain', 'engine', 'x402'], npm: ['undici', 'ipaddr.js'], node: 'all' },
   'libs/runtime': {
     internal: ['domain', 'engine', 'x402', 'postgres', 'redis', 'evm', 'http'],

@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { httpExchange, type HttpExchange, type HttpPost } from './http-exchange.js';
 import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
 import { createEvmRpc } from './rpc.js';
 
@@ -7,26 +10,25 @@ interface Entry {
   readonly method: string;
   readonly params: readonly unknown[];
 }
-type Exchange = (entries: readonly Entry[], init: RequestInit) => unknown;
+type Exchange = (entries: readonly Entry[], post: HttpPost) => unknown;
 
 const SECRET_URL = 'https://user:pa55@rpc.example/v2/s3cr3t-key';
 const CHAIN = '0x14a34';
 
+/** What stands in for the network, as the last test has set it up. */
+let exchange: HttpExchange = httpExchange;
+
 /** Answers every exchange in place of the network; counts them. */
-function network(exchange: Exchange): {
-  requests: (readonly Entry[])[];
-  urls: string[];
-  inits: RequestInit[];
-} {
-  const seen = { requests: [] as (readonly Entry[])[], urls: [] as string[], inits: [] as RequestInit[] };
-  vi.stubGlobal('fetch', async (url: string, init: RequestInit & { body: string }) => {
-    const entries = JSON.parse(init.body) as readonly Entry[];
+function network(answer: Exchange): { requests: (readonly Entry[])[]; posts: HttpPost[] } {
+  const seen = { requests: [] as (readonly Entry[])[], posts: [] as HttpPost[] };
+  exchange = async (post) => {
+    const entries = JSON.parse(post.body) as readonly Entry[];
     seen.requests.push(entries);
-    seen.urls.push(url);
-    seen.inits.push(init);
-    const answer = await exchange(entries, init);
-    return answer instanceof Response ? answer : new Response(JSON.stringify(answer));
-  });
+    seen.posts.push(post);
+    const given = await answer(entries, post);
+    const response = given instanceof Response ? given : new Response(JSON.stringify(given));
+    return { status: response.status, body: response.body ?? new ReadableStream() };
+  };
   return seen;
 }
 
@@ -34,7 +36,7 @@ const echo = (entries: readonly Entry[], chain = CHAIN) =>
   entries.map(({ id, method, params }) => ({ id, result: method === 'eth_chainId' ? chain : params[0] }));
 
 const rpc = (options: Partial<JsonRpcOptions> = {}) =>
-  createJsonRpc({ url: SECRET_URL, chainId: 84532, ...options });
+  createJsonRpc({ url: SECRET_URL, chainId: 84532, exchange, ...options });
 
 async function faultOf(promise: Promise<unknown>): Promise<RpcError> {
   const error = await promise.then(
@@ -47,10 +49,6 @@ async function faultOf(promise: Promise<unknown>): Promise<RpcError> {
   );
   return error;
 }
-
-afterEach(() => {
-  vi.unstubAllGlobals();
-});
 
 describe('JSON-RPC calls', () => {
   it('made together leave in one request and come back each to its caller', async () => {
@@ -98,12 +96,31 @@ describe('JSON-RPC calls', () => {
     expect(seen.requests.every((entries) => entries[0]?.method === 'eth_chainId')).toBe(true);
   });
 
-  it('send credentials of the URL as a header and follow no redirect', async () => {
+  it('send credentials of the URL as a header', async () => {
     const seen = network((entries) => echo(entries));
     await rpc().call('echo', [1]);
-    expect(seen.urls).toEqual(['https://rpc.example/v2/s3cr3t-key']);
-    expect(seen.inits[0]?.headers).toMatchObject({ authorization: 'Basic dXNlcjpwYTU1' });
-    expect(seen.inits[0]?.redirect).toBe('error');
+    expect(seen.posts.map((post) => post.url)).toEqual(['https://rpc.example/v2/s3cr3t-key']);
+    expect(seen.posts[0]?.headers).toMatchObject({ authorization: 'Basic dXNlcjpwYTU1' });
+  });
+
+  it('follow no redirect, and end in time also when the answer has begun', async () => {
+    const paths: string[] = [];
+    const server = createServer(({ url }, response) => {
+      paths.push(url ?? '');
+      if (url === '/slow') response.write('[');
+      else response.writeHead(307, { location: '/elsewhere' }).end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const over = { exchange: httpExchange, timeoutMs: 200 };
+    const redirected = await faultOf(rpc({ ...over, url: `${url}/moved` }).call('echo', [1]));
+    expect(redirected).toMatchObject({ fault: 'http_status', code: 307 });
+    expect((await faultOf(rpc({ ...over, url: `${url}/slow` }).call('echo', [1]))).fault).toBe('timeout');
+    expect(paths).toEqual(['/moved', '/slow']);
+    server.closeAllConnections();
+    server.close();
   });
 });
 
@@ -132,8 +149,8 @@ describe('RPC faults name neither URL nor provider text', () => {
     ['too wide a range', error(-32600, 'block range is too wide'), 'range_too_large'],
     ['a rate limit', error(-32005, 'daily request count exceeded, request rate limited'), 'rate_limited'],
     ['anything else', error(-32000, 'header not found'), 'rejected'],
-  ])('%s', async (_what, exchange, fault) => {
-    network(exchange);
+  ])('%s', async (_what, answer, fault) => {
+    network(answer);
     expect((await faultOf(rpc().call('eth_getLogs', [{}]))).fault).toBe(fault);
   });
 
@@ -144,9 +161,9 @@ describe('RPC faults name neither URL nor provider text', () => {
 
   it('when there is no answer in time', async () => {
     network(
-      (_entries, init) =>
+      (_entries, { signal }) =>
         new Promise((_resolve, reject) => {
-          init.signal?.addEventListener('abort', () => reject(new Error(`timeout at ${SECRET_URL}`)));
+          signal.addEventListener('abort', () => reject(new Error(`timeout at ${SECRET_URL}`)));
         }),
     );
     expect((await faultOf(rpc({ timeoutMs: 5 }).call('echo', []))).fault).toBe('timeout');
@@ -160,7 +177,7 @@ describe('RPC faults name neither URL nor provider text', () => {
 
 function answering(result: unknown) {
   network((entries) => reply(entries, { result }));
-  return createEvmRpc({ url: SECRET_URL, chainId: 84532 });
+  return createEvmRpc({ url: SECRET_URL, chainId: 84532, exchange });
 }
 
 describe('typed reads refuse malformed answers', () => {

@@ -2,6 +2,8 @@
 // also asks for the chain id, so each answer is known to come from the right chain, after a reconnect as much as before
 // (safety.md T11). The URL may hold a key and a provider's text may hold anything: no error here carries either.
 
+import { httpExchange, type HttpExchange } from './http-exchange.js';
+
 export type RpcFault =
   | 'timeout'
   | 'unreachable'
@@ -46,6 +48,8 @@ export interface JsonRpcOptions {
   readonly maxInFlight?: number;
   /** Calls waiting for a place; more are refused with `overloaded`. Default 10,000. */
   readonly maxQueued?: number;
+  /** How a request travels; over HTTP if not given. */
+  readonly exchange?: HttpExchange;
 }
 
 export interface JsonRpc {
@@ -71,6 +75,7 @@ interface RpcReply {
 /** @throws RpcError when the URL is malformed. */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const { timeoutMs = 10_000, maxBatch = 50, maxInFlight = 8, maxQueued = 10_000 } = options;
+  const over = options.exchange ?? httpExchange;
   const endpoint = endpointOf(options.url);
   const maxResponseBytes = options.maxResponseBytes ?? 16 * 1024 * 1024;
   const queue: PendingCall[] = [];
@@ -94,7 +99,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
 
   const exchange = async (batch: readonly PendingCall[]): Promise<void> => {
     try {
-      const replies = await post(endpoint, batch, { timeoutMs, maxResponseBytes });
+      const replies = await post(endpoint, batch, { timeoutMs, maxResponseBytes, exchange: over });
       const onChain = replies.get(0);
       if (onChain === undefined || onChain.error !== undefined) throw new Fault('bad_response');
       if (Number(onChain.result) !== options.chainId) throw new Fault('wrong_chain');
@@ -135,7 +140,7 @@ interface Endpoint {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** fetch refuses credentials in a URL, with a message that quotes them: they become a header here. */
+/** Clients leave out credentials in a URL, or refuse it with a message that quotes them: they become a header here. */
 function endpointOf(text: string): Endpoint {
   if (!URL.canParse(text)) throw new RpcError('unreachable', 'configuration');
   const url = new URL(text);
@@ -152,7 +157,11 @@ function endpointOf(text: string): Endpoint {
 async function post(
   endpoint: Endpoint,
   batch: readonly PendingCall[],
-  limits: { readonly timeoutMs: number; readonly maxResponseBytes: number },
+  limits: {
+    readonly timeoutMs: number;
+    readonly maxResponseBytes: number;
+    readonly exchange: HttpExchange;
+  },
 ): Promise<Map<number, RpcReply>> {
   const entries = [{ method: 'eth_chainId', params: [] }, ...batch].map((call, id) => ({
     jsonrpc: '2.0',
@@ -162,28 +171,22 @@ async function post(
   }));
   const signal = AbortSignal.timeout(limits.timeoutMs);
   try {
-    const response = await fetch(endpoint.url, {
-      method: 'POST',
-      headers: endpoint.headers,
-      body: JSON.stringify(entries),
-      redirect: 'error',
-      signal,
-    });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw new Fault(response.status === 429 ? 'rate_limited' : 'http_status', response.status);
-    }
-    return repliesOf(await readCapped(response, limits.maxResponseBytes));
+    const body = JSON.stringify(entries);
+    const answer = await limits.exchange({ ...endpoint, body, signal });
+    const text = await readCapped(answer.body, limits.maxResponseBytes);
+    if (answer.status < 200 || answer.status > 299)
+      throw new Fault(answer.status === 429 ? 'rate_limited' : 'http_status', answer.status);
+    return repliesOf(text);
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw new Fault(signal.aborted ? 'timeout' : 'unreachable');
   }
 }
 
-async function readCapped(response: Response, maxBytes: number): Promise<string> {
+async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     size += chunk.byteLength;
     if (size > maxBytes) throw new Fault('too_large');
     chunks.push(chunk);
