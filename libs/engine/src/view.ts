@@ -35,6 +35,8 @@ export interface OperationView extends OperationRef {
   /** Did the seller hand out the goods? null while it has not been asked with the payment. */
   readonly sellerAccepted: boolean | null;
   readonly settlement: Settlement | null;
+  /** What the chain says was paid, base units: less than the terms' amount where that is a ceiling. Null while nothing was seen. */
+  readonly charged: bigint | null;
   readonly authorization: Authorization | null;
   readonly delivery: Delivery | null;
   readonly submission: Submission | null;
@@ -84,6 +86,7 @@ export function viewOf(loaded: Loaded): OperationView {
     paid: authorization !== null && shown.status !== 'failed',
     sellerAccepted: delivery === null ? null : delivery.outcome === 'delivered',
     settlement,
+    charged: settlement && authorization && (settlement.amount ?? authorization.value),
     authorization,
     delivery,
     submission: 'submission' in shown ? shown.submission : null,

@@ -33,7 +33,7 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     seller_accepted: view.sellerAccepted,
     settled: view.settled,
     finality: view.finality,
-    charged: chargedOf(view),
+    charged: view.charged?.toString() ?? null,
     transaction: settlement?.txHash ?? null,
     settlement: settlement && {
       transaction: settlement.txHash,
@@ -67,11 +67,6 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     ...(found.response === undefined ? {} : { response: found.response }),
     ...(found.payment === undefined ? {} : { payment: renderPayment(found.payment) }),
   };
-}
-
-/** Less than the amount only where that is a ceiling. */
-function chargedOf({ settlement, authorization }: OperationView): string | null {
-  return settlement && authorization && (settlement.amount ?? authorization.value).toString();
 }
 
 function renderPayment(payment: PaymentHeader | null): object | null {

@@ -129,6 +129,11 @@ function writeFields(view: OperationView) {
   };
 }
 
+/** A ceiling until the chain says what was charged. */
+function amountOf({ charged, terms }: OperationView): bigint | null {
+  return charged ?? terms?.amount ?? null;
+}
+
 function paymentFields(view: OperationView) {
   return {
     paid: view.paid,
@@ -136,7 +141,7 @@ function paymentFields(view: OperationView) {
     settled: view.settled,
     finality: view.finality,
     transaction: view.settlement?.txHash ?? null,
-    amount: view.terms?.amount.toString() ?? null,
+    amount: amountOf(view)?.toString() ?? null,
   };
 }
 
@@ -172,7 +177,7 @@ export function renderOperation(view: RecordedOperation, facts: OperationFacts):
     type: TYPES[view.kind],
     status,
     resource: { type: 'x402_operation', id: view.operationId },
-    amount_usd: view.terms?.unit === 'USD6' ? formatDecimal('USD6', view.terms.amount) : null,
+    amount_usd: view.terms?.unit === 'USD6' ? formatDecimal('USD6', amountOf(view) ?? 0n) : null,
     asset_symbol: facts.symbol,
     human_message: messageOf(view),
     fee_usd: '0.00',
