@@ -1,9 +1,16 @@
-// Buying through Permit2 from sellers made of the stock SDK: a price, and a ceiling of which part is charged. Every process is real.
+// Buying from sellers made of the stock SDK in the ways that are not the usual one: through Permit2 for a price, up to a ceiling of which part is
+// charged, and before delivery. Every process is real.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../apps/local/src/services/index.js';
 import { chargesOf } from '../support/chain.js';
 import { allowPermit2 } from '../support/permit2.js';
-import { CEILING, PRICE, startPermit2Seller, type Permit2Seller } from '../support/permit2-seller.js';
+import {
+  CEILING,
+  PRICE,
+  startPermit2Seller,
+  UPFRONT_PRICE,
+  type Permit2Seller,
+} from '../support/permit2-seller.js';
 import { Admin, Agent, call, freshKey, type Answer } from './support/client.js';
 import { TestStack, until } from './support/stack.js';
 
@@ -109,6 +116,27 @@ describe('a purchase through Permit2', () => {
     expect(await charges()).toEqual([PRICE, 12_345n]);
     expect(seller.delivered()).toBe(3);
   }, 150_000);
+
+  it('is not made before delivery where policy does not say so', async () => {
+    const answer = await buy('/upfront', UPFRONT_PRICE);
+    expect(answer.body.error).toMatchObject({
+      code: 'policy_refused',
+      details: { rule: 'payment_flow_not_allowed', payment_flow: 'upfront' },
+    });
+    expect(await charges()).toEqual([PRICE, 12_345n]);
+  });
+
+  it('is paid, and not delivered, where policy does and the seller then fails', async () => {
+    await admin.must('PUT', '/workspace/policy', { allow_upfront: true });
+    const answer = await buy('/upfront', UPFRONT_PRICE);
+    expect(await final(answer.body.operation_id)).toMatchObject({
+      status: 'settled',
+      payment_flow: 'upfront',
+      seller_accepted: false,
+      charged: UPFRONT_PRICE.toString(),
+    });
+    expect(await charges()).toEqual([PRICE, 12_345n, UPFRONT_PRICE]);
+  });
 
   it('leaves clean books', async () => {
     const report = await stack.check();

@@ -1,5 +1,5 @@
 // A seller built from unmodified `@x402/express`, `@x402/core` and `@x402/evm`, paid through Permit2: `/exact` has a price, `/upto` a ceiling of which
-// it charges what its caller asks it to.
+// it charges what its caller asks it to. `/upfront` is paid by EIP-3009 before it delivers, and then delivers nothing.
 import { x402Facilitator } from '@x402/core/facilitator';
 import { toFacilitatorEvmSigner } from '@x402/evm';
 import { ExactEvmScheme as ExactFacilitator } from '@x402/evm/exact/facilitator';
@@ -22,6 +22,7 @@ export interface Permit2Seller {
 
 export const PRICE = 40_000n;
 export const CEILING = 90_000n;
+export const UPFRONT_PRICE = 30_000n;
 
 export async function startPermit2Seller(rpcUrl: string, port: number): Promise<Permit2Seller> {
   const payTo = privateKeyToAddress(generatePrivateKey());
@@ -33,7 +34,11 @@ export async function startPermit2Seller(rpcUrl: string, port: number): Promise<
   })
     .register(LOCAL_NETWORK, new ExactServer())
     .register(LOCAL_NETWORK, new UptoServer());
-  const offer = (scheme: 'exact' | 'upto', amount: bigint) => ({
+  const offer = (
+    scheme: 'exact' | 'upto',
+    amount: bigint,
+    extra: object = { assetTransferMethod: 'permit2' },
+  ) => ({
     accepts: {
       scheme,
       network: LOCAL_NETWORK as Network,
@@ -41,7 +46,7 @@ export async function startPermit2Seller(rpcUrl: string, port: number): Promise<
       price: {
         asset: LOCAL_TOKEN,
         amount: amount.toString(),
-        extra: { assetTransferMethod: 'permit2', name: 'USDC', version: '2' },
+        extra: { name: 'USDC', version: '2', ...extra },
       },
       maxTimeoutSeconds: 60,
     },
@@ -50,9 +55,13 @@ export async function startPermit2Seller(rpcUrl: string, port: number): Promise<
   });
   let delivered = 0;
   const app = express().disable('x-powered-by');
-  app.use(
-    paymentMiddleware({ 'GET /exact': offer('exact', PRICE), 'GET /upto': offer('upto', CEILING) }, server),
-  );
+  const routes = {
+    'GET /exact': offer('exact', PRICE),
+    'GET /upto': offer('upto', CEILING),
+    'GET /upfront': offer('exact', UPFRONT_PRICE, { paymentFlow: 'upfront' }),
+  };
+  app.use(paymentMiddleware(routes, server));
+  app.get('/upfront', (_request, response) => void response.status(500).json({ error: 'out of order' }));
   app.get('/exact', (_request, response) => {
     delivered += 1;
     response.json({ goods: 'exact' });
