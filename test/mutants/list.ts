@@ -1,70 +1,9 @@
 // Builds that are broken on purpose, each in one of the ways in which systems like this one have lost money. The simulation must catch every one of
 // them, by the rule that it breaks; the spec beside the simulation proves it. The list is the test.
-import { evolve, type DeathProof, type OperationEvent } from '#domain';
-import type { Commit, Ports } from '#engine';
+import type { DeathProof } from '#domain';
 import { hex32 } from '../support/builders.js';
-import { decodePayment, digestOf, encodePayment, fakeSignature } from '../support/memory-basics.js';
-import type { Mutation, World } from '../simulation/world.js';
 
-export interface Mutant {
-  readonly name: string;
-  /** What was done to the build. */
-  readonly breaks: string;
-  /** Rules of the checker of which at least one must be reported. */
-  readonly caughtBy: readonly string[];
-  readonly mutation: Mutation;
-}
-
-/** The same object with some methods replaced. */
-function over<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, { get: (it, key) => Reflect.get(key in methods ? methods : it, key) as unknown });
-}
-
-type Append = Ports['operations']['append'];
-
-const appending =
-  (change: (append: Append, world: World) => Append): NonNullable<Mutation['ports']> =>
-  (ports, world) => {
-    const append: Append = (commit) => ports.operations.append(commit);
-    return { ...ports, operations: over(ports.operations, { append: change(append, world) }) };
-  };
-
-const withEvents = (commit: Commit, events: readonly OperationEvent[]): Commit => ({
-  ...commit,
-  events: [...commit.events, ...events],
-  state: events.reduce(evolve, commit.state),
-});
-
-function freshPayment(header: Parameters<typeof decodePayment>[0], world: World) {
-  const { signature: _old, operationId, ...tuple } = decodePayment(header);
-  const fresh = { ...tuple, nonce: hex32(0xf00000 + world.random.int(1e9)) };
-  return encodePayment({ ...fresh, operationId, signature: fakeSignature(digestOf(fresh), fresh.from) });
-}
-
-const paidAgain =
-  (when: (presentations: number, outcome: string | null) => boolean): NonNullable<Mutation['ports']> =>
-  (ports, world) => {
-    const presented = new Map<string, number>();
-    return {
-      ...ports,
-      seller: over(ports.seller, {
-        async present(request, header) {
-          const { operationId } = decodePayment(header);
-          const times = (presented.get(operationId) ?? 0) + 1;
-          presented.set(operationId, times);
-          if (when(times, null)) return ports.seller.present(request, freshPayment(header, world));
-          const answer = await ports.seller.present(request, header);
-          return when(times, answer.outcome)
-            ? ports.seller.present(request, freshPayment(header, world))
-            : answer;
-        },
-      }),
-    };
-  };
-
-const skipping = (guard: 'budget' | 'stopped' | 'deadline'): NonNullable<Mutation['flaws']> => ({
-  skippedGuards: new Set([guard] as const),
-});
+import { appending, over, paidAgain, skipping, withEvents, type Mutant } from './parts.js';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -218,6 +157,18 @@ export const MUTANTS: readonly Mutant[] = [
             const block = await source.finalized();
             return block && { ...block, timestampSec: block.timestampSec + 45 };
           },
+        }),
+    },
+  },
+  {
+    name: 'a wish counts as a cancellation',
+    breaks:
+      'The budget is free as soon as somebody wants the authorization dead, before the chain has killed it.',
+    caughtBy: ['S7', 'S8'],
+    mutation: {
+      source: (source) =>
+        over(source, {
+          cancelWitnesses: () => Promise.resolve({ witnesses: 2, txHash: hex32(0xdead) }),
         }),
     },
   },

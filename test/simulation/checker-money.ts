@@ -46,6 +46,10 @@ export function checkAuthorization(
     if (end.type === 'AuthorizationBurned' && evidence.signed.has(id))
       report('S8', id, 'burned after it was signed');
     checkProof(evidence, id, end, { authorization: all[0], report });
+    const until = Number((dataOf(end)['proof'] as Plain | undefined)?.['blockNumber']);
+    const killed = uses.some(({ use }) => use.kind === 'cancelled' && use.blockNumber <= until);
+    if (end.type === 'AuthorizationVoided' && !killed)
+      report('S8', id, 'called void before the chain had cancelled it');
   }
   if (end?.type === PAID_END) {
     const at = dataOf(end)['settlement'] as Plain;

@@ -23,6 +23,7 @@ const AFTER_END: ReadonlySet<string> = new Set([
   'ResourceDelivered',
   'DeliveryFailed',
   'SettlementSubmitted',
+  'CancellationSubmitted',
 ]);
 
 export function check(evidence: Evidence): Violation[] {

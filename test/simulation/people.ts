@@ -3,6 +3,7 @@ import { isErrorCode, parseIdempotencyKey, Refusal, type OperationId } from '#do
 import {
   approve,
   cancel,
+  cancelOnChain,
   reject,
   submit,
   viewOperation,
@@ -60,6 +61,7 @@ export class People {
     if (random.chance(0.2)) this.later(60_000, 'duplicate:late', () => void ask('same'));
     if (random.chance(0.1)) this.later(20_000, 'duplicate:other_bytes', () => void ask('other'));
     if (random.chance(0.06)) this.later(15_000, 'people:cancel', () => this.cancel(agent, operationId));
+    if (random.chance(0.08)) this.later(45_000, 'people:kill', () => this.kill(agent, operationId));
     if (request.kind === 'authorize') await this.useAuthorization(agent, operationId, request);
   }
 
@@ -117,6 +119,11 @@ export class People {
 
   private cancel(agent: Agent, operationId: OperationId): void {
     void this.call((ports) => cancel(ports, principalOf(agent), operationId, 'changed my mind'));
+  }
+
+  /** On chain, whatever the seller does at the same time. */
+  private kill(agent: Agent, operationId: OperationId): void {
+    void this.call((ports) => cancelOnChain(ports, principalOf(agent), operationId, 'wrong shop'));
   }
 
   private request(index: number): SubmitRequest {

@@ -35,6 +35,7 @@ const EVENTS = [
   'fault:signer_burns',
   'people:authorization_used',
   'people:cancel',
+  'people:kill',
   'people:cap_moved',
   'people:stop_agent',
   'people:stop_global',
