@@ -2,7 +2,7 @@
 import type { OperationEvent } from '#domain';
 import type { Commit, Ports } from '#engine';
 import type { Mutation } from '../simulation/world.js';
-import type { Mutant } from './list.js';
+import type { Mutant } from './parts.js';
 
 const recording =
   (

@@ -2,7 +2,6 @@
 // them, by the rule that it breaks; the spec beside the simulation proves it. The list is the test.
 import type { DeathProof } from '#domain';
 import { hex32 } from '../support/builders.js';
-
 import { appending, over, paidAgain, skipping, withEvents, type Mutant } from './parts.js';
 
 export const MUTANTS: readonly Mutant[] = [
