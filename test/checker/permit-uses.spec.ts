@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventRow, NonceUse, TransferLog } from './model.js';
-import { permitsIn, permitUses, type Permit } from './permit-uses.js';
+import { claimedPermits, permitsIn, permitUses, type Permit } from './permit-uses.js';
 
 const AT = { token: '0xt', blockNumber: 7, blockHash: '0xb' };
 const nonce = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`;
@@ -64,5 +64,12 @@ describe('uses of Permit2', () => {
   it('are looked for where an operation prepared one', () => {
     const events = [prepared(), prepared('eip3009'), prepared('permit2'), prepared('upto')];
     expect(permitsIn(events as unknown as EventRow[])).toEqual([permit(1), permit(1, { exact: false })]);
+  });
+
+  it('of claims are for exactly what was charged, and of no other method', () => {
+    const claim = { token: '0xt', payer: '0xa', payee: '0xp', nonce: nonce(1), value: 5n };
+    const row = { ...claim, status: 'settled', txHash: '0x1', logIndex: 5 } as const;
+    const rows = ['eip3009', 'permit2', 'upto', 'cancel'].map((method) => ({ ...row, method }));
+    expect(claimedPermits(rows)).toEqual([permit(1), permit(1)]);
   });
 });

@@ -1,6 +1,14 @@
 // Permit2 logs no nonce. Which one a transfer spent is found in the bytes of its transaction: our nonces are 32 bytes nobody can guess, so where
 // one stands in a transaction that moved its payer's money to its payee, it is what was called.
-import { groupBy, nonceKey, type EventRow, type NonceUse, type Plain, type TransferLog } from './model.js';
+import {
+  groupBy,
+  nonceKey,
+  type EventRow,
+  type NonceUse,
+  type Plain,
+  type SettlementRow,
+  type TransferLog,
+} from './model.js';
 
 export interface Permit {
   readonly from: string;
@@ -27,6 +35,13 @@ export function permitsIn(events: readonly EventRow[]): Permit[] {
       },
     ];
   });
+}
+
+/** What was claimed by a method of Permit2, whoever asked; of a ceiling exactly what was charged. */
+export function claimedPermits(settlements: readonly SettlementRow[]): Permit[] {
+  return settlements
+    .filter(({ method }) => method === 'permit2' || method === 'upto')
+    .map(({ payer, payee, nonce, value }) => ({ from: payer, to: payee, nonce, value, exact: true }));
 }
 
 /** Uses in the form of the token's own: as if the log before the transfer had told of the nonce. */

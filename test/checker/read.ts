@@ -12,7 +12,7 @@ import {
   type TransferLog,
   type WalletRow,
 } from './model.js';
-import { permitsIn, permitUses } from './permit-uses.js';
+import { claimedPermits, permitsIn, permitUses } from './permit-uses.js';
 
 export interface StackFile {
   readonly databaseUrl: string;
@@ -35,7 +35,11 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const operations = groupBy(events, (event) => event.operationId);
     const payers = new Set([...wallets.keys(), ...settlements.map((it) => it.payer)]);
     const chain = await readChain(stack, payers, blocksNamedIn(events));
-    const byPermit2 = await permitUses(permitsIn(events), chain, (hash) => inputOf(stack, hash));
+    const byPermit2 = await permitUses(
+      [...permitsIn(events), ...claimedPermits(settlements)],
+      chain,
+      (hash) => inputOf(stack, hash),
+    );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
     return { operations, eventCount, reservations, budgets, settlements, wallets, ...chain, uses };

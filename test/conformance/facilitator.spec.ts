@@ -10,7 +10,7 @@ import {
   type PaymentInput,
   type Spoil,
 } from '../support/facilitator-requests.js';
-import { BROADCASTER } from '../support/memory-facilitator.js';
+import { BROADCASTER, OTHER_BROADCASTER } from '../support/memory-facilitator.js';
 
 let client: FacilitatorClient;
 beforeEach(async () => {
@@ -140,12 +140,12 @@ describe('requests that are no payment', () => {
   });
 
   it.each([
-    ['unsupported_scheme', (it) => (it.paymentRequirements.scheme = 'upto'), 'eip155:84532'],
+    ['unsupported_scheme', (it) => (it.paymentRequirements.scheme = 'batch'), 'eip155:84532'],
     ['invalid_network', (it) => (it.paymentRequirements.network = 'eip155:8453'), 'eip155:8453'],
     ['invalid_network', (it) => (it.paymentRequirements.network = 'solana:devnet'), 'solana:devnet'],
     [
       'unsupported_payload_type',
-      (it) => (it.paymentRequirements.extra.assetTransferMethod = 'permit2'),
+      (it) => (it.paymentRequirements.extra.assetTransferMethod = 'erc7710'),
       'eip155:84532',
     ],
   ] as readonly (readonly [string, Spoil, string])[])(
@@ -153,7 +153,9 @@ describe('requests that are no payment', () => {
     async (reason, change, network) => {
       const verified = await client.verify({}, change);
       expect([verified.status, verified.body.invalidReason]).toEqual([400, reason]);
-      expect(verified.body.invalidMessage).toContain('exact by EIP-3009 on eip155:84532, base-sepolia');
+      expect(verified.body.invalidMessage).toContain(
+        'exact by EIP-3009 or permit2, and upto, on eip155:84532, base-sepolia',
+      );
       const settled = await client.settle({}, change);
       expect([settled.status, settled.body]).toMatchObject([400, { errorReason: reason, network }]);
       expect(client.claims).toBe(0);
@@ -217,9 +219,15 @@ it('says what it supports, and how it is', async () => {
     kinds: [
       { x402Version: 2, scheme: 'exact', network: 'eip155:84532' },
       { x402Version: 1, scheme: 'exact', network: 'base-sepolia' },
+      {
+        x402Version: 2,
+        scheme: 'upto',
+        network: 'eip155:84532',
+        extra: { facilitatorAddress: BROADCASTER },
+      },
     ],
     extensions: ['payment-identifier'],
-    signers: { 'eip155:*': [BROADCASTER] },
+    signers: { 'eip155:*': [BROADCASTER, OTHER_BROADCASTER] },
   });
   expect((await client.get('/facilitator/health', 'seller')).body).toEqual({ status: 'ok' });
 });

@@ -1,7 +1,7 @@
 // What a real node and the real token say of a signed transfer.
 import { parseAbi } from 'viem';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import type { SignedTransfer } from '#engine';
+import type { Eip3009Transfer } from '#engine';
 import { readArtifact } from '../../apps/local/src/contracts/artifacts.js';
 import {
   createEvmRpc,
@@ -31,7 +31,7 @@ function signed(
   nonce: number,
   value = 10_000n,
   from: EvmAddress = key.address,
-): { transfer: SignedTransfer; digest: Hex32 } {
+): { transfer: Eip3009Transfer; digest: Hex32 } {
   const hasher = hasherOf(USDC_NETWORK, USDC.token);
   if (hasher === undefined) throw new Error('not registered');
   const tuple = {
@@ -52,7 +52,8 @@ function signed(
 
 const rpc = () => createEvmRpc({ url: inject('rpcUrl'), chainId: 84532 });
 const checks = () => createPaymentChecks({ panels: new Map([[USDC_NETWORK, panelOf([rpc()])]]) });
-const good = { balance: 10_000n, nonceUsed: false, payer: 'account', transferable: true };
+const beside = { allowance: null, deployed: true };
+const good = { balance: 10_000n, nonceUsed: false, payer: 'account', transferable: true, ...beside };
 
 describe('a transfer on a real chain', () => {
   it('that would succeed is told so, and nothing has happened to it', async () => {
@@ -123,6 +124,7 @@ describe('a transfer on a real chain', () => {
       nonceUsed: true,
       payer: 'account',
       transferable: false,
+      ...beside,
     });
   });
 });

@@ -17,12 +17,15 @@ import { BUYER, USDC_NETWORK } from './facilitator-requests.js';
 import { silentLogger } from './memory-basics.js';
 
 export const BROADCASTER = address(0xb40a);
+export const OTHER_BROADCASTER = address(0xb40b);
 const keyText = ({ network, method, token, from, nonce }: TransferKey): string =>
   [network, method, token, from, nonce].join('/');
 
 /** What a node would say. A contract payer accepts exactly the signature given here. */
 export class MemoryPaymentChecks implements PaymentChecks {
   readonly balances = new Map<EvmAddress, bigint>([[BUYER, 1_000_000n]]);
+  /** What payers let Permit2 take. */
+  readonly allowances = new Map<EvmAddress, bigint>([[BUYER, 1_000_000n]]);
   readonly used = new Set<string>();
   readonly contracts = new Map<EvmAddress, Uint8Array>();
   /** Answers in place of the chain. */
@@ -47,8 +50,11 @@ export class MemoryPaymentChecks implements PaymentChecks {
         : Buffer.from(accepted).equals(transfer.signature)
           ? 'accepts'
           : 'refuses';
-    const transferable = !nonceUsed && balance >= transfer.value && payer !== 'refuses';
-    return Promise.resolve({ balance, nonceUsed, payer, transferable, ...this.override });
+    const allowance = transfer.method === 'eip3009' ? null : (this.allowances.get(transfer.from) ?? 0n);
+    const allowed = allowance === null || allowance >= transfer.value;
+    const transferable = !nonceUsed && balance >= transfer.value && allowed && payer !== 'refuses';
+    const facts = { balance, nonceUsed, payer, allowance, deployed: true, transferable } as const;
+    return Promise.resolve({ ...facts, ...this.override });
   }
 }
 
@@ -192,7 +198,7 @@ export class MemoryFacilitator {
       checks: this.checks,
       desk: this.desk,
       rights: this.desk,
-      signers: () => Promise.resolve([BROADCASTER]),
+      accounts: () => Promise.resolve([BROADCASTER, OTHER_BROADCASTER]),
     };
   }
 }

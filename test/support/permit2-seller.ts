@@ -1,6 +1,7 @@
 // A seller built from unmodified `@x402/express`, `@x402/core` and `@x402/evm`, paid through Permit2: `/exact` has a price, `/upto` a ceiling of which
 // it charges what its caller asks it to. `/upfront` is paid by EIP-3009 before it delivers, and then delivers nothing.
 import { x402Facilitator } from '@x402/core/facilitator';
+import type { FacilitatorClient } from '@x402/core/server';
 import { toFacilitatorEvmSigner } from '@x402/evm';
 import { ExactEvmScheme as ExactFacilitator } from '@x402/evm/exact/facilitator';
 import { ExactEvmScheme as ExactServer } from '@x402/evm/exact/server';
@@ -24,14 +25,14 @@ export const PRICE = 40_000n;
 export const CEILING = 90_000n;
 export const UPFRONT_PRICE = 30_000n;
 
-export async function startPermit2Seller(rpcUrl: string, port: number): Promise<Permit2Seller> {
+/** Its facilitator is the SDK's own unless another is given. */
+export async function startPermit2Seller(
+  rpcUrl: string,
+  port: number,
+  other?: FacilitatorClient,
+): Promise<Permit2Seller> {
   const payTo = privateKeyToAddress(generatePrivateKey());
-  const facilitator = await aFacilitator(rpcUrl);
-  const server = new x402ResourceServer({
-    verify: (payload, requirements) => facilitator.verify(payload, requirements),
-    settle: (payload, requirements) => facilitator.settle(payload, requirements),
-    getSupported: () => Promise.resolve(facilitator.getSupported() as never),
-  })
+  const server = new x402ResourceServer(other ?? (await ownFacilitator(rpcUrl)))
     .register(LOCAL_NETWORK, new ExactServer())
     .register(LOCAL_NETWORK, new UptoServer());
   const offer = (
@@ -80,7 +81,7 @@ export async function startPermit2Seller(rpcUrl: string, port: number): Promise<
   };
 }
 
-async function aFacilitator(rpcUrl: string): Promise<x402Facilitator> {
+async function ownFacilitator(rpcUrl: string): Promise<FacilitatorClient> {
   const account = privateKeyToAccount(generatePrivateKey());
   await fundGas(rpcUrl, account.address);
   const client = createWalletClient({
@@ -90,7 +91,12 @@ async function aFacilitator(rpcUrl: string): Promise<x402Facilitator> {
     pollingInterval: 100,
   }).extend(publicActions);
   const signer = toFacilitatorEvmSigner({ ...client, address: account.address } as never);
-  return new x402Facilitator()
+  const facilitator = new x402Facilitator()
     .register(LOCAL_NETWORK, new ExactFacilitator(signer))
     .register(LOCAL_NETWORK, new UptoFacilitator(signer));
+  return {
+    verify: (payload, requirements) => facilitator.verify(payload, requirements),
+    settle: (payload, requirements) => facilitator.settle(payload, requirements),
+    getSupported: () => Promise.resolve(facilitator.getSupported() as never),
+  };
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeFunctionData, encodeFunctionResult, multicall3Abi, type Hex } from 'viem';
 import { address, hex32 } from '../../../test/support/builders.js';
 import { USDC_NETWORK } from '../../../test/support/facilitator-requests.js';
-import type { SignedTransfer } from '#engine';
+import type { Payment } from '#engine';
 import { panelOf } from '../../../test/support/panel.js';
 import { createPaymentChecks } from './payment-checks.js';
 import { createEvmRpc } from './rpc.js';
@@ -13,7 +13,7 @@ const DIGEST = hex32(0xd1);
 const YES: Hex = `0x1626ba7e${'0'.repeat(56)}`;
 const word = (value: number): Hex => `0x${value.toString(16).padStart(64, '0')}`;
 
-const transfer = (nonce: number, signature: Uint8Array = new Uint8Array(65).fill(27)): SignedTransfer => ({
+const transfer = (nonce: number, signature: Uint8Array = new Uint8Array(65).fill(27)): Payment => ({
   method: 'eip3009',
   network: USDC_NETWORK,
   token: address(0x70),
@@ -103,6 +103,8 @@ describe('what the chain says of a payment', () => {
       nonceUsed: false,
       payer: 'account',
       transferable: true,
+      allowance: null,
+      deployed: true,
     });
     expect(bodies).toHaveLength(1);
     const [calls] = decodeFunctionData({ abi: multicall3Abi, data: bodies[0]?.[0]?.params[0].data ?? '0x' })
@@ -142,7 +144,8 @@ describe('what the chain says of a payment', () => {
   it.each(['absent', 'out of gas'] as const)('is the same where Multicall3 is %s', async (state) => {
     multicall = state;
     answers = { ...GOOD, '0xe3ee160e': undefined };
-    const facts = { balance: 7n, nonceUsed: false, payer: 'account', transferable: false };
+    const beside = { allowance: null, deployed: true };
+    const facts = { balance: 7n, nonceUsed: false, payer: 'account', transferable: false, ...beside };
     expect(await checks().factsOf(transfer(1), DIGEST)).toEqual(facts);
   });
 

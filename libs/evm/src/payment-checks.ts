@@ -1,10 +1,21 @@
 // What the chain says of signed transfers, for the facilitator. Payments asked about at the same time are tried out together in one eth_call;
 // only for one that would not succeed are the facts read that name the reason.
 import { parseAbi, encodeFunctionData, type Hex } from 'viem';
-import type { Caip2, Hex32 } from '#domain';
-import { coalesce, type ChainFacts, type PaymentChecks, type SignedTransfer } from '#engine';
+import type { Caip2, EvmAddress, Hex32 } from '#domain';
+import {
+  coalesce,
+  soleSender,
+  type ChainFacts,
+  type Eip3009Transfer,
+  type PaymentChecks,
+  type Permit2Transfer,
+  type SignedTransfer,
+  type UptoTransfer,
+} from '#engine';
 import { RpcError } from './json-rpc.js';
 import { toHex } from './keccak.js';
+import { PERMIT2, PROXY_OF } from './permit2.js';
+import { allowanceCall, isNonceUsed, nonceBitmapCall, uintOf } from './permit2-state.js';
 import type { EvmRpc } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import { simulate } from './simulate.js';
@@ -38,7 +49,10 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
     [...panels].map(([network, panel]) => {
       const tryOut = (transfers: readonly SignedTransfer[]): Promise<readonly boolean[]> =>
         panel.any((rpc) => successesOf(rpc, transfers));
-      return [network, { panel, together: coalesce(tryOut, { maxBatch: MAX_TOGETHER }) }];
+      return [
+        network,
+        { panel, together: coalesce(tryOut, { maxBatch: MAX_TOGETHER }), ready: readiness(panel) },
+      ];
     }),
   );
   const chainOf = (network: Caip2) => {
@@ -47,10 +61,26 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
     return chain;
   };
   return {
-    transferable: async (transfer) => chainOf(transfer.network).together(transfer),
-    // The transfer comes last: what it changes must not be read as how things are.
-    factsOf: async (transfer, digest) =>
-      factsIn(await chainOf(transfer.network).panel.any((rpc) => answersOf(rpc, callsFor(transfer, digest)))),
+    async transferable(transfer) {
+      const { panel, together, ready } = chainOf(transfer.network);
+      if (transfer.method === 'eip3009') return together(transfer);
+      if (!(await ready())) return false;
+      const sender = soleSender(transfer);
+      return sender === undefined
+        ? together(transfer)
+        : panel.any((rpc) => succeedsBy(rpc, transfer, sender));
+    },
+    async factsOf(transfer, digest) {
+      const { panel, ready } = chainOf(transfer.network);
+      if (transfer.method === 'eip3009')
+        // The transfer comes last: what it changes must not be read as how things are.
+        return factsIn(await panel.any((rpc) => answersOf(rpc, callsFor(transfer, digest))));
+      const [deployed, facts] = await Promise.all([
+        ready(),
+        panel.any((rpc) => permit2Facts(rpc, transfer, digest)),
+      ]);
+      return { ...facts, deployed };
+    },
   };
 }
 
@@ -75,7 +105,7 @@ async function answersOf(rpc: EvmRpc, calls: Calls): Promise<readonly (Hex | und
   }
 }
 
-function callsFor(transfer: SignedTransfer, digest: Hex32): Calls {
+function callsFor(transfer: Eip3009Transfer, digest: Hex32): Calls {
   const { token, from, nonce } = transfer;
   const signature = toHex(transfer.signature);
   return [
@@ -93,7 +123,7 @@ function callsFor(transfer: SignedTransfer, digest: Hex32): Calls {
 }
 
 /** `transferWithAuthorization` in the form that fits the signature (x402.md 4.1). */
-function transferCall(transfer: SignedTransfer): Hex {
+function transferCall(transfer: Eip3009Transfer): Hex {
   const { from, to, value, nonce, signature } = transfer;
   const times = [BigInt(transfer.validAfterSec), BigInt(transfer.validBeforeSec)] as const;
   const functionName = 'transferWithAuthorization';
@@ -104,18 +134,65 @@ function transferCall(transfer: SignedTransfer): Hex {
   return encodeFunctionData({ abi: WITH_VRS, functionName, args: [...args, signature[64] ?? 0, r, s] });
 }
 
+/** An address without code answers with nothing, whatever it is asked; a contract that does the same leaves it to the simulation. */
+function payerOf(word: Hex | undefined): ChainFacts['payer'] {
+  return word === '0x' ? 'account' : word === ERC1271_YES ? 'accepts' : 'refuses';
+}
+
+/** Asked once more only while it is not so: contracts stay where they are. */
+function readiness(panel: RpcPanel): () => Promise<boolean> {
+  let ready = false;
+  return async () => {
+    ready ||= (await panel.any((rpc) => rpc.hasCode([PERMIT2, ...Object.values(PROXY_OF)]))).every(Boolean);
+    return ready;
+  };
+}
+
+async function succeedsBy(rpc: EvmRpc, transfer: SignedTransfer, from: EvmAddress): Promise<boolean> {
+  return (await simulate(rpc, [transfer], { from, gas: gasFor([transfer]) }))?.[0] === true;
+}
+
+/** The proxy asks who calls, so the payment itself is tried out apart. */
+async function permit2Facts(
+  rpc: EvmRpc,
+  transfer: Permit2Transfer | UptoTransfer,
+  digest: Hex32,
+): Promise<Omit<ChainFacts, 'deployed'>> {
+  const { token, from, nonce } = transfer;
+  const signature = toHex(transfer.signature);
+  const calls: Calls = [
+    { to: token, data: encodeFunctionData({ abi: ABI, functionName: 'balanceOf', args: [from] }) },
+    nonceBitmapCall(from, nonce),
+    {
+      to: from,
+      data: encodeFunctionData({ abi: ABI, functionName: 'isValidSignature', args: [digest, signature] }),
+    },
+    allowanceCall(token, from),
+  ];
+  const sender = soleSender(transfer);
+  const [[balance, bits, word, allowance], moved] = await Promise.all([
+    answersOf(rpc, calls),
+    simulate(rpc, [transfer], sender === undefined ? {} : { from: sender }),
+  ]);
+  return {
+    balance: uintOf(balance),
+    nonceUsed: isNonceUsed(bits, nonce),
+    payer: payerOf(word),
+    allowance: uintOf(allowance),
+    transferable: moved?.[0] === true,
+  };
+}
+
 function factsIn([balance, used, word, moved]: readonly (Hex | undefined)[]): ChainFacts {
   return {
     balance: uintOf(balance),
     nonceUsed: flagOf(used),
-    // An address without code answers with nothing, whatever it is asked; a contract that does the same leaves it to the simulation.
-    payer: word === '0x' ? 'account' : word === ERC1271_YES ? 'accepts' : 'refuses',
+    payer: payerOf(word),
     transferable: moved !== undefined,
+    allowance: null,
+    deployed: true,
   };
 }
-
-const uintOf = (word: Hex | undefined): bigint | undefined =>
-  word !== undefined && word.length === 66 ? BigInt(word) : undefined;
 
 const flagOf = (word: Hex | undefined): boolean | undefined =>
   ({ '0': false, '1': true })[String(uintOf(word))];

@@ -179,12 +179,13 @@ export async function createCore(config: Config): Promise<Core> {
 function settlingOf(config: Config, stores: Stores, signer: SignerClient): Settling | null {
   const { accounts } = config.broadcast;
   if (accounts === 0) return null;
-  let known: readonly EvmAddress[] | undefined;
+  const known = new Map<Caip2, readonly EvmAddress[]>();
   return {
     desk: stores.settlements,
-    signers: async () => {
-      const ofNetworks = config.networks.map(({ network }) => signer.broadcastAccounts(network, accounts));
-      return (known ??= (await Promise.all(ofNetworks)).flat());
+    accounts: async (network) => {
+      const found = known.get(network) ?? (await signer.broadcastAccounts(network, accounts));
+      known.set(network, found);
+      return found;
     },
   };
 }

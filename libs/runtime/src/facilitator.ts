@@ -13,8 +13,8 @@ export interface Facilitator {
 /** What brings transfers on chain. */
 export interface Settling {
   readonly desk: SettlementDesk;
-  /** Accounts that broadcast, on any network. */
-  readonly signers: FacilitatorPorts['signers'];
+  /** Accounts that broadcast. */
+  readonly accounts: FacilitatorPorts['accounts'];
 }
 
 export interface FacilitatorParts {

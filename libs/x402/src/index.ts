@@ -31,10 +31,10 @@ export {
   type HeaderMap,
 } from './read-challenge.js';
 export {
-  MAX_SIGNATURE_BYTES,
   readFacilitatorRequest,
-  type FacilitatorFault,
   type FacilitatorRequest,
   type ReadFacilitatorRequest,
 } from './read-facilitator-request.js';
+export { MAX_SIGNATURE_BYTES } from './read-signature.js';
+export type { FacilitatorFault } from './request-part.js';
 export { readReceipt, type ReceiptHint } from './read-receipt.js';

@@ -91,7 +91,13 @@ describe('a request to a facilitator', () => {
     ['invalid_x402_version', 'paymentPayload.x402Version', (it) => (it.paymentPayload.x402Version = '2')],
     ['invalid_x402_version', 'paymentPayload.x402Version', (it) => (it.paymentPayload.x402Version = 3)],
     ['invalid_x402_version', 'x402Version', (it) => (it.x402Version = 1)],
-    ['unsupported_scheme', 'paymentRequirements.scheme', (it) => (it.paymentRequirements.scheme = 'upto')],
+    ['unsupported_scheme', 'paymentRequirements.scheme', (it) => (it.paymentRequirements.scheme = 'batch')],
+    [
+      'unsupported_scheme',
+      'paymentRequirements.scheme',
+      (it) => (it.paymentRequirements.scheme = 'upto'),
+      { version: 1 },
+    ],
     [
       'invalid_payment_requirements',
       'paymentRequirements.scheme',
@@ -122,6 +128,17 @@ describe('a request to a facilitator', () => {
     [
       'unsupported_payload_type',
       'paymentRequirements.extra.assetTransferMethod',
+      (it) => (it.paymentRequirements.extra.assetTransferMethod = 'erc7710'),
+    ],
+    [
+      'unsupported_payload_type',
+      'paymentRequirements.extra.assetTransferMethod',
+      (it) => (it.paymentRequirements.extra.assetTransferMethod = 'permit2'),
+      { version: 1 },
+    ],
+    [
+      'unsupported_payload_type',
+      `${proof}.authorization`,
       (it) => (it.paymentRequirements.extra.assetTransferMethod = 'permit2'),
     ],
     [

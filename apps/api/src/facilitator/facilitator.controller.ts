@@ -78,7 +78,9 @@ export class FacilitatorController {
   @Errors('Error', 401, 403, 404, 503)
   async supported(): Promise<object> {
     const { ports } = this.facilitator();
-    return renderSupported(supportedNetworks(ports), await ports.signers());
+    const networks = supportedNetworks(ports);
+    const accounts = await Promise.all(networks.map((network) => ports.accounts(network)));
+    return renderSupported(new Map(networks.map((network, index) => [network, accounts[index] ?? []])));
   }
 
   @Get('health')

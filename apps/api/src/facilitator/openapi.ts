@@ -18,9 +18,10 @@ export const FACILITATOR = {
     transaction: { ...text, description: 'hash; empty while there is none' },
     network: text,
     'payer?': text,
+    'amount?': { ...text, description: 'base units that were charged; of the scheme `upto`' },
   }),
   FacilitatorSupported: object({
-    kinds: list(object({ x402Version: int, scheme: text, network: text })),
+    kinds: list(object({ x402Version: int, scheme: text, network: text, 'extra?': { type: 'object' } })),
     extensions: list(text),
     signers: { type: 'object', additionalProperties: list(text) },
   }),

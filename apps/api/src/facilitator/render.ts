@@ -21,10 +21,13 @@ export function renderVerified({ payer }: FacilitatorRequest, verified: Verified
   return { status: 200, body: invalid(verified.reason, messageFor(verified.reason), payer) };
 }
 
-export function renderSettled({ payer, networkName }: FacilitatorRequest, settled: Settled): Rendered {
+export function renderSettled(request: FacilitatorRequest, settled: Settled): Rendered {
+  const { payer, networkName, scheme, amount } = request;
   const transaction = settled.txHash ?? '';
-  if (settled.kind === 'settled')
-    return { status: 200, body: { success: true, transaction, network: networkName, payer } };
+  if (settled.kind === 'settled') {
+    const charged = scheme === 'upto' ? { amount: amount.toString() } : {};
+    return { status: 200, body: { success: true, transaction, network: networkName, payer, ...charged } };
+  }
   const reason = settled.kind === 'pending' ? 'settlement_pending' : settled.reason;
   return { status: 200, body: failed({ reason, transaction, network: networkName, payer }) };
 }
@@ -62,7 +65,7 @@ const SUPPORT: ReadonlySet<string> = new Set([
 function messageOf({ reason, field }: Unreadable, networks: readonly Caip2[]): string {
   if (!SUPPORT.has(reason)) return `${field} is missing or malformed`;
   const names = networks.flatMap((network) => [network, v1NameOf(network) ?? []].flat());
-  return `${field} is not supported; supported: exact by EIP-3009 on ${names.join(', ')}`;
+  return `${field} is not supported; supported: exact by EIP-3009 or permit2, and upto, on ${names.join(', ')}`;
 }
 
 /** The seller's own word for the network, where it is a short one: an answer about a settlement has to carry it. */
@@ -100,11 +103,18 @@ function failed(answer: {
   };
 }
 
-export function renderSupported(networks: readonly Caip2[], signers: readonly EvmAddress[]): object {
-  const kinds = networks.flatMap((network) => {
+/** `accounts`: those that broadcast, by network. The first of them charges what is metered, and payers sign its address. */
+export function renderSupported(accounts: ReadonlyMap<Caip2, readonly EvmAddress[]>): object {
+  const kinds = [...accounts].flatMap(([network, [facilitatorAddress]]) => {
     const v1Name = v1NameOf(network);
-    const v2 = { x402Version: 2, scheme: 'exact', network };
-    return v1Name === undefined ? [v2] : [v2, { x402Version: 1, scheme: 'exact', network: v1Name }];
+    const exact = { x402Version: 2, scheme: 'exact', network };
+    const upto = { x402Version: 2, scheme: 'upto', network, extra: { facilitatorAddress } };
+    return [
+      exact,
+      ...(v1Name === undefined ? [] : [{ x402Version: 1, scheme: 'exact', network: v1Name }]),
+      ...(facilitatorAddress === undefined ? [] : [upto]),
+    ];
   });
-  return { kinds, extensions: ['payment-identifier'], signers: { 'eip155:*': signers } };
+  const signers = { 'eip155:*': [...accounts.values()].flat() };
+  return { kinds, extensions: ['payment-identifier'], signers };
 }

@@ -6,21 +6,25 @@ import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js
 import { ASKED_BY_OPERATION, type SettlementView } from './ports.js';
 import {
   judgeFacts,
-  judgeRecipient,
+  judgePayee,
   judgeRequirements,
   judgeSignature,
   judgeTerms,
-  judgeValue,
   signedByKey,
+  termsComeFirst,
+  usedReason,
   type Acceptable,
+  type Asking,
   type InvalidReason,
 } from './verify.js';
+import type { Question } from './question.js';
 
 export type Verified =
   { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: InvalidReason };
 
 export type Settled =
-  | { readonly kind: 'settled'; readonly txHash: Hex32 }
+  /** No hash: nothing was charged. */
+  | { readonly kind: 'settled'; readonly txHash: Hex32 | null }
   /** Refused before a claim, failed after it, or claimed before (`duplicate_settlement`). */
   | { readonly kind: 'not_settled'; readonly reason: string; readonly txHash: Hex32 | null }
   /** Claimed, and not ended yet: never a "no". */
@@ -39,36 +43,46 @@ export function supportedNetworks({ assets }: Pick<FacilitatorPorts, 'assets'>):
 
 /** Writes nothing. @throws when chain or database give no answer. */
 export async function verifyPayment(ports: FacilitatorPorts, request: FacilitatorRequest): Promise<Verified> {
-  const acceptable = judgeRequirements(ports, request);
+  const acceptable = judgeRequirements(ports, request, await askingOf(ports, request, 'verify'));
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
-  const byKey = signedByKey(ports, request, acceptable.digest);
-  const { reason } = await judgePayment(ports, request, acceptable, byKey);
+  const judged = await judgePayment(ports, request, acceptable, 'verify');
   const claim = await ports.desk.find(request.transfer);
-  if (claim !== undefined && (await redeemable({ ports, request, acceptable, byKey }, claim)))
+  if (claim !== undefined && (await redeemable({ ports, request, acceptable }, claim)))
     return { kind: 'valid' };
-  if (reason !== null) return { kind: 'invalid', reason };
+  if (typeof judged === 'string') return { kind: 'invalid', reason: judged };
   // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
   const used = claim?.status === 'settled' || claim?.status === 'broadcast';
-  return used ? { kind: 'invalid', reason: 'invalid_exact_evm_nonce_already_used' } : { kind: 'valid' };
+  return used ? { kind: 'invalid', reason: usedReason(request) } : { kind: 'valid' };
+}
+
+/** Our accounts are asked for only where a payment names one of them. */
+async function askingOf(
+  { accounts }: FacilitatorPorts,
+  { network, transfer }: FacilitatorRequest,
+  question: Question,
+): Promise<Asking> {
+  return { question, accounts: transfer.method === 'upto' ? await accounts(network) : [] };
 }
 
 /** `triedOut`: it succeeded when it was tried out just now. */
-type Judged = { readonly reason: InvalidReason } | { readonly reason: null; readonly triedOut: boolean };
+interface Passed {
+  readonly triedOut: boolean;
+}
 
 /** The checks that depend on signature, time and chain. A payment that fails without the chain's word costs no request to it. */
 async function judgePayment(
   ports: FacilitatorPorts,
   request: FacilitatorRequest,
   { digest }: Acceptable,
-  byKey: boolean,
-): Promise<Judged> {
-  const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000));
-  if (byKey && early !== undefined) return { reason: early };
+  question: Question,
+): Promise<InvalidReason | Passed> {
+  const byKey = signedByKey(ports, request, digest);
+  const early = judgeTerms(request, Math.floor(ports.clock.nowMs() / 1000), question);
+  if ((byKey || termsComeFirst(request)) && early !== undefined) return early;
   // The token's own word covers signature, nonce and balance; what it refuses is looked at for the reason.
-  if (byKey && (await ports.checks.transferable(request.transfer))) return { reason: null, triedOut: true };
+  if (byKey && (await ports.checks.transferable(request.transfer))) return { triedOut: true };
   const facts = await ports.checks.factsOf(request.transfer, digest);
-  const reason = judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts) ?? null;
-  return { reason, triedOut: false };
+  return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts) ?? { triedOut: false };
 }
 
 /**
@@ -81,20 +95,16 @@ async function redeemable(presented: Presented, claim: SettlementView): Promise<
     claim.askedBy === ASKED_BY_OPERATION &&
     claim.status === 'settled' &&
     sameTransfer(presented, claim) &&
-    (judgeRecipient(request) ?? judgeValue(request) ?? (await judgeSigner(presented))) === undefined &&
+    (judgePayee(request) ?? (await judgeSigner(presented))) === undefined &&
     (await ports.rights.free(request.transfer))
   );
 }
 
 /** Whether the payer signed it; of the chain only what a signature can depend on. */
-async function judgeSigner({
-  ports,
-  request,
-  acceptable,
-  byKey,
-}: Presented): Promise<InvalidReason | undefined> {
-  if (byKey) return undefined;
-  return judgeSignature(request, byKey, await ports.checks.factsOf(request.transfer, acceptable.digest));
+async function judgeSigner({ ports, request, acceptable }: Presented): Promise<InvalidReason | undefined> {
+  const { digest } = acceptable;
+  if (signedByKey(ports, request, digest)) return undefined;
+  return judgeSignature(request, false, await ports.checks.factsOf(request.transfer, digest));
 }
 
 export interface Patience {
@@ -115,18 +125,20 @@ export async function settlePayment(
   request: FacilitatorRequest,
   patience: Patience,
 ): Promise<Settled> {
-  const acceptable = judgeRequirements(ports, request);
+  const acceptable = judgeRequirements(ports, request, await askingOf(ports, request, 'settle'));
   if (typeof acceptable === 'string') return notSettled(acceptable);
   const requestKey = requestKeyOf(caller, request);
-  const byKey = signedByKey(ports, request, acceptable.digest);
-  const asked: Asked = { ports, caller, request, acceptable, byKey, requestKey, patience };
-  const judged = await judgePayment(ports, request, acceptable, byKey).catch((error: unknown) => ({ error }));
-  if ('error' in judged || judged.reason !== null) {
+  const asked: Asked = { ports, caller, request, acceptable, requestKey, patience };
+  if (request.amount === 0n) return settleNothing(asked);
+  const judged = await judgePayment(ports, request, acceptable, 'settle').catch((error: unknown) => ({
+    error,
+  }));
+  if (typeof judged === 'string' || 'error' in judged) {
     // A claim that was there before, or was made while the chain was asked, has changed what the chain says.
     const before = await findClaim(asked);
     if (before !== undefined) return repeat(asked, before);
-    if ('error' in judged) throw judged.error;
-    return notSettled(judged.reason);
+    if (typeof judged === 'string') return notSettled(judged);
+    throw judged.error;
   }
   const { triedOut } = judged;
   const { workspaceId, askedBy } = caller;
@@ -138,13 +150,21 @@ export async function settlePayment(
   );
 }
 
+/** Nothing was used of what was metered: the payment has to be good, and stays unused. One that was charged before is not free now. */
+async function settleNothing(asked: Asked): Promise<Settled> {
+  const { ports, request, acceptable } = asked;
+  if ((await findClaim(asked)) !== undefined) return notSettled(usedReason(request));
+  const { transfer } = request;
+  const whole = transfer.method === 'upto' ? { ...transfer, value: transfer.ceiling } : transfer;
+  const judged = await judgePayment(ports, { ...request, transfer: whole }, acceptable, 'settle');
+  return typeof judged === 'string' ? notSettled(judged) : { kind: 'settled', txHash: null };
+}
+
 /** A payment and what its own words say of it. */
 interface Presented {
   readonly ports: FacilitatorPorts;
   readonly request: FacilitatorRequest;
   readonly acceptable: Acceptable;
-  /** The payer's own key signed. */
-  readonly byKey: boolean;
 }
 
 interface Asked extends Presented {
@@ -173,9 +193,9 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { request } = asked;
   const unsigned = await judgeSigner(asked);
   if (unsigned !== undefined) return notSettled(unsigned);
-  if (!sameTransfer(asked, claim)) return notSettled('invalid_exact_evm_nonce_already_used');
+  if (!sameTransfer(asked, claim)) return notSettled(usedReason(request));
   // What the seller asks for must be what it is told was paid.
-  const reason = judgeRecipient(request) ?? judgeValue(request);
+  const reason = judgePayee(request);
   if (reason !== undefined) return notSettled(reason);
   if (claim.status === 'failed') return outcomeOf(claim);
   return afterClaim(asked, claim, () => wait(asked, claim));
@@ -260,7 +280,7 @@ async function afterClaim(
  * taken over its row while somebody still waited.
  */
 function outcomeFor(asked: Asked, view: SettlementView): Settled {
-  if (!sameTransfer(asked, view)) return notSettled('invalid_exact_evm_nonce_already_used');
+  if (!sameTransfer(asked, view)) return notSettled(usedReason(asked.request));
   return entitled(asked, view) ? outcomeOf(view) : duplicate(view);
 }
 

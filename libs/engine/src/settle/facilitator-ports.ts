@@ -1,7 +1,10 @@
 // What the facilitator needs beside the desk: facts of the chain, and who may be told what.
-import type { EvmAddress, Hex32, WorkspaceId } from '#domain';
+import type { Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
 import type { AssetRegistry, Clock, Logger } from '../ports.js';
-import type { SettlementDesk, SignedTransfer, TransferKey } from './ports.js';
+import type { Eip3009Transfer, Permit2Transfer, SettlementDesk, TransferKey, UptoTransfer } from './ports.js';
+
+/** What sellers may ask about. */
+export type Payment = Eip3009Transfer | Permit2Transfer | UptoTransfer;
 
 /** How the latest block stands to one transfer. */
 export interface ChainFacts {
@@ -14,6 +17,10 @@ export interface ChainFacts {
    * not a key is behind it too (EIP-7702): tokens ask the contract first.
    */
   readonly payer: 'account' | 'accepts' | 'refuses';
+  /** What the payer lets Permit2 take; null where it needs no leave, undefined where no token answers. */
+  readonly allowance: bigint | null | undefined;
+  /** The contracts that the method needs beside the token are there. */
+  readonly deployed: boolean;
   /** The transfer would succeed if it were sent now. */
   readonly transferable: boolean;
 }
@@ -23,9 +30,9 @@ export interface PaymentChecks {
    * The transfer would succeed if it were sent now with the gas of a batch. Payments asked about at the same time share one look at the chain; false may only mean
    * that they cannot all succeed, or need more gas, so {@link factsOf} has the last word. @throws when there is no trustworthy answer.
    */
-  transferable(transfer: SignedTransfer): Promise<boolean>;
+  transferable(transfer: Payment): Promise<boolean>;
   /** Payments asked about at the same time share requests. @throws when there is no trustworthy answer. */
-  factsOf(transfer: SignedTransfer, digest: Hex32): Promise<ChainFacts>;
+  factsOf(transfer: Payment, digest: Hex32): Promise<ChainFacts>;
 }
 
 /**
@@ -58,8 +65,8 @@ export interface FacilitatorPorts {
   readonly checks: PaymentChecks;
   readonly desk: SettlementDesk;
   readonly rights: AnswerRights;
-  /** Accounts that broadcast for us, on any network. */
-  readonly signers: () => Promise<readonly EvmAddress[]>;
+  /** Accounts that broadcast for us on that network, always in the same order: the first one charges what is metered. */
+  readonly accounts: (network: Caip2) => Promise<readonly EvmAddress[]>;
 }
 
 /** Who asks, as far as answers depend on it. */
