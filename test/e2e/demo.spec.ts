@@ -34,24 +34,24 @@ async function tell(): Promise<{ lines: readonly string[]; outcome: Record<strin
 }
 
 describe('the demo', () => {
-  it('buys, repeats, asks for approval and is refused: two charges by the chain, told as one line of JSON', async () => {
+  it('buys, repeats, asks for approval, pays a seller of our facilitator both ways, and is refused: four charges by the chain, told as one line of JSON', async () => {
     const { lines, outcome } = await tell();
-    expect(outcome).toMatchObject({ ok: true, charges: 2 });
-    const [bought, approved, refused] = outcome['operations'] as readonly Told[];
-    for (const paid of [bought, approved]) {
+    expect(outcome).toMatchObject({ ok: true, charges: 4 });
+    const [bought, approved, usual, prepaid, refused] = outcome['operations'] as readonly Told[];
+    for (const paid of [bought, approved, usual, prepaid]) {
       expect(['submitted', 'executed']).toContain(paid?.status);
       expect(paid).toMatchObject({ settled: true, transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/) });
     }
     expect(refused).toMatchObject({ status: 'policy_rejected', settled: false, transaction: null });
-    expect(outcome['operations']).toHaveLength(3);
-    expect(outcome['balances']).toMatchObject([{ asset_symbol: 'USDC', amount: '999.740000' }]);
+    expect(outcome['operations']).toHaveLength(5);
+    expect(outcome['balances']).toMatchObject([{ asset_symbol: 'USDC', amount: '999.720000' }]);
     expect(lines.filter((line) => line.includes('!!'))).toEqual([]);
   });
 
   it('can be told again on what the first telling left, and leaves no process file behind', async () => {
     await tell();
     const { outcome } = await tell();
-    expect(outcome).toMatchObject({ ok: true, charges: 2 });
+    expect(outcome).toMatchObject({ ok: true, charges: 4 });
     expect(readdirSync(home)).not.toContain('stack.json');
     expect(readdirSync(home)).not.toContain('stack.lock');
   });

@@ -48,6 +48,8 @@ export interface HostileOptions {
   readonly priceAtomic?: bigint;
   readonly payTo?: Hex;
   readonly maxTimeoutSec?: number;
+  /** Its name on loopback; 127.0.0.1 if not given. */
+  readonly hostName?: 'localhost';
 }
 
 /** Paths are `/<mode>/<anything>`; each path is one thing to buy. */
@@ -141,9 +143,10 @@ export async function startHostileSeller(options: HostileOptions): Promise<Hosti
 
   await listen(server);
   const port = (server.address() as AddressInfo).port;
+  const host = `${options.hostName ?? '127.0.0.1'}:${port}`;
   const self: HostileSeller = {
-    url: `http://127.0.0.1:${port}`,
-    host: `127.0.0.1:${port}`,
+    url: `http://${host}`,
+    host,
     payTo,
     presented,
     settled: 0,

@@ -55,7 +55,7 @@ export class BenchStack {
     const urls = await startServices(supervisor, place, settings);
     const stack = new BenchStack(place, urls, await prepareDatabase(urls.postgresUrl, place), supervisor);
     try {
-      if (options.sellers === true) await startSellers(supervisor, place, urls.rpcUrl);
+      if (options.sellers === true) await startSellers(supervisor, place, { rpcUrl: urls.rpcUrl });
       const signer = await stack.startSigner();
       // Sees the wallet's funds; whoever buys before is told that it is empty.
       const watcher = await stack.startWorker({ PURSER_WORKER_ROLES: 'watch' });

@@ -18,13 +18,14 @@ export interface StackFile {
   readonly adminKey: string;
   readonly agent: { readonly id: string; readonly apiKey: string };
   readonly approver: { readonly token: string };
+  readonly sellerKey: string;
   readonly walletAddress: `0x${string}`;
   readonly rpcUrl: string;
   readonly chainId: number;
   readonly token: `0x${string}`;
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  readonly sellers: { readonly [name: string]: { readonly url: string } };
+  readonly sellers: { readonly [name: string]: { readonly url: string; readonly payTo: string } };
   readonly pids: { readonly [role: string]: readonly number[] | undefined };
 }
 

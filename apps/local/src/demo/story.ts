@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Hex } from 'viem';
 import { chainClients, LOCAL_TOKEN, usdcAbi } from '../chain.js';
 import type { StackFile } from '../stack/stack-file.js';
-import { agentCaller, approverCaller, type Answer, type Caller } from './client.js';
+import { adminCaller, agentCaller, approverCaller, must, type Answer, type Caller } from './client.js';
 import { hireAgent } from './agent.js';
 import { detail, dollars, heading, line } from './terminal.js';
 
@@ -137,8 +137,34 @@ class Story {
     this.expect(told.settled, 'the approved purchase did not settle');
   }
 
+  async payBothWays(admin: Caller, agentId: string): Promise<void> {
+    heading('5. A seller that has Purser for its facilitator, paid both ways');
+    const { url } = this.stack.sellers.facilitated;
+    const usual = await this.purchase('usual', 'weather', '10000', url);
+    line(`it settles itself, after it has made the goods: HTTP ${usual.status}`);
+    // The same seller under its other name, which the admin calls prepaid for this agent.
+    const prepaidUrl = url.replace('127.0.0.1', 'localhost');
+    const path = `/purser/v1/agents/${agentId}/policy`;
+    await must(admin('PUT', path, { body: { prepaid_hosts: ['localhost'] } }));
+    const prepaid = await this.purchase('prepaid', 'weather', '10000', prepaidUrl);
+    const { items } = (
+      await this.agent<EventList>('GET', `/purser/v1/operations/${prepaid.body.operation_id}/events`)
+    ).body;
+    const types = items.map(({ type }) => type);
+    const paidFirst =
+      types.includes('SettlementObserved') &&
+      types.indexOf('SettlementObserved') < types.indexOf('ResourceDelivered');
+    line(`prepaid, on chain before it is asked for the goods: HTTP ${prepaid.status}`);
+    for (const { status, body } of [usual, prepaid])
+      this.expect(
+        status === 200 && body.settled === true && body.seller_accepted === true,
+        'a seller was not paid',
+      );
+    this.expect(paidFirst, 'the prepaid seller was asked before it was paid');
+  }
+
   async exceedBudget(): Promise<void> {
-    heading(`5. The agent may spend ${dollars(DAY_BUDGET_ATOMIC)} a day; a second report is too much`);
+    heading(`6. The agent may spend ${dollars(DAY_BUDGET_ATOMIC)} a day; a second report is too much`);
     const refused = await this.purchase('second-report', 'report', '250000');
     line(
       `HTTP ${refused.status}, ${refused.body.error?.code ?? 'no error'}: ${refused.body.error?.message ?? ''}`,
@@ -147,7 +173,7 @@ class Story {
   }
 
   async balances(): Promise<unknown> {
-    heading('6. What is left');
+    heading('7. What is left');
     const { body } = await this.agent<{ items: readonly { asset_symbol: string; amount: string }[] }>(
       'GET',
       '/v1/agent/balances',
@@ -157,7 +183,7 @@ class Story {
   }
 
   async events(operationId: string): Promise<void> {
-    heading('7. Everything that happened to the first purchase');
+    heading('8. Everything that happened to the first purchase');
     const { body } = await this.agent<EventList>('GET', `/purser/v1/operations/${operationId}/events`);
     for (const event of body.items)
       line(`${String(event.version).padStart(2)}  ${event.occurred_at}  ${event.type}`);
@@ -171,10 +197,15 @@ class Story {
     return { id: operation.id, status: operation.status, settled: transaction !== null, transaction };
   }
 
-  private async purchase(key: string, path: string, maxAmount: string): Promise<Answer<Purchase>> {
+  private async purchase(
+    key: string,
+    path: string,
+    maxAmount: string,
+    seller = this.stack.sellers.v2.url,
+  ): Promise<Answer<Purchase>> {
     const answer = await this.agent<Purchase>('POST', '/v1/agent/x402/purchase', {
       key: `story-${this.run}-${key}`,
-      body: { url: `${this.stack.sellers.v2.url}/${path}`, method: 'GET', max_amount: maxAmount },
+      body: { url: `${seller}/${path}`, method: 'GET', max_amount: maxAmount },
     });
     const id = answer.body.operation_id;
     if (id !== undefined && !this.operationIds.includes(id)) this.operationIds.push(id);
@@ -207,6 +238,7 @@ export async function tellStory(stack: StackFile): Promise<Outcome> {
   await story.quote();
   const first = await story.buyTwice();
   await story.buyWithApproval();
+  await story.payBothWays(adminCaller(stack.apiUrl, stack.adminKey), hired.id);
   await story.exceedBudget();
   const balances = await story.balances();
   await story.events(first);
@@ -218,8 +250,8 @@ export async function tellStory(stack: StackFile): Promise<Outcome> {
     fromBlock,
   });
   heading(`The chain counts ${transfers.length} payments for ${story.operationIds.length} operations`);
-  story.expect(transfers.length === 2, 'two purchases must be two charges');
-  line('waiting until both are final, two blocks deep ...');
+  story.expect(transfers.length === 4, 'four purchases must be four charges');
+  line('waiting until all are final, two blocks deep ...');
   const operations = await Promise.all(story.operationIds.map((id) => story.outcomeOf(id)));
   for (const { id, status } of operations) detail(`${id}  ${status}`);
   return { ok: story.ok, operations, charges: transfers.length, balances };

@@ -1,4 +1,5 @@
 // The demo sellers as one process of the stack. Told by SELLERS (JSON) where to listen and which keys to settle with.
+import { HTTPFacilitatorClient } from '@x402/core/server';
 import { privateKeyToAddress } from 'viem/accounts';
 import type { Hex } from 'viem';
 import { startExpressSeller } from './express-v2.js';
@@ -10,6 +11,8 @@ import { startSellerV1 } from './v1.js';
 export interface SellersSettings {
   readonly rpcUrl: string;
   readonly slowDelayMs: number;
+  /** Purser's, for the seller that has no other. */
+  readonly facilitator?: { readonly url: string; readonly key: string };
   readonly sellers: Readonly<Record<string, { readonly port: number; readonly broadcastKey: Hex }>>;
 }
 
@@ -18,7 +21,17 @@ const start: Readonly<Record<string, (options: SellerOptions, slowDelayMs: numbe
   slow: (options, delayMs) => startExpressSeller({ ...options, delayMs }),
   v1: (options) => startSellerV1(options),
   failing: (options) => startFailingSeller(options),
+  facilitated: (options) => startExpressSeller({ ...options, facilitator: facilitatorOf(settings) }),
 };
+
+function facilitatorOf({ facilitator }: SellersSettings): HTTPFacilitatorClient {
+  if (facilitator === undefined) throw new Error('a facilitated seller without a facilitator');
+  const headers = { Authorization: `Bearer ${facilitator.key}` };
+  return new HTTPFacilitatorClient({
+    url: facilitator.url,
+    createAuthHeaders: () => Promise.resolve({ verify: headers, settle: headers, supported: headers }),
+  });
+}
 
 const settings = JSON.parse(process.env['SELLERS'] ?? '{}') as SellersSettings;
 const running = await Promise.all(

@@ -44,7 +44,11 @@ export function processEnvironment(
     ...(kind === 'worker' ? handedOn('PURSER_SETTLE_FACILITATOR_TOKENS') : {}),
     ...(kind === 'api' ? { PORT: String(port) } : { PURSER_WORKER_PORT: String(port) }),
     // Loopback stays closed to buyers but for the demo sellers and what the user adds.
-    PURSER_EGRESS_ALLOW: [...sellers, ...given('PURSER_EGRESS_ALLOW')].join(','),
+    PURSER_EGRESS_ALLOW: [
+      ...sellers,
+      `localhost:${place.ports.sellers.facilitated}`,
+      ...given('PURSER_EGRESS_ALLOW'),
+    ].join(','),
   };
 }
 

@@ -100,24 +100,29 @@ export interface Secrets {
   readonly sellerKeys: Readonly<Record<SellerName, Hex>>;
 }
 
-export const SELLER_NAMES = ['v2', 'v1', 'slow', 'failing'] as const;
+/** `facilitated` has Purser for its facilitator, the others one of their own. */
+export const SELLER_NAMES = ['v2', 'v1', 'slow', 'failing', 'facilitated'] as const;
 export type SellerName = (typeof SELLER_NAMES)[number];
 
 export function loadSecrets(folder: StackFolder): Secrets {
   const file = folder.within('secrets.json');
   const known = folder.read<Secrets>(file);
-  if (known !== undefined) return known;
+  const sellerKeys: Secrets['sellerKeys'] = {
+    v2: generatePrivateKey(),
+    v1: generatePrivateKey(),
+    slow: generatePrivateKey(),
+    failing: generatePrivateKey(),
+    facilitated: generatePrivateKey(),
+    // A folder from before there was a seller gets only that one's key.
+    ...known?.sellerKeys,
+  };
   const made: Secrets = {
     postgresPassword: randomBytes(24).toString('base64url'),
     databasePassword: randomBytes(32).toString('base64url'),
     keystorePassphrase: randomBytes(32).toString('base64url'),
     derivationPassphrase: randomBytes(32).toString('base64url'),
-    sellerKeys: {
-      v2: generatePrivateKey(),
-      v1: generatePrivateKey(),
-      slow: generatePrivateKey(),
-      failing: generatePrivateKey(),
-    },
+    ...known,
+    sellerKeys,
   };
   folder.write(file, made);
   return made;
@@ -147,6 +152,7 @@ export async function choosePorts(folder: StackFolder, apis: number, workers: nu
       v1: await freePort(before?.sellers.v1),
       slow: await freePort(before?.sellers.slow),
       failing: await freePort(before?.sellers.failing),
+      facilitated: await freePort(before?.sellers.facilitated),
     },
   };
   folder.write(file, ports);

@@ -76,23 +76,30 @@ export function sellersOf({ ports, secrets }: Place): Sellers {
   return Object.fromEntries(SELLER_NAMES.map((name) => [name, describe(name)])) as unknown as Sellers;
 }
 
-export async function startSellers(supervisor: Supervisor, place: Place, rpcUrl: string): Promise<void> {
+/** Those with a facilitator of their own, or those whose facilitator is this. */
+export async function startSellers(
+  supervisor: Supervisor,
+  place: Place,
+  { rpcUrl, facilitator }: Pick<SellersSettings, 'rpcUrl' | 'facilitator'>,
+): Promise<void> {
+  const names = SELLER_NAMES.filter((name) => (name === 'facilitated') === (facilitator !== undefined));
   const settings: SellersSettings = {
     rpcUrl,
     slowDelayMs: SLOW_SELLER_DELAY_MS,
+    ...(facilitator === undefined ? {} : { facilitator }),
     sellers: Object.fromEntries(
-      SELLER_NAMES.map((name) => [
+      names.map((name) => [
         name,
         { port: place.ports.sellers[name], broadcastKey: place.secrets.sellerKeys[name] },
       ]),
     ),
   };
-  const urls = Object.values(sellersOf(place)).map((seller) => seller.url);
+  const urls = names.map((name) => sellersOf(place)[name].url);
   await supervisor.run('sellers', () =>
     startProcess({
       entry: 'apps/local/src/sellers/main.js',
       env: { SELLERS: JSON.stringify(settings) },
-      logFile: place.folder.log('sellers'),
+      logFile: place.folder.log(facilitator === undefined ? 'sellers' : 'facilitated-sellers'),
       url: urls[0] ?? '',
       ready: async () => {
         const answers = await Promise.all(urls.map((url) => answersOk(`${url}/counters`)()));

@@ -11,6 +11,8 @@ export interface Credentials {
   readonly agent: { readonly id: string; readonly apiKey: string };
   /** A second person, who may approve what the agent asks for. */
   readonly approver: { readonly token: string };
+  /** Lets a seller have its payments verified and settled at `/facilitator`. */
+  readonly sellerKey: string;
   /** Pays for the agent's purchases. */
   readonly walletAddress: Address;
 }

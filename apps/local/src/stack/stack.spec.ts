@@ -42,6 +42,16 @@ describe('stack folder', () => {
     expect(JSON.parse(readFileSync(folder.within('ports.json'), 'utf8'))).toEqual(ports);
   });
 
+  it('gives a folder from before a seller only the key that is missing', () => {
+    const folder = new StackFolder(checkout);
+    const { sellerKeys, ...secrets } = loadSecrets(folder);
+    const { facilitated: _facilitated, ...older } = sellerKeys;
+    folder.write(folder.within('secrets.json'), { ...secrets, sellerKeys: older });
+    const now = loadSecrets(folder);
+    expect(now).toMatchObject({ ...secrets, sellerKeys: older });
+    expect(loadSecrets(folder).sellerKeys.facilitated).toBe(now.sellerKeys.facilitated);
+  });
+
   it('gives two checkouts different ports and secrets', async () => {
     const other = mkdtempSync(join(tmpdir(), 'purser-folder-'));
     const here = await choosePorts(new StackFolder(checkout), 1, 1);

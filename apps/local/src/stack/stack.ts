@@ -47,11 +47,16 @@ export async function startStack(options: StackOptions, log: (line: string) => v
     await startSigner(supervisor, place, { urls, databases });
     await fundBroadcastAccounts(place, urls.rpcUrl);
     await Promise.all([
-      startSellers(supervisor, place, urls.rpcUrl),
+      startSellers(supervisor, place, { rpcUrl: urls.rpcUrl }),
       startWorkers(supervisor, place, { urls, databases }),
       startApis(supervisor, place, { urls, databases }),
     ]);
     const credentials = await setUpWorkspace(place, { rpcUrl: urls.rpcUrl, systemUrl: databases.system });
+    const facilitator = {
+      url: `http://127.0.0.1:${ports.api[0] ?? 0}/facilitator`,
+      key: credentials.sellerKey,
+    };
+    await startSellers(supervisor, place, { rpcUrl: urls.rpcUrl, facilitator });
     const current = (): StackFile => describe({ place, urls, databases, credentials, supervisor });
     publish = () => folder.write(folder.stackFile, current());
     publish();

@@ -21,7 +21,7 @@ export async function setUpWorkspace(
 ): Promise<Credentials> {
   const file = folder.within('credentials.json');
   const known = folder.read<Credentials>(file);
-  if (known !== undefined) {
+  if (known?.sellerKey !== undefined) {
     await topUp(rpcUrl, known.walletAddress);
     await untilFundsAreSeen(apiUrlOf(ports), known);
     return known;
@@ -49,6 +49,11 @@ export async function setUpWorkspace(
       body: { role: 'approver', person: 'approver@example.test', label: 'demo approver' },
     }),
   );
+  const seller = await must(
+    admin<{ secret: string }>('POST', `${base}/keys`, {
+      body: { role: 'seller', person: 'shop@example.test', label: 'demo shop' },
+    }),
+  );
   const wallet = await must(
     admin<{ wallet_id: string; address: Address }>('POST', `${base}/wallets`, {
       body: { label: 'demo wallet' },
@@ -61,6 +66,7 @@ export async function setUpWorkspace(
     adminKey,
     agent,
     approver: { token: approver.secret },
+    sellerKey: seller.secret,
     walletAddress,
   };
   await topUp(rpcUrl, walletAddress);
