@@ -7,8 +7,11 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOCAL_NETWORK } from '../../apps/local/src/chain.js';
 import { freePort } from '../../apps/local/src/services/index.js';
-import { chargesOf, usdcBalance } from '../support/chain.js';
-import { aPermit2Payer } from '../support/permit2.js';
+import type { EvmAddress } from '#domain';
+import { chargesOf, mintUsdc, usdcBalance } from '../support/chain.js';
+import { keyOf } from '../support/facilitator-requests.js';
+import { allowPermit2, aPermit2Payer } from '../support/permit2.js';
+import { permitBody } from '../support/permit2-requests.js';
 import { CEILING, PRICE, startPermit2Seller, type Permit2Seller } from '../support/permit2-seller.js';
 import { call } from './support/client.js';
 import { TestStack } from './support/stack.js';
@@ -17,6 +20,7 @@ let stack: TestStack;
 let seller: Permit2Seller;
 let base: string;
 let facilitator: HTTPFacilitatorClient;
+let headers: Record<string, string>;
 
 beforeAll(async () => {
   stack = await TestStack.start({ blockTime: 0, apis: 2 });
@@ -24,7 +28,7 @@ beforeAll(async () => {
     headers: { Authorization: `Bearer ${stack.file.adminKey}` },
     body: { role: 'seller', person: 'shop@example.test', label: 'shop' },
   });
-  const headers = { Authorization: `Bearer ${made.body.secret as string}` };
+  headers = { Authorization: `Bearer ${made.body.secret as string}` };
   facilitator = new HTTPFacilitatorClient({
     url: `${stack.file.apiUrl}/facilitator`,
     createAuthHeaders: () => Promise.resolve({ verify: headers, settle: headers, supported: headers }),
@@ -92,6 +96,29 @@ describe('a stock seller and a stock buyer', () => {
     expect(after - before).toBe(20n * (PRICE + 1_000n));
   });
 });
+
+it.each(['permit2', 'upto'] as const)(
+  'one payload (%s) asked for 50 times at once, at two processes, is one transaction and one success',
+  async (method) => {
+    const signer = method === 'upto' ? 5_001 : 5_002;
+    const { address } = keyOf(signer);
+    await mintUsdc(stack.file.rpcUrl, address, 10_000n);
+    await allowPermit2(stack.file.rpcUrl, address);
+    const { kinds } = await facilitator.getSupported();
+    const named = kinds.find((it) => it.scheme === 'upto')?.extra?.['facilitatorAddress'];
+    const deadlineSec = Math.floor(Date.now() / 1000) + 300;
+    const body = permitBody({ method, signer, deadlineSec, facilitator: named as EvmAddress });
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        call(`${stack.file.apiUrls[n % 2] ?? ''}/facilitator/settle`, 'POST', { headers, body }),
+      ),
+    );
+    const told = answers.map((it) => (it.body.success === true ? 'success' : String(it.body.errorReason)));
+    expect(told.filter((it) => it === 'success')).toHaveLength(1);
+    expect(told.filter((it) => it === 'duplicate_settlement')).toHaveLength(49);
+    expect(await chargesOf(address, stack.file.rpcUrl)).toHaveLength(1);
+  },
+);
 
 it('the facilitator names the one account that charges what is metered', async () => {
   const { kinds, signers } = await facilitator.getSupported();
