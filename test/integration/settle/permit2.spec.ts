@@ -145,6 +145,21 @@ describe('a nonce that is gone', () => {
     expect(view).toMatchObject({ status: 'failed', reason: 'permit2_invalid_nonce' });
   });
 
+  it('before a call that failed beside another payment just like it is never called settled', async () => {
+    const payment = await payer.permit();
+    const [twin, other] = [
+      await payer.permit({ to: payment.to }),
+      await payer.permit({ nonce: payment.nonce }),
+    ];
+    for (const calls of [[other], [twin, payment]]) {
+      const { target, data } = encodeTransfers(calls);
+      await byAnOutsider(target, toHex(data));
+    }
+    await settling.claim(payment);
+    const [view] = await settling.settle(settling.broadcaster({ chain: blind() }), [payment]);
+    expect(view).toMatchObject({ status: 'failed', reason: 'permit2_invalid_nonce' });
+  });
+
   it('because another payment used it, whoever brought that one', async () => {
     const payment = await payer.permit();
     const other = await payer.permit({ nonce: payment.nonce });
