@@ -1,6 +1,6 @@
 import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
-import { askPrice } from './quote.js';
+import { askPrice, whyNotSettled } from './quote.js';
 
 /** After an approval, time has passed: ask the seller again. Other terms go back to judgement (ruling 13, P12). */
 export async function confirmTerms({ ports, cursor }: StepContext): Promise<StepOutcome> {
@@ -15,6 +15,9 @@ export async function confirmTerms({ ports, cursor }: StepContext): Promise<Step
   }
   const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
   if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
+  const reason = whyNotSettled(ports, cursor.state.request, terms, judged.verdict);
+  if (reason !== null)
+    return record({ type: 'Refuse', code: 'unpayable_challenge', details: { reasons: [reason] } });
   cursor.rules = judged.rules;
   return record({
     type: 'ConfirmTerms',

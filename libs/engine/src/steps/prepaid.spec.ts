@@ -3,6 +3,7 @@ import type { OperationId, OperationRequest } from '#domain';
 import { describe, expect, it } from 'vitest';
 import { aPolicy, SELLER, WORKSPACE } from '../../../../test/support/builders.js';
 import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
+import { approve } from '../use-cases/decide-approval.js';
 import { viewOperation } from '../use-cases/submit.js';
 
 const GOODS = {
@@ -98,6 +99,22 @@ describe('a prepaid purchase', () => {
     expect(await viewOf(purser, operationId)).toMatchObject({
       status: 'refused',
       error: { code: 'unpayable_challenge', details: { reasons: ['nothing_settles_here'] } },
+    });
+    expect(typesOf(purser)).not.toContain('AuthorizationPrepared');
+  });
+
+  it('is refused also when the price that is asked again after an approval cannot be settled here', async () => {
+    const { purser, operationId } = await buying();
+    purser.policies.policies.set(WORKSPACE, aPolicy({ prepaidHosts: ['*.example'], approvalThreshold: 1n }));
+    await purser.drive(operationId);
+    const { approval } = await viewOf(purser, operationId);
+    const by = { workspaceId: WORKSPACE, keyId: 'key_bob', person: 'bob' };
+    await approve(purser.ports, by, operationId, approval?.digest ?? '');
+    purser.facilitators.names = [];
+    await purser.drive(operationId, { broadcasts: false });
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'refused',
+      error: { details: { reasons: ['nothing_settles_here'] } },
     });
     expect(typesOf(purser)).not.toContain('AuthorizationPrepared');
   });

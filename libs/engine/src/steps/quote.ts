@@ -1,4 +1,4 @@
-import { topUpUnit, type Json, type OperationRequest, type SettleBy, type Terms } from '#domain';
+import { topUpUnit, type Json, type OperationRequest, type Terms, type Verdict } from '#domain';
 import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
@@ -21,12 +21,9 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'terms': {
       const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
-      const prepaid = request.kind === 'purchase' && judged.verdict.prepaid === true;
-      if (prepaid || request.kind === 'settle') {
-        const reason = whyNotSettled(ports, terms, request.settleBy);
-        if (reason !== null)
-          return record({ type: 'Refuse', code: 'unpayable_challenge', details: { reasons: [reason] } });
-      }
+      const reason = whyNotSettled(ports, request, terms, judged.verdict);
+      if (reason !== null)
+        return record({ type: 'Refuse', code: 'unpayable_challenge', details: { reasons: [reason] } });
       cursor.rules = judged.rules;
       return record({
         type: 'AcceptTerms',
@@ -39,8 +36,14 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
 }
 
 /** Before anything is signed: what nobody here can bring on chain is not begun. */
-function whyNotSettled(ports: Ports, terms: Terms, asked: SettleBy | undefined): string | null {
-  if (settleByOf(ports, terms.network, asked) === null) return 'nothing_settles_here';
+export function whyNotSettled(
+  ports: Ports,
+  { kind, settleBy }: OperationRequest,
+  terms: Terms,
+  { prepaid }: Verdict,
+): string | null {
+  if (kind !== 'settle' && !(kind === 'purchase' && prepaid === true)) return null;
+  if (settleByOf(ports, terms.network, settleBy) === null) return 'nothing_settles_here';
   return (terms.transferMethod ?? 'eip3009') === 'eip3009' ? null : 'unsupported_transfer_method';
 }
 
