@@ -17,7 +17,8 @@ import type {
   WalletId,
   WorkspaceId,
 } from '#domain';
-import type { FloatView, Page, PageRequest } from './admin-ports.js';
+import type { Page, PageRequest } from './page.js';
+import type { FloatView } from './wallet-ports.js';
 import type { RecordedOperation } from './view.js';
 
 export interface OperationFilter {

@@ -9,7 +9,7 @@ import {
   type WalletId,
   type WorkspaceId,
 } from '#domain';
-import type { WalletView } from '../admin-ports.js';
+import type { WalletView } from '../wallet-ports.js';
 import type { Actor, Ports } from '../ports.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import { open, type Submitted } from './submit.js';
