@@ -28,6 +28,8 @@ import { testBroadcastSigner, type TestBroadcastSigner } from './broadcast-signe
 import { panelOf } from './panel.js';
 import { chargesOf, fundGas, LOCAL_TOKEN, mintUsdc, prepareChain } from './chain.js';
 import { storeBench, type Bench } from './postgres-store.js';
+import { readBooks } from '../checker/read.js';
+import { checkBooks } from '../checker/rules.js';
 
 export const NETWORK = parseCaip2('eip155:84532');
 export const TOKEN = parseEvmAddress(LOCAL_TOKEN);
@@ -74,6 +76,8 @@ export interface Settling {
   ): Promise<readonly SettlementView[]>;
   /** Transfers out of the payer, from the token's own logs. */
   chargesOf(payer: Payer): Promise<number>;
+  /** What the independent checker finds wrong with the books. */
+  violations(): Promise<readonly { readonly rule: string }[]>;
   close(): Promise<void>;
 }
 
@@ -155,6 +159,8 @@ export async function startSettling(
       throw new Error('the transfers did not end');
     },
     chargesOf: async (payer) => (await chargesOf(payer.address, node.url)).length,
+    violations: async () =>
+      checkBooks(await readBooks({ databaseUrl: bench.database.url, rpcUrl: node.url, token: LOCAL_TOKEN })),
     async close() {
       await bench.close();
       await node.stop();

@@ -70,6 +70,7 @@ export class ChainWatcher {
       gone.filter((it) => it.status === 'provisional'),
       () => ({ type: 'ReorgSettlement' }),
     );
+    this.alarmBelow(cursor.finalizedTo, forkNumber);
     await this.alarmPastFinality(gone.filter((it) => it.status === 'settled'));
     await this.balances.stepBack(forkNumber);
     const kept = stored.filter((block) => block.number <= forkNumber);
@@ -78,6 +79,16 @@ export class ChainWatcher {
       scannedTo: forkNumber,
       finalizedTo,
     });
+  }
+
+  /** Whatever was told of those blocks, to operations and to sellers, was told as final. */
+  private alarmBelow(finalizedTo: number, forkNumber: number): void {
+    if (forkNumber >= finalizedTo) return;
+    const { ports, source } = this.deps;
+    ports.logger.error(
+      { network: source.network, fork: forkNumber, finalizedTo, alarm: 'reorg_past_finality' },
+      'the chain was reorganized past finality',
+    );
   }
 
   /** Final was final: nothing is taken back or paid again; a person must look. */
