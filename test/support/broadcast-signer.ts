@@ -5,16 +5,20 @@ import { keccak256, toHex, type Hex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 
 export interface TestBroadcastSigner extends BroadcastSigner {
+  readonly privateKeys: readonly Hex[];
   readonly accounts: readonly EvmAddress[];
   /** Every call that was signed, in order. */
   readonly signed: readonly (BroadcastCall & Fees)[];
 }
 
-export function testBroadcastSigner(count = 1): TestBroadcastSigner {
-  const keys = Array.from({ length: count }, () => privateKeyToAccount(generatePrivateKey()));
+/** Over new keys, so many, or over these. */
+export function testBroadcastSigner(of: number | readonly Hex[] = 1): TestBroadcastSigner {
+  const privateKeys = typeof of === 'number' ? Array.from({ length: of }, generatePrivateKey) : of;
+  const keys = privateKeys.map((key) => privateKeyToAccount(key));
   const accounts = keys.map((key) => parseEvmAddress(key.address));
   const signed: (BroadcastCall & Fees)[] = [];
   return {
+    privateKeys,
     accounts,
     signed,
     broadcastAccounts: () => Promise.resolve(accounts),
