@@ -45,3 +45,18 @@ describe('the right to be told that ran out', () => {
     expect((await client.settle()).body).toMatchObject({ errorReason: 'duplicate_settlement' });
   });
 });
+
+describe('an answer of the database that is lost', () => {
+  it('after the claim makes nobody say no: the payment may be on its way', async () => {
+    client.api.facilitator.desk.loses = 'claim';
+    const { status, body } = await client.settle();
+    expect([status, body]).toMatchObject([200, { errorReason: 'settlement_pending', transaction: '' }]);
+    expect(client.claims).toBe(1);
+  });
+
+  it('after the outcome was told is asked for again, so that it is told once', async () => {
+    client.api.facilitator.desk.loses = 'told';
+    expect((await client.settle()).body).toMatchObject({ success: true });
+    expect((await client.settle()).body).toMatchObject({ errorReason: 'duplicate_settlement' });
+  });
+});

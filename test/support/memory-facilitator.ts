@@ -70,6 +70,8 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
   /** What becomes of a claim: settled at once, or left as it is until the test ends it. */
   mode: 'settles' | 'waits' = 'settles';
   fails: Error | null = null;
+  /** The answer of the next such call is lost on its way, though the call was carried out. */
+  loses: 'claim' | 'told' | null = null;
   private readonly waiters = new Map<string, (() => void)[]>();
 
   constructor(
@@ -98,6 +100,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     const settlement = view(row);
     if (this.mode === 'settles') this.settle(transfer);
     const holder = holdMs === undefined ? undefined : await this.take(transfer, holdMs);
+    this.lose('claim');
     return { claimed: true, settlement, holder: holder ?? null };
   }
 
@@ -151,10 +154,12 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     return Promise.resolve((this.rights.get(keyText(key))?.untilMs ?? 0) <= this.clock.now());
   }
 
-  told(key: TransferKey, holder: string): Promise<boolean> {
+  async told(key: TransferKey, holder: string): Promise<boolean> {
     const mine = this.rights.get(keyText(key))?.holder === holder;
     if (mine) this.rights.set(keyText(key), { untilMs: Number.MAX_SAFE_INTEGER, holder });
-    return Promise.resolve(mine);
+    await Promise.resolve();
+    this.lose('told');
+    return mine;
   }
 
   giveBack(key: TransferKey, holder: string): Promise<void> {
@@ -166,6 +171,12 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     const row = this.rows.get(keyText(key));
     if (row === undefined) throw new Error('no such claim');
     return row;
+  }
+
+  private lose(call: 'claim' | 'told'): void {
+    if (this.loses !== call) return;
+    this.loses = null;
+    throw new Error('connection terminated');
   }
 
   private changed(key: TransferKey): Promise<void> {

@@ -18,7 +18,7 @@ import { fatesOf } from './methods/index.js';
 import type { LogReader } from './methods/method.js';
 import type { EvmRpc, Receipt } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
-import { simulate } from './simulate.js';
+import { tryOut } from './simulate.js';
 import { encodeTransfers, gasFor } from './transfer-calls.js';
 
 /** The signer allows no more. Rollups count the bytes in it, so that it is more than the 21,000 of a chain of its own; what is not used is not paid. */
@@ -116,20 +116,12 @@ async function outlook(
   transfers: readonly SignedTransfer[],
 ): Promise<readonly Outlook[]> {
   const byKey = transfers.filter((it) => it.signature.length === 65 && soleSender(it) === undefined);
-  // Asked together, so that it is one exchange; code is rare, and then what it spoils is asked again without it.
-  const payers = [...new Set(byKey.map((it) => it.from))];
-  const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, byKey, { from: sender })]);
-  const contracts = new Set(payers.filter((_, index) => codes[index]));
-  const plain = byKey.filter((it) => !contracts.has(it.from));
-  const succeeds =
-    plain.length === byKey.length && hopeful !== undefined
-      ? hopeful
-      : await simulate(rpc, plain, { from: sender });
-  if (succeeds === undefined) throw new RpcError('reverted', 'eth_call');
-  const known = new Map(
-    plain.map((it, index) => [it, succeeds[index] === true ? 'succeeds' : 'fails'] as const),
-  );
-  return transfers.map((it) => known.get(it) ?? 'alone');
+  const tried = await tryOut(rpc, byKey, { from: sender });
+  const known = new Map(byKey.map((it, index) => [it, tried[index]]));
+  return transfers.map((it) => {
+    const outcome = known.get(it) ?? 'code';
+    return outcome === 'code' ? 'alone' : outcome;
+  });
 }
 
 function attemptReceipt(receipt: Receipt): AttemptReceipt {

@@ -16,6 +16,7 @@ export type RpcFault =
   | 'disagreement'
   | 'range_too_large'
   | 'reverted'
+  | 'out_of_gas'
   | 'already_known'
   | 'nonce_too_low'
   | 'underpriced'
@@ -244,7 +245,7 @@ function faultOf(method: string, error: NonNullable<RpcReply['error']>): RpcFaul
   }
   if (method === 'eth_sendRawTransaction') return sendFaultOf(message);
   if (error.code === 3 || /revert/i.test(message)) return 'reverted';
-  return 'rejected';
+  return /out of gas|outofgas|gas required exceeds/i.test(message) ? 'out_of_gas' : 'rejected';
 }
 
 /** The words of geth, which the others have taken over more or less. */

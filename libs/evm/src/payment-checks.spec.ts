@@ -39,11 +39,19 @@ const GOOD: Answers = {
 };
 
 let answers: Answers;
+/** Words of the addresses that have code. */
+const withCode = new Set<string>();
+const PROGRAM_DIGITS = 62;
 let multicall: 'there' | 'absent' | 'out of gas';
 let bodies: { method: string; params: readonly [{ to: string; data: Hex }] }[][];
 let server: Server;
 
-function replyTo(call: { to: string; data: Hex }): { result?: Hex; error?: object } {
+function replyTo(call: { to?: string; data: Hex }): { result?: Hex; error?: object } {
+  // Which of the appended addresses have code.
+  if (call.to === undefined) {
+    const asked = call.data.slice(2 + PROGRAM_DIGITS).match(/.{64}/g) ?? [];
+    return { result: `0x${asked.map((it) => word(withCode.has(it) ? 1 : 0).slice(2)).join('')}` };
+  }
   if (call.to.toLowerCase() === '0xca11bde05977b3631167028862be2a173976ca11') {
     if (multicall === 'absent') return { result: '0x' };
     if (multicall === 'out of gas') return { error: { code: 3, message: 'execution reverted' } };
@@ -68,6 +76,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
 
 beforeEach(async () => {
   answers = GOOD;
+  withCode.clear();
   multicall = 'there';
   bodies = [];
   server = createServer((request, response) => {
@@ -172,14 +181,34 @@ describe('whether payments would succeed', () => {
       return asking.transferable(it);
     });
     expect((await Promise.all(asked)).every(Boolean)).toBe(true);
-    expect(bodies.flat().length).toBeLessThanOrEqual(2);
+    expect(bodies.flat().length).toBeLessThanOrEqual(4);
+    expect(bodies.length).toBeLessThanOrEqual(2);
   });
 
   it('waits for nobody when it is asked of one', async () => {
     expect(await checks().transferable(transfer(1))).toBe(true);
     answers = { ...GOOD, '0xe3ee160e': undefined };
     expect(await checks().transferable(transfer(1))).toBe(false);
-    expect(bodies.flat().every((call) => call.params[0].to === address(0x70))).toBe(true);
+    const asked = bodies.flat().map((call) => call.params[0].to);
+    expect(asked).toEqual([undefined, address(0x70), undefined, address(0x70)]);
+  });
+
+  it('has no word for a payer with code, and keeps it apart from the others', async () => {
+    const asking = checks();
+    const tricky = { ...transfer(9), from: address(0xcc) };
+    withCode.add(address(0xcc).slice(2).padStart(64, '0'));
+    const asked = [transfer(1), tricky, transfer(2)].map((it) => asking.transferable(it));
+    expect(await Promise.all(asked)).toEqual([true, false, true]);
+  });
+
+  it('lets no payment speak for another: whoever is paid in the same look is tried out alone', async () => {
+    const asking = checks();
+    const feeds = { ...transfer(3), to: address(0xee) };
+    const fed = { ...transfer(4), from: address(0xee) };
+    await Promise.all([transfer(1), feeds, fed].map((it) => asking.transferable(it)));
+    const carried = bodies.flat().map((call) => call.params[0].data.includes(address(0xee).slice(2)));
+    const tried = bodies.flat().filter((call, index) => call.params[0].to !== undefined && carried[index]);
+    expect(tried.map((call) => call.params[0].to === address(0x70))).toEqual([false, true]);
   });
 
   it.each(['absent', 'out of gas'] as const)('is the same where Multicall3 is %s', async (state) => {

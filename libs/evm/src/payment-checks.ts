@@ -1,7 +1,7 @@
 // What the chain says of signed transfers, for the facilitator. Payments asked about at the same time are tried out together in one eth_call;
 // only for one that would not succeed are the facts read that name the reason.
 import { parseAbi, encodeFunctionData, type Hex } from 'viem';
-import type { Caip2, EvmAddress, Hex32 } from '#domain';
+import type { Caip2, Hex32 } from '#domain';
 import {
   coalesce,
   soleSender,
@@ -18,7 +18,7 @@ import { PERMIT2, PROXY_OF } from './permit2.js';
 import { allowanceCall, isNonceUsed, nonceBitmapCall, uintOf } from './permit2-state.js';
 import type { EvmRpc } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
-import { simulate } from './simulate.js';
+import { succeedsAlone, tryOut, type Trial } from './simulate.js';
 import { gasFor } from './transfer-calls.js';
 
 export interface PaymentChecksOptions {
@@ -43,6 +43,8 @@ const ERC1271_YES: Hex = `0x1626ba7e${'0'.repeat(56)}`;
 
 /** In one call: 100 transfers take 6 million gas, and nodes stop a call at ten times that or more. */
 const MAX_TOGETHER = 100;
+/** A payment that needs more gas than a batch gives it goes alone, and is looked at for that. */
+const TRIAL: Trial = { gasOf: gasFor };
 
 export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentChecks {
   const chains = new Map(
@@ -68,7 +70,7 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
       const sender = soleSender(transfer);
       return sender === undefined
         ? together(transfer)
-        : panel.any((rpc) => succeedsBy(rpc, transfer, sender));
+        : panel.any((rpc) => succeedsAlone(rpc, transfer, { ...TRIAL, from: sender }));
     },
     async factsOf(transfer, digest) {
       const { panel, ready } = chainOf(transfer.network);
@@ -84,13 +86,28 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
   };
 }
 
-/** One by one where they cannot be tried out together: a payer's contract may use up whatever it is given. */
+/**
+ * Strangers' payments must not speak for one another: whoever is paid by one of them pays alone, since nobody says that the other will ever be
+ * settled. A payer with code may answer otherwise in a transaction, so it gets no word here.
+ */
 async function successesOf(rpc: EvmRpc, transfers: readonly SignedTransfer[]): Promise<readonly boolean[]> {
-  const tryOut = (some: readonly SignedTransfer[]) => simulate(rpc, some, { gas: gasFor(some) });
-  const together = await tryOut(transfers);
-  if (together !== undefined) return together;
-  const alone = await Promise.all(transfers.map((transfer) => tryOut([transfer])));
-  return alone.map((answer) => answer?.[0] === true);
+  const payees = new Set(transfers.map((it) => it.to));
+  const [fed, apart] = [
+    transfers.filter((it) => payees.has(it.from)),
+    transfers.filter((it) => !payees.has(it.from)),
+  ];
+  const alone = (some: readonly SignedTransfer[]) =>
+    Promise.all(some.map(async (it) => [it, (await tryOut(rpc, [it], TRIAL))[0]] as const));
+  const together = tryOut(rpc, apart, TRIAL).then(
+    (tried) => apart.map((it, index) => [it, tried[index]] as const),
+    (error: unknown) => {
+      // No Multicall3 there, or not enough of what the node gives one call.
+      if (error instanceof RpcError && error.fault === 'out_of_gas') return alone(apart);
+      throw error;
+    },
+  );
+  const tried = new Map((await Promise.all([together, alone(fed)])).flat());
+  return transfers.map((it) => tried.get(it) === 'succeeds');
 }
 
 type Calls = Parameters<EvmRpc['callInOrder']>[0];
@@ -148,10 +165,6 @@ function readiness(panel: RpcPanel): () => Promise<boolean> {
   };
 }
 
-async function succeedsBy(rpc: EvmRpc, transfer: SignedTransfer, from: EvmAddress): Promise<boolean> {
-  return (await simulate(rpc, [transfer], { from, gas: gasFor([transfer]) }))?.[0] === true;
-}
-
 /** The proxy asks who calls, so the payment itself is tried out apart. */
 async function permit2Facts(
   rpc: EvmRpc,
@@ -172,14 +185,14 @@ async function permit2Facts(
   const sender = soleSender(transfer);
   const [[balance, bits, word, allowance], moved] = await Promise.all([
     answersOf(rpc, calls),
-    simulate(rpc, [transfer], sender === undefined ? {} : { from: sender }),
+    succeedsAlone(rpc, transfer, sender === undefined ? {} : { from: sender }),
   ]);
   return {
     balance: uintOf(balance),
     nonceUsed: isNonceUsed(bits, nonce),
     payer: payerOf(word),
     allowance: uintOf(allowance),
-    transferable: moved?.[0] === true,
+    transferable: moved,
   };
 }
 

@@ -7,21 +7,53 @@ import { toHex } from './keccak.js';
 import type { EvmRpc } from './rpc.js';
 import { encodeTransfers } from './transfer-calls.js';
 
+/** What came of trying a transfer out. `code`: the payer has code, which may answer otherwise in a transaction. */
+export type Tried = 'succeeds' | 'fails' | 'code';
+
 export interface Trial {
   /** Who would send it. */
   readonly from?: EvmAddress;
-  /** All it may use, as in the transaction; without it whatever the node allows. */
-  readonly gas?: bigint;
+  /** All that so many may use, as in their transaction; without it whatever the node allows. */
+  readonly gasOf?: (transfers: readonly SignedTransfer[]) => bigint;
 }
 
 /**
- * Whether each would succeed after those before it, in the order asked; undefined: not even the whole came to an end.
+ * Each after those before it, in the order asked, without those whose payers have code: they could use up the gas of all.
  * @throws RpcError when there is no trustworthy answer.
  */
-export async function simulate(
+export async function tryOut(
   rpc: EvmRpc,
   transfers: readonly SignedTransfer[],
-  { from, gas }: Trial = {},
+  trial: Trial = {},
+): Promise<readonly Tried[]> {
+  if (transfers.length === 0) return [];
+  // Asked together, so that it is one exchange; code is rare, and then what it may have spoiled is asked again without it.
+  const payers = [...new Set(transfers.map((it) => it.from))];
+  const [codes, hopeful] = await Promise.all([rpc.hasCode(payers), simulate(rpc, transfers, trial)]);
+  const contracts = new Set(payers.filter((_, index) => codes[index]));
+  const plain = transfers.filter((it) => !contracts.has(it.from));
+  const succeeds = plain.length === transfers.length ? hopeful : await simulate(rpc, plain, trial);
+  if (succeeds === undefined) throw new RpcError('out_of_gas', 'eth_call');
+  const known = new Map(
+    plain.map((it, index) => [it, succeeds[index] === true ? 'succeeds' : 'fails'] as const),
+  );
+  return transfers.map((it) => known.get(it) ?? 'code');
+}
+
+/** By itself, whoever its payer is. @throws RpcError when there is no trustworthy answer. */
+export async function succeedsAlone(
+  rpc: EvmRpc,
+  transfer: SignedTransfer,
+  trial: Trial = {},
+): Promise<boolean> {
+  return (await simulate(rpc, [transfer], trial))?.[0] === true;
+}
+
+/** Undefined: the whole came to no end. */
+async function simulate(
+  rpc: EvmRpc,
+  transfers: readonly SignedTransfer[],
+  { from, gasOf }: Trial,
 ): Promise<readonly boolean[] | undefined> {
   if (transfers.length === 0) return [];
   const { target, data } = encodeTransfers(transfers);
@@ -29,13 +61,18 @@ export async function simulate(
     to: target,
     data: toHex(data),
     ...(from && { from }),
-    ...(gas && { gas: `0x${gas.toString(16)}` as const }),
+    ...(gasOf && { gas: `0x${gasOf(transfers).toString(16)}` as const }),
   };
-  const answer = await rpc.call(call).catch((error: unknown) => {
-    if (error instanceof RpcError && error.fault === 'rejected') return undefined;
-    throw error;
-  });
-  if (transfers.length === 1) return [answer !== undefined];
-  // No bytes: no Multicall3 lives there.
-  return answer === undefined || answer === '0x' ? undefined : successesIn(answer, transfers.length);
+  const outcome = await rpc.call(call).then(
+    (answer) => ({ answer }),
+    (error: unknown) => {
+      // Any other trouble says nothing of the transfers.
+      if (error instanceof RpcError && error.fault === 'out_of_gas') return { answer: undefined };
+      throw error;
+    },
+  );
+  if (transfers.length === 1) return [outcome.answer !== undefined];
+  if (outcome.answer !== undefined && outcome.answer !== '0x')
+    return successesIn(outcome.answer, transfers.length);
+  return undefined;
 }

@@ -143,7 +143,12 @@ export async function settlePayment(
   const { triedOut } = judged;
   const { workspaceId, askedBy } = caller;
   const asking = { transfer: request.transfer, workspaceId, askedBy, requestKey, triedOut };
-  const { claimed, settlement, holder } = await ports.desk.claim(asking, holdMs(asked));
+  const made = await ports.desk.claim(asking, holdMs(asked)).catch((error: unknown) => {
+    ports.logger.error({ error }, 'whether a claim was made is not known');
+  });
+  // Its commit may have come through all the same.
+  if (made === undefined) return { kind: 'pending', txHash: null };
+  const { claimed, settlement, holder } = made;
   if (!claimed) return repeat(asked, settlement);
   return afterClaim(asked, settlement, () =>
     holder === null ? wait(asked, settlement) : tell(asked, holder, settlement),
@@ -243,7 +248,9 @@ async function tell(asked: Asked, holder: string, last?: SettlementView): Promis
     await ports.rights.giveBack(request.transfer, holder);
     return outcome;
   }
-  const mine = await ports.rights.told(request.transfer, holder);
+  const telling = () => ports.rights.told(request.transfer, holder);
+  // Asked twice where no answer came: the same holder is told the same.
+  const mine = await telling().catch(telling);
   // Too slow, and somebody else took over: a second success is only for the request that had the first.
   return mine || sameRequest(asked, view) ? outcome : duplicate(view);
 }
