@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SettlementDesk, SignedTransfer, Vault } from '#engine';
-import { createSettlementDesk } from '#postgres';
+import { createBroadcastStore, createSettlementDesk } from '#postgres';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { address, hex32, NETWORK, TOKEN } from '../support/builders.js';
@@ -92,4 +92,21 @@ it.each([
   const claiming = claim(desk, transferOf(10 + losses));
   if (what === 'fails') await expect(claiming).rejects.toBe(deadlock);
   else expect(await claiming).toMatchObject({ claimed: true, settlement: { status: 'waiting' } });
+});
+
+it('outcomes that lost a deadlock are written all the same', async () => {
+  const transfer = transferOf(21);
+  await claim(deskOn(pool), transfer);
+  let left = 1;
+  const losing = {
+    query: (...args: Parameters<typeof pool.query>) => {
+      left -= 1;
+      if (left < 0) return pool.query(...args);
+      return Promise.reject(Object.assign(new Error('deadlock detected'), { code: '40P01' }));
+    },
+  };
+  const store = createBroadcastStore(losing as pg.Pool, vault);
+  const outcome = { kind: 'failed', reason: 'invalid_exact_evm_transaction_failed' } as const;
+  await store.end([{ key: transfer, outcome }]);
+  expect(await deskOn(pool).find(transfer)).toMatchObject({ status: 'failed' });
 });

@@ -11,6 +11,7 @@ import type {
 } from '#engine';
 import type pg from 'pg';
 import { fills } from './fills.js';
+import { retried } from '../pool.js';
 import { createSingletonLeases } from '../watch/singleton-leases.js';
 import { SETTLED_CHANNEL } from './desk.js';
 import {
@@ -62,14 +63,19 @@ const OUTCOME = `status = o.status, reason = o.reason, tx_hash = o.tx_hash, bloc
 const OUTCOMES = `unnest(${KEY_LISTS}, $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::int[])
   AS o(${KEY}, status, reason, tx_hash, block_number, block_hash, log_index)`;
 const ENDS = sameKey('s', 'o');
+/** Taken in the order of the claims, of which one may hold several: counted, so that all are taken before the first is changed. */
+const LOCKED = `locked AS MATERIALIZED (SELECT FROM ${OUTCOMES} JOIN settlement s ON ${ENDS} ORDER BY ${keyOf('s')} FOR UPDATE OF s)`;
+const ALL_LOCKED = `(SELECT count(*) FROM locked) > 0`;
 const TELL = `SELECT pg_notify('${SETTLED_CHANNEL}', string_agg(settlement_id::text, ',')) FROM ended HAVING count(*) > 0`;
 
-const END = `WITH ended AS (UPDATE settlement s SET ${OUTCOME} FROM ${OUTCOMES} WHERE ${ENDS} AND s.status = 'waiting' RETURNING s.settlement_id) ${TELL}`;
-const MINED = `WITH b AS (
+const END = `WITH ${LOCKED},
+  ended AS (UPDATE settlement s SET ${OUTCOME} FROM ${OUTCOMES}
+     WHERE ${ALL_LOCKED} AND ${ENDS} AND s.status = 'waiting' RETURNING s.settlement_id) ${TELL}`;
+const MINED = `WITH ${LOCKED}, b AS (
     UPDATE broadcast SET status = 'mined', tx_hash = $15, block_number = $16, block_hash = $17
      WHERE network = $12 AND sender = $13 AND account_nonce = $14 AND status = 'open' RETURNING 1),
   ended AS (UPDATE settlement s SET ${OUTCOME} FROM ${OUTCOMES}, b
-     WHERE ${ENDS} AND s.sender = $13 AND s.account_nonce = $14 RETURNING s.settlement_id) ${TELL}`;
+     WHERE ${ALL_LOCKED} AND ${ENDS} AND s.sender = $13 AND s.account_nonce = $14 RETURNING s.settlement_id) ${TELL}`;
 const REOPENED = `WITH b AS (
     UPDATE broadcast SET status = 'open', tx_hash = NULL, block_number = NULL, block_hash = NULL
      WHERE network = $1 AND sender = $2 AND account_nonce = $3 AND status = 'mined' AND NOT final RETURNING 1)
@@ -104,7 +110,8 @@ export function createBroadcastStore(pool: pg.Pool, vault: Vault): BroadcastStor
   const sealing = sealingOf(vault);
   const leases = createSingletonLeases(pool);
   const run = async (name: string, text: string, values: readonly unknown[]): Promise<readonly Row[]> =>
-    (await pool.query<Row>({ name: `purser_broadcast_${name}`, text, values: [...values] })).rows;
+    (await retried(() => pool.query<Row>({ name: `purser_broadcast_${name}`, text, values: [...values] })))
+      .rows;
   return {
     holdLease: async (name, owner, seconds) => (await leases.hold(name, owner, seconds)) !== null,
     async knownChain(network) {
