@@ -47,6 +47,10 @@ export function createBroadcastChain({ panel, finality }: BroadcastChainOptions)
       const nonces = final && (await panel.all((rpc) => rpc.transactionCount(sender, final.number)));
       return nonces && Math.min(...nonces);
     },
+    async shown(txHashes) {
+      const read = (rpc: EvmRpc) => Promise.all(txHashes.map((txHash) => rpc.receipt(txHash)));
+      return (await panel.each(read)).flat().some((receipt) => receipt !== undefined);
+    },
     balance: (sender) => panel.any((rpc) => rpc.etherBalance(sender)),
     compose(transfers) {
       const { target, data } = encodeTransfers(transfers);

@@ -149,17 +149,22 @@ export function createRpcPanel({ network, rpcs, genesisHash, clock, logger }: Rp
     return level.length > 0 ? level : there;
   };
 
-  /** An RPC stands still by its own word and by our clock, never because another says that it is further. */
+  /**
+   * An RPC stands still, or comes from far back, by its own word and by our clock: it has the same block for long, or one of long ago while another's
+   * is of now. Never because another says that it is further.
+   */
   const compareHeads = (heads: readonly (readonly [Seat, BlockHeader])[]): void => {
     const nowMs = clock.nowMs();
     const highest = Math.max(...heads.map(([, head]) => head.number));
+    const current = heads.some(([, head]) => nowMs - head.timestampSec * 1_000 <= STANDSTILL_MS);
     for (const [seat, head] of heads) {
       if (head.number !== seat.head) Object.assign(seat, { head: head.number, headSinceMs: nowMs });
-      const behind = head.number < highest && nowMs - seat.headSinceMs > STANDSTILL_MS;
+      const old = nowMs - head.timestampSec * 1_000 > STANDSTILL_MS && current;
+      const behind = head.number < highest && (old || nowMs - seat.headSinceMs > STANDSTILL_MS);
       if (behind && !seat.behind)
         logger.error(
           { network, rpc: seat.place + 1, block: head.number, alarm: 'rpc_behind' },
-          'an RPC stands still while others go on; it is not waited for',
+          'an RPC is behind the others; it is not waited for',
         );
       seat.behind = behind;
     }

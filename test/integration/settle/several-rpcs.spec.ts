@@ -212,6 +212,39 @@ describe('one that lags', () => {
   });
 });
 
+describe('one that has lost its memory', () => {
+  it('and comes back from far behind is not waited for, though it moves', async () => {
+    await mine(100);
+    let number = 0;
+    second().lies.set('eth_getBlockByNumber', async ([at], truth) => {
+      const block = await truth();
+      number += 1;
+      return at === 'latest' ? { ...block, number: `0x${number.toString(16)}`, timestamp: '0x1' } : block;
+    });
+    const transfer = await aClaim();
+    await take(aBroadcaster(), 4);
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', final: false });
+    expect(alarms).toContain('rpc_behind');
+  });
+
+  it('of our transactions does not make their nonces somebody else’s', async () => {
+    second().lies.set('eth_getTransactionReceipt', () => null);
+    const broadcaster = aBroadcaster();
+    const before = settling.signer.signed.length;
+    const transfer = await aClaim();
+    for (let round = 0; round < 5; round += 1) {
+      await take(broadcaster, 2, 6_000);
+      await mine(10);
+    }
+    expect((await viewOf(transfer)).status).toBe('broadcast');
+    expect(settling.signer.signed.slice(before).map((it) => it.accountNonce)).toHaveLength(1);
+    second().lies.clear();
+    await mine();
+    await take(broadcaster, 3);
+    expect(await viewOf(transfer)).toMatchObject({ status: 'settled', final: true });
+  });
+});
+
 describe('one on another chain', () => {
   it('by its id since a restart gets nothing, and is heard again when it is back', async () => {
     const broadcaster = aBroadcaster();

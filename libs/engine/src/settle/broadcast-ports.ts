@@ -162,6 +162,8 @@ export interface BroadcastChain {
   accountNonce(sender: EvmAddress): Promise<number>;
   /** Account nonce after the newest final block; undefined while there is none, or an RPC is away. */
   finalNonce(sender: EvmAddress): Promise<number | undefined>;
+  /** Whether any RPC shows one of them in a block: enough to wait for the others, and not to settle anything. */
+  shown(txHashes: readonly Hex32[]): Promise<boolean>;
   /** Wei. */
   balance(sender: EvmAddress): Promise<bigint>;
   /** One transfer calls the token; more go through Multicall3, where one that fails leaves the others alone. */

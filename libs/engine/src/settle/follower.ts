@@ -181,6 +181,8 @@ export class Follower {
       );
     this.alarmed.add(key);
     if (((await chain.finalNonce(sender)) ?? 0) <= accountNonce) return;
+    // One RPC that knows nothing of ours must not make it somebody else's.
+    if (await chain.shown(broadcast.attempts.map((it) => it.txHash))) return;
     await store.taken(broadcast);
     this.all.delete(key);
     this.suspected.delete(key);
