@@ -1,3 +1,4 @@
+import { ABSENT, throughAttention } from '#domain';
 import type { TrackedAuthorization, WatchStore } from '#engine';
 import { nonceKey, type LedgerRow, type MemoryDatabase } from './memory-database.js';
 
@@ -54,8 +55,8 @@ export class MemoryWatchStore implements WatchStore {
   /** The real one finds them by the claims that were settled; here whatever somebody wants dead. */
   cancelledUpTo() {
     const wanted = this.rows((row) => {
-      const state = this.database.stateOf(row.operationId);
-      return row.status === 'live' && state?.status === 'authorized' && state.cancellation !== null;
+      const state = throughAttention(this.database.stateOf(row.operationId) ?? ABSENT);
+      return row.status === 'live' && state.status === 'authorized' && state.cancellation !== null;
     });
     return Promise.resolve(wanted.map(snapshot));
   }

@@ -7,6 +7,7 @@ import { refusalForGuard } from './guards.js';
 import type { CommitOutcome, OperationStore, Ports } from './ports.js';
 import { STEPS } from './steps/index.js';
 import type { StepOutcome } from './steps/step.js';
+import { dueAt } from './watch/apply.js';
 import type { OperationId } from '#domain';
 
 export type DriveResult =
@@ -28,6 +29,7 @@ const MAX_CONFLICTS = 5;
 const MAX_STEPS = 40;
 /** How soon to come again when something that passes by itself is in the way: a quarantine, the database's clock. */
 const NOT_NOW_MS = 5_000;
+const STUCK_MS = 15_000;
 
 export async function drive(
   ports: Ports,
@@ -45,13 +47,20 @@ export async function drive(
       details: { reason: 'too_many_attempts' },
     });
     ports.logger.error({ operationId, attempts: claimed.attempts }, 'operation needs attention');
-    return finish(ports, cursor, null);
+    return finish(ports, cursor, dueInAttention(ports, cursor));
   }
   try {
     return await run(ports, cursor, options.signal);
   } catch (error) {
     return giveBack(ports, cursor, error);
   }
+}
+
+/** What is still done while a person must look (a kill) is tried further, slowly. */
+function dueInAttention({ clock }: Ports, { state }: Cursor): number | null {
+  const nowMs = clock.nowMs();
+  const dueMs = state.status === 'needs_attention' ? dueAt(state, nowMs) : null;
+  return dueMs === null ? null : Math.max(dueMs, nowMs + STUCK_MS);
 }
 
 async function run(ports: Ports, cursor: Cursor, signal: AbortSignal): Promise<DriveResult> {

@@ -4,6 +4,7 @@ import {
   ERRORS,
   evolve,
   isAnswerable,
+  throughAttention,
   type Authorization,
   type Cancellation,
   type Delivery,
@@ -66,7 +67,7 @@ const FINALITY: Partial<Record<OperationStatus, OperationView['finality']>> = {
 export function viewOf(loaded: Loaded): OperationView {
   const { state } = loaded;
   if (state.status === 'absent') throw new Error('an absent operation has no view');
-  const shown = state.status === 'needs_attention' ? state.before : state;
+  const shown = throughAttention(state);
   const authorization = 'authorization' in shown ? shown.authorization : null;
   const delivery = 'delivery' in shown ? shown.delivery : null;
   const settlement = 'settlement' in shown ? shown.settlement : null;

@@ -6,6 +6,7 @@ import { fold } from './evolve.js';
 import { isAnswerable, nextStep } from './next-step.js';
 
 const WISH: OperationCommand = { type: 'RequestCancellation', by: 'ann', reason: 'wrong shop' };
+const ATTENTION: OperationCommand = { type: 'RequireAttention', code: 'needs_attention', details: {} };
 const tried = (
   attempt: number,
   retryAtMs: number | null,
@@ -14,6 +15,7 @@ const tried = (
   type: 'RecordCancellation',
   submission: { attempt, retryAtMs, reason },
 });
+const looked = (...more: OperationCommand[]) => fold(eventsFrom([...WAYS.signed, ATTENTION, WISH, ...more]));
 const after = (...commands: OperationCommand[]) => fold(eventsFrom([...WAYS.signed, ...commands]));
 
 describe('an on-chain cancellation', () => {
@@ -45,6 +47,14 @@ describe('an on-chain cancellation', () => {
     expect(nextStep(after(WISH, tried(1, NOON)), NOON)).toEqual({ kind: 'cancel', attempt: 2 });
     expect(nextStep(after(WISH, tried(1, null)), NOON)).toEqual({ kind: 'wait', untilMs: null });
     expect(decide(after(WISH, tried(2, NOON)), tried(1, null))).toEqual({ ok: true, events: [] });
+  });
+
+  it('is carried out also while somebody must look, and leaves the rest to them', () => {
+    expect(nextStep(looked(), NOON)).toEqual({ kind: 'cancel', attempt: 1 });
+    expect(nextStep(looked(tried(1, NOON + 5)), NOON)).toEqual({ kind: 'wait', untilMs: NOON + 5 });
+    expect(nextStep(looked(tried(1, NOON)), NOON)).toEqual({ kind: 'cancel', attempt: 2 });
+    expect(looked(tried(1, null)).status).toBe('needs_attention');
+    expect(nextStep(looked(OBSERVE), NOON)).toEqual({ kind: 'stop' });
   });
 
   it('ends nothing: the chain does, one way or the other', () => {

@@ -5,13 +5,13 @@ import type { OperationCommand } from './commands.js';
 import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
 import { recordChain } from './record-chain.js';
-import { isBeforeIntent, TERMINAL, type OperationState } from './state.js';
+import { isBeforeIntent, TERMINAL, throughAttention, type OperationState } from './state.js';
 import type { Authorization, Settlement, Terms } from './terms.js';
 
 export function decide(current: OperationState, command: OperationCommand): Decision {
   if (command.type === 'RequireAttention') return requireAttention(current, command);
   if (command.type === 'ResolveAttention') return resolveAttention(current, command);
-  const state: Whole = current.status === 'needs_attention' ? current.before : current;
+  const state = throughAttention(current);
   switch (command.type) {
     case 'Open':
       return state.status === 'absent' ? facts({ type: 'OperationOpened', data: without(command) }) : NOTHING;

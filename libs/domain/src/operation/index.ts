@@ -8,6 +8,7 @@ export {
   ABSENT,
   isBeforeIntent,
   TERMINAL,
+  throughAttention,
   type Approval,
   type Grant,
   type OperationState,

@@ -1,5 +1,5 @@
 import type { OperationState } from './state.js';
-import type { Delivery, Submission } from './terms.js';
+import type { Cancellation, Delivery, Submission } from './terms.js';
 
 /**
  * The saga's program counter, derived from state and never stored.
@@ -47,8 +47,10 @@ export function nextStep(state: OperationState, nowMs: number): Step {
       const step = afterIntent(state, nowMs);
       return step.kind === 'wait' && step.untilMs === null ? { kind: 'stop' } : step;
     }
-    case 'absent':
+    // Until a person lets it go on, all that is done with it is the kill that somebody asked for.
     case 'needs_attention':
+      return isToBeKilled(state.before) ? afterIntent(state.before, nowMs) : { kind: 'stop' };
+    case 'absent':
     case 'failed':
     case 'refused':
     case 'rejected':
@@ -58,13 +60,18 @@ export function nextStep(state: OperationState, nowMs: number): Step {
   }
 }
 
+type Authorized = Extract<OperationState, { status: 'authorized' }>;
+
+function isToBeKilled(state: OperationState): state is Authorized & { readonly cancellation: Cancellation } {
+  return state.status === 'authorized' && state.cancellation !== null;
+}
+
 function afterIntent(
   state: Extract<OperationState, { status: 'authorized' | 'provisional' | 'settled' }>,
   nowMs: number,
 ): Step {
   // Whoever wants it dead wants it shown to nobody any more.
-  if (state.status === 'authorized' && state.cancellation !== null)
-    return tried('cancel', state.cancellation.submission, nowMs);
+  if (isToBeKilled(state)) return tried('cancel', state.cancellation.submission, nowMs);
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
   if (state.request.kind === 'settle' || state.request.kind === 'top_up' || isUnpaidYet(state))

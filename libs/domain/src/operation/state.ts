@@ -106,9 +106,16 @@ const BEFORE_INTENT: ReadonlySet<OperationStatus> = new Set([
   'approved',
 ]);
 
+/** Where it stands, whether or not a person must look. */
+export function throughAttention(
+  state: OperationState,
+): Exclude<OperationState, { status: 'needs_attention' }> {
+  return state.status === 'needs_attention' ? state.before : state;
+}
+
 /** Nothing has been committed for signing, as far as this history knows; attention is looked through. */
 export function isBeforeIntent(state: OperationState): boolean {
-  return BEFORE_INTENT.has(state.status === 'needs_attention' ? state.before.status : state.status);
+  return BEFORE_INTENT.has(throughAttention(state).status);
 }
 
 export const ABSENT: OperationState = { status: 'absent' };

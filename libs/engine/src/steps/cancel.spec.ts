@@ -8,6 +8,7 @@ import { MemoryChainSource } from '../../../../test/support/memory-chain-source.
 import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
 import { MemoryWatchStore } from '../../../../test/support/memory-watch-store.js';
 import { cancelOnChain } from '../use-cases/decide-approval.js';
+import { applyFact } from '../watch/apply.js';
 
 const ANN = { workspaceId: WORKSPACE, keyId: 'key of ann', person: 'ann' };
 
@@ -114,6 +115,37 @@ describe('an on-chain cancellation', () => {
     expect(state()).toMatchObject({
       cancellation: { submission: { reason: 'not_asked_for', retryAtMs: null } },
     });
+  });
+
+  it('reaches the chain also when a person must look at the operation', async () => {
+    await applyFact(
+      purser.ports,
+      { workspaceId: WORKSPACE, operationId },
+      { type: 'RequireAttention', code: 'needs_attention', details: { reason: 'too_many_attempts' } },
+    );
+    expect(await wish()).toMatchObject({ status: 'needs_attention', cancellation: { by: 'ann' } });
+    expect(purser.database.operations.get(operationId)?.nextAttemptAtMs).toBe(purser.nowMs);
+    await purser.drive(operationId);
+    expect(purser.desk.claims).toMatchObject([{ method: 'cancel' }]);
+    await blocks(4);
+    expect([state()?.status, held()]).toEqual(['failed', 'released']);
+  });
+
+  it('is still tried after as many failures as bring a person in', async () => {
+    await wish();
+    const settlements = {
+      claim: () => Promise.reject(new Error('no database')),
+      find: () => Promise.resolve(undefined),
+      ended: () => Promise.reject(new Error('no database')),
+    };
+    for (let times = 0; times < 20; times += 1) {
+      await purser.drive(operationId, { settlements });
+      purser.nowMs += 60_000 / 4;
+    }
+    expect(state()?.status).toBe('needs_attention');
+    expect(purser.database.operations.get(operationId)?.nextAttemptAtMs).not.toBeNull();
+    await purser.drive(operationId);
+    expect(purser.desk.claims).toMatchObject([{ method: 'cancel' }]);
   });
 
   it('before the intent is an ordinary one, and needs accounts of ours after it', async () => {

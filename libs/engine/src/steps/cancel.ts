@@ -1,4 +1,4 @@
-import type { Submission } from '#domain';
+import { throughAttention, type Submission } from '#domain';
 import type { Eip3009Cancel } from '../settle/ports.js';
 import { ASKED_BY_OPERATION, type SettlementView } from '../settle/ports.js';
 import { LOOK_AGAIN_MS, retryAfterMs } from './settle-attempt.js';
@@ -12,7 +12,7 @@ const USED = 'invalid_exact_evm_nonce_already_used';
  * always with the same bytes; the operation ends by the token's own logs alone.
  */
 export async function cancel({ ports, cursor, step }: StepContext): Promise<StepOutcome> {
-  const { state } = cursor;
+  const state = throughAttention(cursor.state);
   if (state.status !== 'authorized' || step.kind !== 'cancel' || state.cancellation === null)
     return { kind: 'again' };
   const { attempt } = step;
