@@ -7,17 +7,19 @@ let call: NativeApi['call'];
 let id: string;
 beforeEach(async () => {
   ({ api, call } = await nativeApi());
-  const signed = await call({
-    method: 'POST',
-    path: `${BASE}/operations`,
-    key: 'a1',
-    body: { kind: 'authorize', url: 'https://shop.example/item', max_amount: '20000', wait_ms: 5_000 },
-  });
+  const signed = await sign();
   expect(signed.status).toBe(201);
   id = signed.body.operation_id as string;
 });
 afterEach(() => api.close());
 
+const sign = () =>
+  call({
+    method: 'POST',
+    path: `${BASE}/operations`,
+    key: 'a1',
+    body: { kind: 'authorize', url: 'https://shop.example/item', max_amount: '20000', wait_ms: 5_000 },
+  });
 const cancel = (body: object, as = 'agent', of = id) =>
   call({ method: 'POST', path: `${BASE}/operations/${of}/cancel`, as, body });
 
@@ -30,6 +32,15 @@ describe('cancelling on chain', () => {
     const { body } = await call({ path: `${BASE}/operations/${id}/events`, as: 'auditor' });
     const wishes = (body.items as { type: string }[]).filter((it) => it.type === 'CancellationRequested');
     expect(wishes).toHaveLength(1);
+  });
+
+  it('hands the payment out no more, neither to a look nor to a repeat of the request', async () => {
+    const look = async () => (await call({ path: `${BASE}/operations/${id}` })).body.payment as object | null;
+    expect(await look()).toMatchObject({ header: expect.any(String) as string });
+    await cancel({ on_chain: true }, 'admin');
+    expect(await look()).toBeNull();
+    const repeat = await sign();
+    expect([repeat.body.operation_id, repeat.body.payment]).toEqual([id, null]);
   });
 
   it('must be said: without it, after the intent, it is too late', async () => {

@@ -20,15 +20,19 @@ export class MemorySigner implements Signer {
   /** Only when the operation's own log asks for it. */
   cancel({ operationId }: OperationRef): Promise<CancelOutcome> {
     if (this.away()) return Promise.resolve({ kind: 'unavailable', reason: 'signer_unavailable' });
-    const asked = this.database.events.some(
-      (it) => it.operationId === operationId && it.type === 'CancellationRequested',
-    );
-    if (!asked) return Promise.resolve({ kind: 'refused', reason: 'not_asked_for' });
+    if (!this.isToBeKilled(operationId)) return Promise.resolve({ kind: 'refused', reason: 'not_asked_for' });
     return Promise.resolve({ kind: 'signed', signature: new Uint8Array(65).fill(27) });
+  }
+
+  private isToBeKilled(operationId: OperationId): boolean {
+    const { events } = this.database;
+    return events.some((it) => it.operationId === operationId && it.type === 'CancellationRequested');
   }
 
   sign({ operationId }: OperationRef): Promise<SignOutcome> {
     if (this.away()) return Promise.resolve({ kind: 'unavailable', reason: 'signer_unavailable' });
+    if (this.isToBeKilled(operationId))
+      return Promise.resolve({ kind: 'unavailable', reason: 'signer_unavailable' });
     if (this.burned.has(operationId)) return Promise.resolve({ kind: 'burned', reason: 'burned_before' });
     const row = this.database.ledger.get(operationId);
     if (!row) throw new Error('asked to sign what was never committed');

@@ -39,11 +39,11 @@ export class Cancellations {
     const { db, highWater } = this.deps;
     try {
       if (!(await highWater.allows())) return unavailable('quarantined');
-      const [[subject], asked] = await Promise.all([db.read([ref]), db.cancellationAsked(ref)]);
+      const [subject] = await db.read([ref]);
       if (subject === undefined) return unavailable('not_read');
       const nowMs = subject.nowSec * 1_000;
       if (!(await highWater.sawEpoch(subject.clusterEpoch, nowMs))) return unavailable('quarantined');
-      if (!asked) return refused('not_asked_for');
+      if (!subject.cancellationRequested) return refused('not_asked_for');
       const check = this.#check(subject);
       if ('kind' in check) return check;
       const entry = { subject: subjectKey(ref), workspaceId: ref.workspaceId, reason: null };

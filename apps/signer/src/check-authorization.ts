@@ -47,6 +47,8 @@ export function checkAuthorization(subject: Subject, context: CheckContext): Che
   if (ledger !== null && ledger.digest === null) return { kind: 'burned', reason: ledger.reason ?? 'burned' };
   if (authorization === null) return { kind: 'refused', reason: 'unknown_operation' };
   if (subject.stopped) return { kind: 'unavailable', reason: 'stopped' };
+  // Nothing is burned for it: the wish alone releases no money.
+  if (subject.cancellationRequested) return { kind: 'unavailable', reason: 'cancellation_requested' };
   const digest = digestOf(authorization);
   if (ledger !== null) {
     // A signature over the ledger's digest may exist: nothing may be burned any more, and no other digest signed.

@@ -40,6 +40,7 @@ export class UnsafeDatabaseRoleError extends Error {
   override readonly name = 'UnsafeDatabaseRoleError';
 }
 
+const OPENED_MONTH = `date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date`;
 // One index look-up per row and table: the limits keep the planner from joining whole tables, whatever its statistics say.
 const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
@@ -48,6 +49,8 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   EXISTS (SELECT FROM control c WHERE c.paused AND c.scope IN ('global', asked.workspace_id::text))
     OR EXISTS (SELECT FROM agent_stop s WHERE s.workspace_id = asked.workspace_id AND s.agent_id = o.agent_id)
     OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
+  EXISTS (SELECT FROM events e WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
+    AND e.opened_month = ${OPENED_MONTH} AND e.type = 'CancellationRequested') AS cancellation_requested,
   a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
   a.valid_before::text AS valid_before, a.nonce, a.digest, a.status AS authorization_status,
   w.status AS wallet_status, w.address AS wallet_address, w.role AS wallet_role,
@@ -72,7 +75,7 @@ LEFT JOIN LATERAL (SELECT * FROM approval
 LEFT JOIN LATERAL (
   SELECT e.type, e.schema, e.data #- '{terms,wire}' AS data FROM events e
   WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
-    AND e.opened_month = date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
+    AND e.opened_month = ${OPENED_MONTH}
     AND e.type IN ('TermsAccepted', 'TermsChanged')
   ORDER BY e.version DESC LIMIT 1) t ON true
 LEFT JOIN LATERAL (SELECT * FROM signer_ledger
@@ -88,10 +91,6 @@ RETURNING purpose, subject, digest, reason, sequence::text`;
 
 const RECORDED = `SELECT purpose, subject, digest, reason, sequence::text FROM signer_ledger
 WHERE purpose = $1 AND epoch = 0 AND subject = ANY($2::text[])`;
-
-const CANCELLATION_ASKED = `SELECT FROM operations o JOIN events e ON e.workspace_id = o.workspace_id AND e.operation_id = o.operation_id
-  AND e.opened_month = date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date
-WHERE o.workspace_id = $1 AND o.operation_id = $2 AND e.type = 'CancellationRequested' LIMIT 1`;
 
 const FACTS = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms, c.epoch AS cluster_epoch,
@@ -140,16 +139,6 @@ export class SignerDatabase {
       values: [refs.map((it) => it.workspaceId), refs.map((it) => it.operationId)],
     });
     return rows.map((row, index) => subjectOf(refs[index] as OperationRef, row));
-  }
-
-  /** Does the operation's own log say that somebody wants its authorization dead? */
-  async cancellationAsked({ workspaceId, operationId }: OperationRef): Promise<boolean> {
-    const { rowCount } = await this.pool.query({
-      name: 'purser_signer_cancellation',
-      text: CANCELLATION_ASKED,
-      values: [workspaceId, operationId],
-    });
-    return rowCount === 1;
   }
 
   /** Commits the entries that are new. `rows` holds, for every entry, what the ledger says now; `inserted` those written here. */

@@ -28,6 +28,8 @@ export interface Subject extends OperationRef {
   readonly kind: string | null;
   readonly status: string | null;
   readonly stopped: boolean;
+  /** Somebody wants the authorization dead. */
+  readonly cancellationRequested: boolean;
   readonly authorization: (Authorization & { readonly status: string }) | null;
   readonly walletStatus: string | null;
   readonly walletAddress: EvmAddress | null;
@@ -61,6 +63,7 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
     kind: row['kind'] ?? null,
     status: row['status'] ?? null,
     stopped: (row['stopped'] as unknown) === true,
+    cancellationRequested: (row['cancellation_requested'] as unknown) === true,
     authorization: authorizationOf(row),
     walletStatus: row['wallet_status'] ?? null,
     walletAddress: row['wallet_address'] as EvmAddress | null,

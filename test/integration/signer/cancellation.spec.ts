@@ -51,6 +51,19 @@ describe('a cancellation', () => {
     ]);
   });
 
+  it('leaves no more signature of the payment to be had, and burns nothing', async () => {
+    const [fresh, signed] = (await stage.operations(2)) as [SeededOperation, SeededOperation];
+    await signatureOf(stage, signed);
+    for (const operation of [fresh, signed]) {
+      await ask(operation);
+      expect(await stage.client.sign(operation)).toMatchObject({ kind: 'unavailable' });
+    }
+    expect([await ledger(fresh), (await ledger(signed)).map((row) => row.purpose)]).toEqual([
+      [],
+      ['authorize'],
+    ]);
+  });
+
   it("is not signed unless the operation's own log asks for it", async () => {
     const [asked, other] = await stage.operations(2);
     await ask(asked as SeededOperation);
