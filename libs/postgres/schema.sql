@@ -710,7 +710,8 @@ CREATE TABLE settlement (
   method text NOT NULL DEFAULT 'eip3009'::text,
   ceiling numeric(78,0),
   facilitator text,
-  tried_out boolean NOT NULL DEFAULT false
+  tried_out boolean NOT NULL DEFAULT false,
+  redemption text
 );
 ALTER TABLE settlement ADD CONSTRAINT settlement_check CHECK ((((sender IS NULL) = (account_nonce IS NULL)) AND ((sender IS NULL) = (place IS NULL))));
 ALTER TABLE settlement ADD CONSTRAINT settlement_check1 CHECK (((status <> 'broadcast'::text) OR (sender IS NOT NULL)));
@@ -737,7 +738,7 @@ CREATE POLICY system ON settlement FOR ALL TO purser_signer, purser_system USING
 GRANT INSERT, SELECT ON settlement TO purser_system;
 GRANT SELECT (network, token, payer, nonce, payee, value, valid_after, valid_before, workspace_id, status, sender, account_nonce, place, method, ceiling, facilitator) ON settlement TO purser_signer;
 GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_after, valid_before, workspace_id, asked_by, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, method, ceiling, facilitator) ON settlement TO purser_checker;
-GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, ceiling, facilitator, tried_out) ON settlement TO purser_system;
+GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, ceiling, facilitator, tried_out, redemption) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE signer_ledger (

@@ -87,14 +87,16 @@ describe('repeats (ruling 11)', () => {
 
   it('what an operation of ours settled is redeemed once, by any workspace', async () => {
     const { desk } = client.api.facilitator;
-    const requestKey = uuid(1, 4);
-    await desk.claim({ transfer: signedOf(), workspaceId: WORKSPACE, askedBy: 'operation', requestKey });
-    const as = { as: 'admin2' };
-    expect((await client.verify()).body).toMatchObject({ isValid: true });
-    expect((await client.settle({}, undefined, as)).body).toMatchObject({ success: true });
+    const asked = { workspaceId: WORKSPACE, askedBy: 'operation', requestKey: uuid(1, 4) };
+    await desk.claim({ ...asked, transfer: signedOf(), redemption: IDENTIFIER });
+    const [as, named] = [{ as: 'admin2' }, { paymentIdentifier: IDENTIFIER }];
+    expect((await client.verify({}, undefined, as)).body).toMatchObject({ isValid: false });
     expect((await client.settle({}, undefined, as)).body).toMatchObject(duplicate);
-    expect((await client.settle()).body).toMatchObject(duplicate);
-    expect((await client.verify()).body).toMatchObject({
+    expect((await client.verify(named)).body).toMatchObject({ isValid: true });
+    expect((await client.settle(named, undefined, as)).body).toMatchObject({ success: true });
+    expect((await client.settle(named, undefined, as)).body).toMatchObject(duplicate);
+    expect((await client.settle(named)).body).toMatchObject(duplicate);
+    expect((await client.verify(named)).body).toMatchObject({
       isValid: false,
       invalidReason: 'invalid_exact_evm_nonce_already_used',
     });
@@ -207,6 +209,18 @@ describe('pending', () => {
     const transaction = client.api.facilitator.desk.settle(transferOf());
     expect((await client.settle()).body).toMatchObject({ success: true, transaction });
     expect((await client.settle()).body).toMatchObject({ errorReason: 'duplicate_settlement', transaction });
+  });
+
+  it('is followed by a success to a stock seller, who verifies first', async () => {
+    client.api.facilitator.desk.mode = 'waits';
+    await client.settle();
+    client.api.facilitator.desk.broadcast(transferOf(), hex32(0x77));
+    expect((await client.verify()).body).toMatchObject({ isValid: true });
+    expect((await client.verify({}, undefined, { as: 'admin2' })).body).toMatchObject({ isValid: false });
+    client.api.facilitator.desk.settle(transferOf());
+    expect((await client.verify()).body).toMatchObject({ isValid: true });
+    expect((await client.settle()).body).toMatchObject({ success: true });
+    expect((await client.verify()).body).toMatchObject({ isValid: false });
   });
 
   it('is followed by the outcome under the same key as often as it is asked for', async () => {

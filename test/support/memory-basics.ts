@@ -116,6 +116,8 @@ export const memoryHeaders: HeaderCodec & FacilitatorCodec = {
   },
   supportsPaymentIdentifier: (terms: Terms) =>
     (terms.wire as { identifier?: boolean } | null)?.identifier === true,
+  identifierOf: (_terms, operationId) => operationId,
+  naming: (terms) => terms,
 };
 
 export function decodePayment(header: PaymentHeader): WirePayment {

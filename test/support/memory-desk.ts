@@ -49,6 +49,7 @@ export class MemoryDesk implements SettlementDesk {
       workspaceId: request.workspaceId,
       askedBy: request.askedBy,
       requestKey: request.requestKey,
+      redemption: request.redemption ?? null,
       status: 'waiting',
       txHash: null,
       reason: null,

@@ -80,7 +80,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
   ) {}
 
   async claim(request: SettlementRequest, holdMs?: number) {
-    const { transfer, workspaceId, askedBy, requestKey } = request;
+    const { transfer, workspaceId, askedBy, requestKey, redemption = null } = request;
     const known = this.rows.get(keyText(transfer));
     if (known !== undefined && (known.status !== 'failed' || known.txHash !== null))
       return { claimed: false, settlement: view(known), holder: null };
@@ -90,6 +90,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
       workspaceId,
       askedBy,
       requestKey,
+      redemption,
       status: 'waiting',
       txHash: null,
       reason: null,

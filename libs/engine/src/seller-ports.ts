@@ -80,4 +80,8 @@ export interface HeaderCodec {
     operationId: OperationId,
   ): PaymentHeader;
   supportsPaymentIdentifier(terms: Terms): boolean;
+  /** What names the payment of that operation to those who are shown it, and to nobody else; null in version 1, which has no place for it. */
+  identifierOf(terms: Terms, operationId: OperationId): string | null;
+  /** The terms with a place for the identifier, also where the seller asks for none. Version 1 stays as it is. */
+  naming(terms: Terms): Terms;
 }

@@ -64,6 +64,19 @@ export function supportsPaymentIdentifier(terms: Terms): boolean {
   return terms.x402Version === 2 && extensions !== null && identifierExtension(extensions) !== undefined;
 }
 
+/**
+ * Terms under which the payment says its identifier, also to a seller that does not advertise it: facilitators are handed whatever extensions a client
+ * sends along, and stock sellers compare only those that they advertise. Version 1 has no extensions.
+ */
+export function namingTerms(terms: Terms): Terms {
+  if (terms.x402Version === 1 || supportsPaymentIdentifier(terms)) return terms;
+  const { extensions } = readWire(terms.wire);
+  const advertised = extensions === null ? {} : (JSON.parse(extensions) as Record<string, Json>);
+  const named = { ...advertised, [PAYMENT_IDENTIFIER]: { info: { required: false } } };
+  const wire = terms.wire as Record<string, Json>;
+  return { ...terms, wire: { ...wire, extensions: JSON.stringify(named) } };
+}
+
 type Signed = Omit<Authorization, 'digest' | 'walletId'>;
 
 function payloadOf(wire: Wire, authorization: Signed, bytes: Uint8Array): Json {

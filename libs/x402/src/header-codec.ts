@@ -1,8 +1,13 @@
 import type { Authorization, OperationId, Terms } from '#domain';
-import { paymentHeader, supportsPaymentIdentifier, type PaymentHeader } from './encode-payment.js';
+import {
+  namingTerms,
+  paymentHeader,
+  supportsPaymentIdentifier,
+  type PaymentHeader,
+} from './encode-payment.js';
 import { facilitatorBody, type TokenDomain } from './facilitator-call.js';
 
-const identifierOf = (operationId: OperationId): string => `op_${operationId}`;
+const nameOf = (operationId: OperationId): string => `op_${operationId}`;
 
 /** The engine's `HeaderCodec` and `FacilitatorCodec`: the payment identifier is the operation's, so every retry carries the same one. */
 export const headerCodec = {
@@ -12,7 +17,7 @@ export const headerCodec = {
     signature: Uint8Array,
     operationId: OperationId,
   ): PaymentHeader {
-    return paymentHeader(terms, authorization, signature, identifierOf(operationId));
+    return paymentHeader(terms, authorization, signature, nameOf(operationId));
   },
   encodeForFacilitator(
     payment: {
@@ -24,8 +29,11 @@ export const headerCodec = {
     domain: TokenDomain,
   ): Uint8Array {
     const { terms, authorization, signature, operationId } = payment;
-    const paymentId = identifierOf(operationId);
+    const paymentId = nameOf(operationId);
     return facilitatorBody(terms, authorization, signature, { paymentId, domain });
   },
   supportsPaymentIdentifier,
+  identifierOf: (terms: Terms, operationId: OperationId): string | null =>
+    terms.x402Version === 1 ? null : nameOf(operationId),
+  naming: namingTerms,
 } as const;

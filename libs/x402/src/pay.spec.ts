@@ -274,6 +274,29 @@ describe('encoding a payment', () => {
     expect(headerCodec.supportsPaymentIdentifier(terms)).toBe(false);
   });
 
+  it('names itself also where nobody asked, when it is told to, and in version 1 never', () => {
+    const bazaar = { info: { input: 1.5 }, schema: {} };
+    const asked = { 'payment-identifier': { info: { required: false, id: `op_${OPERATION}` } } };
+    const extensionsOf = (terms: Terms): unknown =>
+      (
+        decodePaymentSignatureHeader(
+          headerCodec.encode(headerCodec.naming(terms), authorization, SIGNATURE, OPERATION).value,
+        ) as { extensions?: unknown }
+      ).extensions;
+    expect(extensionsOf(termsOf(choose([offer()])))).toEqual(asked);
+    expect(extensionsOf(termsOf(choose([offer()], {}, { extensions: { bazaar } })))).toEqual({
+      bazaar,
+      ...asked,
+    });
+    const advertised = termsOf(choose([offer()], {}, { extensions: { 'payment-identifier': identifier } }));
+    expect(headerCodec.naming(advertised)).toBe(advertised);
+    expect(headerCodec.identifierOf(advertised, OPERATION)).toBe(`op_${OPERATION}`);
+    const { amount, ...rest } = offer({ network: 'base-sepolia', resource: page.url });
+    const v1 = termsOf(choose([{ ...rest, maxAmountRequired: amount }], {}, { x402Version: 1 }));
+    expect(headerCodec.naming(v1)).toBe(v1);
+    expect(headerCodec.identifierOf(v1, OPERATION)).toBeNull();
+  });
+
   it("answers v1 terms in v1, with the seller's own spelling of the network", () => {
     const { amount, ...rest } = offer({ network: 'base-sepolia', resource: page.url });
     const terms = termsOf(choose([{ ...rest, maxAmountRequired: amount }], {}, { x402Version: 1 }));

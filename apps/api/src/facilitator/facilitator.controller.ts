@@ -44,11 +44,15 @@ export class FacilitatorController {
   @ApiOperation({ summary: 'Whether a payment would settle now; claims nothing' })
   @Answer(200, 'FacilitatorVerdict')
   @Errors('FacilitatorVerdict', 400, 401, 403, 404, 503)
-  async verify(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+  async verify(
+    @Body() body: unknown,
+    @Req() request: AuthenticatedRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { ports } = this.facilitator();
     const asked = this.read(body);
     if ('reason' in asked) return send(reply, renderUnverifiable(asked, supportedNetworks(ports)));
-    send(reply, renderVerified(asked, await verifyPayment(ports, asked)));
+    send(reply, renderVerified(asked, await verifyPayment(ports, callerOf(request), asked)));
   }
 
   @Post('settle')

@@ -3,7 +3,16 @@
 import { chainIdOf, type Caip2, type Hex32 } from '#domain';
 import type { FacilitatorRequest } from '#x402';
 import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
-import { ASKED_BY_OPERATION, type SettlementView } from './ports.js';
+import type { SettlementView } from './ports.js';
+import {
+  entitled,
+  isOwed,
+  judgeSigner,
+  requestKeyOf,
+  sameRequest,
+  sameTransfer,
+  type Presented,
+} from './claimed.js';
 import {
   judgeFacts,
   judgePayee,
@@ -42,15 +51,19 @@ export function supportedNetworks({ assets }: Pick<FacilitatorPorts, 'assets'>):
 }
 
 /** Writes nothing. @throws when chain or database give no answer. */
-export async function verifyPayment(ports: FacilitatorPorts, request: FacilitatorRequest): Promise<Verified> {
+export async function verifyPayment(
+  ports: FacilitatorPorts,
+  caller: FacilitatorCaller,
+  request: FacilitatorRequest,
+): Promise<Verified> {
   const acceptable = judgeRequirements(ports, request, await askingOf(ports, request, 'verify'));
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
   const judged = await judgePayment(ports, request, acceptable, 'verify');
   const claim = await ports.desk.find(request.transfer);
-  if (claim !== undefined && (await redeemable({ ports, request, acceptable }, claim)))
+  if (claim !== undefined && (await isOwed({ ports, caller, request, acceptable }, claim)))
     return { kind: 'valid' };
   if (typeof judged === 'string') return { kind: 'invalid', reason: judged };
-  // On its way into a block counts as used: a second "valid" for one transfer would be a second delivery (ruling 11).
+  // On its way into a block counts as used: a "valid" for somebody else would be a second delivery (ruling 11).
   const used = claim?.status === 'settled' || claim?.status === 'broadcast';
   return used ? { kind: 'invalid', reason: usedReason(request) } : { kind: 'valid' };
 }
@@ -83,28 +96,6 @@ async function judgePayment(
   if (byKey && (await ports.checks.transferable(request.transfer))) return { triedOut: true };
   const facts = await ports.checks.factsOf(request.transfer, digest);
   return judgeSignature(request, byKey, facts) ?? early ?? judgeFacts(request, facts) ?? { triedOut: false };
-}
-
-/**
- * Ruling 10: what an operation of ours has settled is as good as a payment to its payee, once: a stock seller verifies before it settles. What the
- * claim has changed (nonce, balance, time) is not asked again; whether it is the payer's, the same, and what the seller wants, is.
- */
-async function redeemable(presented: Presented, claim: SettlementView): Promise<boolean> {
-  const { ports, request } = presented;
-  return (
-    claim.askedBy === ASKED_BY_OPERATION &&
-    claim.status === 'settled' &&
-    sameTransfer(presented, claim) &&
-    (judgePayee(request) ?? (await judgeSigner(presented))) === undefined &&
-    (await ports.rights.free(request.transfer))
-  );
-}
-
-/** Whether the payer signed it; of the chain only what a signature can depend on. */
-async function judgeSigner({ ports, request, acceptable }: Presented): Promise<InvalidReason | undefined> {
-  const { digest } = acceptable;
-  if (signedByKey(ports, request, digest)) return undefined;
-  return judgeSignature(request, false, await ports.checks.factsOf(request.transfer, digest));
 }
 
 export interface Patience {
@@ -165,23 +156,9 @@ async function settleNothing(asked: Asked): Promise<Settled> {
   return typeof judged === 'string' ? notSettled(judged) : { kind: 'settled', txHash: null };
 }
 
-/** A payment and what its own words say of it. */
-interface Presented {
-  readonly ports: FacilitatorPorts;
-  readonly request: FacilitatorRequest;
-  readonly acceptable: Acceptable;
-}
-
 interface Asked extends Presented {
-  readonly caller: FacilitatorCaller;
   readonly requestKey: string | null;
   readonly patience: Patience;
-}
-
-/** The two name spaces are the caller's and the payer's; the caller's word goes first. */
-function requestKeyOf({ idempotencyKey }: FacilitatorCaller, { paymentIdentifier }: FacilitatorRequest) {
-  if (idempotencyKey !== null) return `key:${idempotencyKey}`;
-  return paymentIdentifier === null ? null : `id:${paymentIdentifier}`;
 }
 
 /** A failed claim makes room for another try, or says so itself when it is claimed again. */
@@ -206,16 +183,6 @@ async function repeat(asked: Asked, claim: SettlementView): Promise<Settled> {
   return afterClaim(asked, claim, () => wait(asked, claim));
 }
 
-const sameTransfer = ({ request: { transfer } }: Presented, claim: SettlementView): boolean =>
-  claim.to === transfer.to && claim.value === transfer.value;
-
-/**
- * Once it is broadcast, anybody can read transfer and signature on the chain. So the outcome belongs to the tenant that asked for it; what an
- * operation of ours settled is redeemed by whoever comes first with it (ruling 10), since its payee may be any tenant.
- */
-const entitled = ({ caller }: Asked, claim: SettlementView): boolean =>
-  claim.askedBy === ASKED_BY_OPERATION || claim.workspaceId === caller.workspaceId;
-
 const duplicate = ({ txHash }: SettlementView): Settled => ({
   kind: 'not_settled',
   reason: 'duplicate_settlement',
@@ -230,9 +197,6 @@ async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
   if (holder !== undefined) return tell(asked, holder);
   return sameRequest(asked, claim) ? outcomeFor(asked, await ended(asked)) : duplicate(claim);
 }
-
-const sameRequest = ({ caller, requestKey }: Asked, claim: SettlementView): boolean =>
-  requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
 const HOLD_MS = 10_000;

@@ -76,6 +76,8 @@ export interface SettlementView extends TransferKey {
   readonly askedBy: string;
   /** Idempotency key or payment-identifier of the request that made the claim. */
   readonly requestKey: string | null;
+  /** {@link SettlementRequest.redemption} */
+  readonly redemption: string | null;
   readonly status: SettlementStatus;
   /** Where the transfer is, or where our newest attempt to bring it is; null before the first. */
   readonly txHash: Hex32 | null;
@@ -92,6 +94,11 @@ export interface SettlementRequest {
   /** Key id, `open` or `ASKED_BY_OPERATION`; never a secret. */
   readonly askedBy: string;
   readonly requestKey: string | null;
+  /**
+   * Of an operation that pays before it asks for the goods: the payment-identifier by which the payee redeems what was paid (ruling 10). It is in the
+   * payment's header and in no transaction, so whoever reads the chain does not have it. Null or left out: nobody redeems it.
+   */
+  readonly redemption?: string | null;
   /** It was seen to succeed just now, in no more gas than a batch gives it. */
   readonly triedOut?: boolean;
 }

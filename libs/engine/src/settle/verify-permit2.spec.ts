@@ -22,7 +22,7 @@ function requestOf(input: PermitInput, change: Spoil = () => {}) {
 }
 
 async function verdict(input: PermitInput = {}, change: Spoil = () => {}): Promise<string> {
-  const verified = await verifyPayment(world.ports, requestOf(input, change));
+  const verified = await verifyPayment(world.ports, CALLER, requestOf(input, change));
   return verified.kind === 'valid' ? 'valid' : verified.reason;
 }
 
@@ -134,6 +134,16 @@ describe('a payment up to a ceiling', () => {
     expect(await outcome(upto(1n))).toBe('settled');
     expect(await outcome(upto(2n))).toBe('permit2_invalid_nonce');
     expect(await outcome(upto(0n))).toBe('permit2_invalid_nonce');
+  });
+
+  it('is verified at its ceiling again after its charge was pending, until that has been told', async () => {
+    world.desk.mode = 'waits';
+    expect(await outcome(upto(1n))).toBe('pending');
+    world.desk.settle(requestOf(upto(1n)).transfer);
+    world.checks.override = { nonceUsed: true, transferable: false };
+    expect(await verdict({ method: 'upto' })).toBe('valid');
+    expect(await outcome(upto(1n))).toBe('settled');
+    expect(await verdict({ method: 'upto' })).toBe('permit2_invalid_nonce');
   });
 
   it('of which nothing was used settles without a transaction, and only when it is good', async () => {

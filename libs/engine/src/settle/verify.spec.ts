@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { address, hex32, NOON } from '../../../../test/support/builders.js';
+import { address, NOON } from '../../../../test/support/builders.js';
 import {
   BUYER,
   facilitatorBody,
@@ -17,11 +17,12 @@ beforeEach(() => {
 });
 
 const NOW_SEC = NOON / 1000;
+const CALLER = { workspaceId: null, askedBy: 'open', idempotencyKey: null };
 
 async function verdict(input: PaymentInput = {}, change: Spoil = () => {}): Promise<string> {
   const read = readFacilitatorRequest(facilitatorBody(input, change));
   if (!read.ok) throw new Error(`${read.reason} at ${read.field}`);
-  const verified = await verifyPayment(world.ports, read.request);
+  const verified = await verifyPayment(world.ports, CALLER, read.request);
   return verified.kind === 'valid' ? 'valid' : verified.reason;
 }
 
@@ -183,71 +184,6 @@ describe('the order of the checks', () => {
     await verdict({}, (it) => (it.paymentRequirements.extra = null));
     await verdict({ value: 0n });
     expect(world.checks.asked).toBe(0);
-  });
-});
-
-describe('a payment that is on its way', () => {
-  it('has used its nonce as soon as it is in a transaction', async () => {
-    const read = readFacilitatorRequest(facilitatorBody());
-    if (!read.ok) throw new Error(read.reason);
-    const { transfer } = read.request;
-    world.desk.mode = 'waits';
-    await world.desk.claim({ transfer, workspaceId: null, askedBy: 'test', requestKey: null });
-    expect(await verdict()).toBe('valid');
-    world.desk.broadcast(transfer, hex32(0x77));
-    expect(await verdict()).toBe('invalid_exact_evm_nonce_already_used');
-  });
-});
-
-async function settledBy(askedBy: string) {
-  const read = readFacilitatorRequest(facilitatorBody());
-  if (!read.ok) throw new Error(read.reason);
-  const { transfer } = read.request;
-  await world.desk.claim({ transfer, workspaceId: null, askedBy, requestKey: null });
-  return transfer;
-}
-describe('a payment that an operation of ours has settled', () => {
-  const USED = 'invalid_exact_evm_nonce_already_used';
-
-  it('is valid for its payee until it has been redeemed, also when its time is over', async () => {
-    const transfer = await settledBy('operation');
-    expect(await verdict()).toBe('valid');
-    world = Object.assign(world, { ports: { ...world.ports, clock: { nowMs: () => NOON + 3_600_000 } } });
-    expect(await verdict()).toBe('valid');
-    const holder = await world.desk.take(transfer, 1_000);
-    expect(await verdict()).not.toBe('valid');
-    await world.desk.giveBack(transfer, holder ?? '');
-    expect(await verdict()).toBe('valid');
-    await world.desk.told(transfer, (await world.desk.take(transfer, 1_000)) ?? '');
-    expect(await verdict()).not.toBe('valid');
-  });
-
-  it.each<[string, PaymentInput, Spoil, string]>([
-    ['another payee', {}, otherOffer, 'invalid_exact_evm_recipient_mismatch'],
-    [
-      'another price',
-      {},
-      (it) => (it.paymentRequirements.amount = '10001'),
-      'invalid_exact_evm_payload_authorization_value_mismatch',
-    ],
-    [
-      'no signature of the payer',
-      { signature: `0x${'11'.repeat(65)}` },
-      () => {},
-      'invalid_exact_evm_signature',
-    ],
-  ])('is nothing for %s', async (_, input, change, reason) => {
-    await settledBy('operation');
-    expect(await verdict(input, change)).toBe(reason);
-  });
-
-  it('is used when somebody else asked for it, or it is not settled yet', async () => {
-    await settledBy('key_shop');
-    expect(await verdict()).toBe(USED);
-    world = new MemoryFacilitator({ now: () => NOON, passTo: () => {} });
-    world.desk.mode = 'waits';
-    world.desk.broadcast(await settledBy('operation'), hex32(0x77));
-    expect(await verdict()).toBe(USED);
   });
 });
 

@@ -39,12 +39,10 @@ export async function present({ ports, cursor, step }: StepContext): Promise<Ste
   }
 
   const request = await sellerRequest(ports, cursor.claimed, state.request);
-  const header = ports.headers.encode(
-    state.terms,
-    state.authorization,
-    signature,
-    cursor.claimed.operationId,
-  );
+  const { authorization, terms } = state;
+  // What was paid before is redeemed by its name (ruling 10).
+  const shown = isPrepaid(state) ? ports.headers.naming(terms) : terms;
+  const header = ports.headers.encode(shown, authorization, signature, cursor.claimed.operationId);
   const answer = await ports.seller.present(request, header);
   const look = await lookAtChain(ports, state, answer);
   const delivery: Delivery = {

@@ -42,7 +42,10 @@ export function whyNotSettled(
   terms: Terms,
   { prepaid }: Verdict,
 ): string | null {
-  if (kind !== 'settle' && !(kind === 'purchase' && prepaid === true)) return null;
+  const isPrepaid = kind === 'purchase' && prepaid === true;
+  if (kind !== 'settle' && !isPrepaid) return null;
+  // A facilitator takes the payer for the seller: it would tell us that it is settled, and the seller that it is used.
+  if (isPrepaid && settleByOf(ports, terms.network, 'direct') === null) return 'prepaid_needs_own_accounts';
   if (settleByOf(ports, terms.network, settleBy) === null) return 'nothing_settles_here';
   return (terms.transferMethod ?? 'eip3009') === 'eip3009' ? null : 'unsupported_transfer_method';
 }

@@ -11,16 +11,18 @@ const SEEN_BEFORE_PRESENTING_MS = 8_000;
 /** Mode D: hands it to our own broadcaster. The claim is one row per transfer, however often it is made. */
 export async function settleDirectly(
   ports: Ports,
-  { ref, state: { authorization, request }, signature, attempt }: Paying,
+  { ref, state: { authorization, request, terms }, signature, attempt }: Paying,
 ): Promise<Attempted> {
+  const prepaid = request.kind === 'purchase';
   const transfer = { ...authorization, method: 'eip3009', signature } as const;
   await ports.settlements.claim({
     transfer,
     workspaceId: ref.workspaceId,
     askedBy: ASKED_BY_OPERATION,
     requestKey: ref.operationId,
+    redemption: prepaid ? ports.headers.identifierOf(terms, ref.operationId) : null,
   });
-  const withinMs = request.kind === 'purchase' ? SEEN_BEFORE_PRESENTING_MS : SEEN_WITHIN_MS;
+  const withinMs = prepaid ? SEEN_BEFORE_PRESENTING_MS : SEEN_WITHIN_MS;
   const view = await ports.settlements.ended(transfer, ports.clock.nowMs() + withinMs);
   const seen = view.status === 'settled' ? await seenIn(ports, authorization, view.txHash) : null;
   return { submission: submissionOf(view, attempt, ports.clock.nowMs()), seen };

@@ -49,6 +49,7 @@ describe('settle', () => {
     }
     expect(purser.desk.claims).toHaveLength(1);
     expect(purser.desk.claims[0]).toMatchObject({
+      redemption: null,
       from: PAYER,
       to: SELLER,
       value: 10_000n,

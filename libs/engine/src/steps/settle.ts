@@ -30,7 +30,9 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
   if (nowMs > untilMs) return nothing('invalid_exact_evm_payload_authorization_valid_before', null);
   const signature = await liveSignature(ports, cursor, state);
   if (!signature) return nothing('signature_missing', null);
-  const by = settleByOf(ports, authorization.network, request.settleBy);
+  // What is prepaid goes through no facilitator (`quote`).
+  const asked = request.kind === 'purchase' ? 'direct' : request.settleBy;
+  const by = settleByOf(ports, authorization.network, asked);
   // Settings changed since it was accepted, and may change again.
   if (by === null) return nothing('nothing_settles_here', nowMs + LAST_RETRY_MS);
   if (by === 'facilitator' && handOver?.attempt !== attempt) {

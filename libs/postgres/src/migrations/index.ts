@@ -24,6 +24,7 @@ import * as float from './20261121-51-2-float.js';
 import * as triedOut from './20261121-70-tried-out.js';
 import * as fill from './20261121-60-fill.js';
 import * as cancellation from './20261121-51-3-cancellation.js';
+import * as redemption from './20261121-76-1-redemption.js';
 
 export interface Migration {
   readonly name: string;
@@ -56,4 +57,5 @@ export const MIGRATIONS: readonly Migration[] = [
   triedOut,
   fill,
   cancellation,
+  redemption,
 ];

@@ -43,14 +43,14 @@ const HOLDERS = `unnest(${KEY_LISTS}, $15::uuid[], $16::float8[]) AS asked(${KEY
 // Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
 // the order of the broadcaster's intents. Whoever makes the claim has the right to be told of its outcome (ruling 11).
 const CLAIM = `WITH made AS (
-  INSERT INTO settlement AS s (${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, tried_out, ceiling, facilitator)
+  INSERT INTO settlement AS s (${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, tried_out, ceiling, facilitator, redemption)
   SELECT * FROM unnest(${KEY_LISTS}, $6::uuid[], $7::text[], $8::numeric[], $9::bigint[], $10::bigint[], $11::bytea[], $12::uuid[],
-    $13::text[], $14::text[], $17::bool[], $18::numeric[], $19::text[]) ORDER BY 1, 2, 3, 4, 5
+    $13::text[], $14::text[], $17::bool[], $18::numeric[], $19::text[], $20::text[]) ORDER BY 1, 2, 3, 4, 5
   ON CONFLICT (${KEY}) DO UPDATE
     SET status = 'waiting', reason = NULL, ended_at = NULL, asked_at = clock_timestamp(), payee = excluded.payee, value = excluded.value,
       valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
       workspace_id = excluded.workspace_id, asked_by = excluded.asked_by, request_key = excluded.request_key, tried_out = excluded.tried_out,
-      ceiling = excluded.ceiling, facilitator = excluded.facilitator
+      ceiling = excluded.ceiling, facilitator = excluded.facilitator, redemption = excluded.redemption
     WHERE s.status = 'failed' AND s.sender IS NULL
   RETURNING ${keyOf('s')}, s.settlement_id),
 taken AS (${takeRights(`made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')} AND asked.for_ms IS NOT NULL`)})
@@ -106,6 +106,7 @@ export function createSettlementDesk({ pool, vault, clock, endings }: DeskOption
         asking.map((it) => it.triedOut ?? false),
         asking.map(({ transfer: it }) => (it.method === 'upto' ? it.ceiling.toString() : null)),
         asking.map(({ transfer: it }) => (it.method === 'upto' ? it.facilitator : null)),
+        asking.map((it) => it.redemption ?? null),
       ],
     };
     const { rows } = await retried(() => pool.query<Row>(claiming));
@@ -146,8 +147,9 @@ type Claimed = Awaited<ReturnType<SettlementDesk['claim']>>;
 
 function claimedOf({ transfer, ...asking }: Claiming, row: Row): Claimed {
   const { network, method, token, from, nonce, to, value } = transfer;
-  const { workspaceId, askedBy, requestKey } = asking;
-  const asked = { network, method, token, from, nonce, to, value, workspaceId, askedBy, requestKey };
+  const { workspaceId, askedBy, requestKey, redemption = null } = asking;
+  const key = { network, method, token, from, nonce };
+  const asked = { ...key, to, value, workspaceId, askedBy, requestKey, redemption };
   const settlementId = row['settlement_id'] as string;
   return {
     claimed: true,

@@ -28,7 +28,7 @@ export const sameKey = (one: string, other: string): string =>
 export const BY_KEY = sameKey('s', 'asked');
 export const ASKED = `unnest(${KEY_LISTS}) WITH ORDINALITY AS asked(${KEY}, ordinal)`;
 
-export const VIEW = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.asked_by, s.request_key, s.status, s.reason, s.final,
+export const VIEW = `${keyOf('s')}, s.settlement_id, s.payee, s.value::text, s.workspace_id, s.asked_by, s.request_key, s.redemption, s.status, s.reason, s.final,
   coalesce(s.tx_hash, (SELECT a.tx_hash FROM broadcast_attempt a WHERE a.network = s.network AND a.sender = s.sender
     AND a.account_nonce = s.account_nonce ORDER BY a.attempt DESC LIMIT 1)) AS tx_hash`;
 
@@ -57,6 +57,7 @@ export function viewOfRow(row: Row): SettlementView {
     workspaceId: row['workspace_id'] as WorkspaceId | null,
     askedBy: row['asked_by'] as string,
     requestKey: row['request_key'] as string | null,
+    redemption: row['redemption'] as string | null,
     status: row['status'] as SettlementStatus,
     txHash: row['tx_hash'] as Hex32 | null,
     reason: row['reason'] as string | null,
