@@ -74,7 +74,9 @@ export class MemoryChainSource implements ChainSource {
     return Promise.resolve({
       uses,
       permits: permitsIn(logs).filter((it) => watched.has(it.from)),
-      otherTransfers: transfers.filter((log) => watched.has(log.from) && !owned.has(log)).map(seen),
+      otherTransfers: transfers
+        .filter((log) => watched.has(log.from) && !owned.has(log))
+        .map((log) => ({ ...seen(log), ...methodOf(logs[logs.indexOf(log) - 1]) })),
       incoming: transfers.filter((log) => watched.has(log.to)).map(seen),
       fateOf: (authorization) => fateIn({ ...authorization, method: 'eip3009' }, logs),
     });
@@ -125,6 +127,11 @@ export class MemoryChainSource implements ChainSource {
 
 function seen(log: ChainLog): TransferSeen {
   return { ...log, to: log.to as EvmAddress };
+}
+
+/** Of the proxy that was called, where the log stands for that. */
+function methodOf(before: ChainLog | undefined) {
+  return before?.kind === 'permit' && before.method ? { method: before.method } : {};
 }
 
 function permitsIn(logs: readonly ChainLog[]): PermitSeen[] {

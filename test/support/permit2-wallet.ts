@@ -61,6 +61,7 @@ export async function permit2WalletOn(url: string) {
       deadline: BigInt(authorization.validBeforeSec),
     };
     const witness = { to: authorization.to, validAfter: BigInt(authorization.validAfterSec) };
+    const chargedBy = authorization.facilitator ?? facilitator;
     const data =
       method === 'permit2'
         ? encodeFunctionData({
@@ -71,7 +72,7 @@ export async function permit2WalletOn(url: string) {
         : encodeFunctionData({
             abi: x402UptoPermit2ProxyABI,
             functionName: 'settle',
-            args: [permit, charge, authorization.from, { ...witness, facilitator }, signature],
+            args: [permit, charge, authorization.from, { ...witness, facilitator: chargedBy }, signature],
           });
     return { to: PROXY_OF[method], data };
   };

@@ -31,7 +31,7 @@ export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainRe
       if (receipt?.succeeded !== true) return { kind: 'unused' };
       return authorization.method === 'eip3009'
         ? fateInLogs(authorization, receipt.logs)
-        : agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt));
+        : agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt, [authorization.token]));
     },
     async permit2Allowance(network, token, owner) {
       const data = `0x${ALLOWANCE}${padded(owner)}${padded(PERMIT2)}` as const;

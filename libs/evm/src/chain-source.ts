@@ -49,9 +49,10 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
       const answers = await panel.all((rpc) => statesAt(rpc, queries, at));
       return tally(queries.length, answers ?? []);
     },
-    findUse: (authorization, upTo) => agreed(panel, (rpc) => findUse(rpc, authorization, upTo.number)),
+    findUse: (authorization, upTo) =>
+      agreed(panel, (rpc) => findUse(rpc, tokens, authorization, upTo.number)),
     async cancelWitnesses(authorization, upTo) {
-      const fates = (await panel.all((rpc) => findUse(rpc, authorization, upTo.number))) ?? [];
+      const fates = (await panel.all((rpc) => findUse(rpc, tokens, authorization, upTo.number))) ?? [];
       const cancelled = fates.flatMap((fate) => (fate.kind === 'cancelled' ? [fate] : []));
       return { witnesses: cancelled.length, txHash: cancelled[0]?.txHash ?? null };
     },
@@ -71,12 +72,16 @@ async function scan(
     incomingTransfers(rpc, watched, range),
   ]);
   const index = indexTokenEvents(events);
-  const otherTransfers = index.otherTransfers.map(transferSeen);
+  const { permits, transfers } = await permitsBehind(rpc, index.otherTransfers.map(transferSeen), {
+    tokens: watched.tokens,
+    // A spent nonce stays spent: the newest state tells it, also where the state of old blocks is not kept.
+    at: 'latest',
+    receiptOf: (txHash) => rpc.receipt(txHash),
+  });
   return {
     uses: index.uses.map(nonceSeen),
-    otherTransfers,
-    // A spent nonce stays spent: the newest state tells it, also where the state of old blocks is not kept.
-    permits: await permitsBehind(rpc, otherTransfers, 'latest'),
+    otherTransfers: transfers,
+    permits,
     incoming,
     fateOf: (authorization) => fateOf(authorization, index),
   };
@@ -133,11 +138,12 @@ async function statesAt(
 
 async function findUse(
   rpc: EvmRpc,
+  tokens: readonly EvmAddress[],
   authorization: Parameters<ChainSource['findUse']>[0],
   upTo: number,
 ): Promise<AuthorizationFate> {
   const range = { fromBlock: Math.max(0, upTo - LOOK_BACK_BLOCKS), toBlock: upTo };
-  if (authorization.method !== 'eip3009') return findPermitUse(rpc, authorization, range);
+  if (authorization.method !== 'eip3009') return findPermitUse(rpc, authorization, range, tokens);
   const payer = `0x${padded(authorization.from)}` as Hex32;
   const uses = await logsInRange(rpc, {
     ...range,

@@ -1,5 +1,6 @@
 // Calls of x402's Permit2 proxies in other people's transactions. What they say is a claim, made by whoever sent the transaction: it counts only
-// together with Permit2's bitmap and a transfer of the same transaction. Read leniently: facilitators append bytes of their own.
+// with the logs that its success leaves behind, and only where nothing else in the transaction could have left them (permits.ts of the engine).
+// Arguments are read leniently: facilitators append bytes of their own.
 import { parseEvmAddress, parseHex32, type EvmAddress } from '#domain';
 import type { PermitSeen } from '#engine';
 import { decodeFunctionData, multicall3Abi, parseAbi, type Hex } from 'viem';
@@ -29,17 +30,42 @@ const UPTO_ABI = parseAbi([
 /** What one call says it moves, and by which of the wallet's nonces. */
 export type PermitCall = Omit<PermitSeen, 'txHash' | 'spent'>;
 
-/** A transaction's calls of the proxies, made directly or through Multicall3's `aggregate3`, in order. Anything else says nothing to us. */
-export function permitCallsIn(target: EvmAddress, input: Hex): readonly PermitCall[] {
-  if (target !== MULTICALL3) return callOf(target, input);
+/**
+ * A transaction's calls of the proxies in order, made directly or through Multicall3's `aggregate3`, where any of them may have failed. None where
+ * one thing beside them cannot be read: whatever it did, a call that failed could take the credit for it. `tokens`: code that is known to do
+ * nothing but move itself.
+ */
+export function permitCallsIn(
+  target: EvmAddress,
+  input: Hex,
+  tokens: readonly EvmAddress[],
+): readonly PermitCall[] {
+  if (target !== MULTICALL3) {
+    const call = callOf(target, input);
+    return call ? [call] : [];
+  }
   const calls = attempt(() => decodeFunctionData({ abi: multicall3Abi, data: input }));
   if (calls?.functionName !== 'aggregate3') return [];
-  return calls.args[0].flatMap((call) => callOf(parseEvmAddress(call.target), call.callData));
+  const read = calls.args[0].map((it) => readInBatch(parseEvmAddress(it.target), it.callData, tokens));
+  return read.includes('opaque') ? [] : read.filter((it) => typeof it === 'object');
 }
 
-function callOf(target: EvmAddress, data: Hex): readonly PermitCall[] {
-  const call = target === EXACT_PROXY ? exactCall(data) : target === UPTO_PROXY ? uptoCall(data) : undefined;
-  return call ? [call] : [];
+function readInBatch(
+  target: EvmAddress,
+  data: Hex,
+  tokens: readonly EvmAddress[],
+): PermitCall | 'opaque' | 'nothing' {
+  if (tokens.includes(target)) return 'nothing';
+  const call = callOf(target, data);
+  if (call === undefined || !tokens.includes(call.token)) return 'opaque';
+  if (call.method === 'permit2') return call;
+  // The proxy lets nobody but the facilitator charge, and here Multicall3 asks. Who names that lets everybody charge any amount.
+  return call.facilitator === MULTICALL3 ? 'opaque' : 'nothing';
+}
+
+function callOf(target: EvmAddress, data: Hex): PermitCall | undefined {
+  if (target === EXACT_PROXY) return exactCall(data);
+  return target === UPTO_PROXY ? uptoCall(data) : undefined;
 }
 
 function exactCall(data: Hex): PermitCall | undefined {

@@ -46,7 +46,7 @@ export interface NonceUse {
 export interface TokenEventIndex {
   /** Every consumed nonce, in chain order. */
   readonly uses: readonly NonceUse[];
-  /** Transfers that belong to no authorization: an allowance, or a key that is used elsewhere. */
+  /** Transfers that belong to no authorization: an allowance, or a key that is used elsewhere. Those of nothing are left out: anybody can make them. */
   readonly otherTransfers: readonly TransferEvent[];
   /** Uses of that nonce. Canonical logs hold at most one. */
   usesOf(authorization: Pick<Authorization, 'token' | 'from' | 'nonce'>): readonly NonceUse[];
@@ -99,7 +99,9 @@ export function indexTokenEvents(events: readonly TokenEvent[]): TokenEventIndex
   }
   return {
     uses,
-    otherTransfers: ordered.filter((event) => event.kind === 'transfer').filter((event) => !owned.has(event)),
+    otherTransfers: ordered
+      .filter((event) => event.kind === 'transfer')
+      .filter((event) => !owned.has(event) && event.value > 0n),
     usesOf: (authorization) => byNonce.get(nonceKey(authorization)) ?? [],
   };
 }

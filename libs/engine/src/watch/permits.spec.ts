@@ -16,6 +16,7 @@ const call = (nonce: number, over: Partial<PermitSeen> = {}): PermitSeen => ({
   ...over,
 });
 const transfer = (logIndex: number, over: Partial<TransferSeen> = {}): TransferSeen => ({
+  method: 'permit2',
   token: TOKEN,
   from: PAYER,
   to: SELLER,
@@ -26,6 +27,11 @@ const transfer = (logIndex: number, over: Partial<TransferSeen> = {}): TransferS
   logIndex,
   ...over,
 });
+
+function byNoProxy(logIndex: number): TransferSeen {
+  const { method: _method, ...moved } = transfer(logIndex);
+  return moved;
+}
 
 /** `nonce>log` of each use, `?` where it cannot be told, and the logs that stay unexplained. */
 function tie(
@@ -48,7 +54,7 @@ describe('a transfer from a wallet by Permit2', () => {
   it('is unexplained without a call of its own', () => {
     expect(tie([], [transfer(3)])).toEqual({ uses: [], others: [3] });
     expect(tie([call(1, { txHash: LATER })], [transfer(3)])).toEqual({ uses: [], others: [3] });
-    expect(tie([call(1)], [transfer(3), transfer(4)])).toEqual({ uses: ['1>3'], others: [4] });
+    expect(tie([call(1)], [transfer(3), byNoProxy(4)])).toEqual({ uses: ['1>3'], others: [4] });
   });
 
   it.each<[string, Partial<PermitSeen>]>([
@@ -56,9 +62,29 @@ describe('a transfer from a wallet by Permit2', () => {
     ['another payee', { to: address(0xbad) }],
     ['another wallet', { from: address(0xbad) }],
     ['another token', { token: address(0xbad) }],
-    ['a nonce that is not spent', { spent: false }],
+    ['another method', { method: 'upto' }],
   ])('is not explained by a call that says %s', (_what, over) => {
     expect(tie([call(1, over)], [transfer(3)])).toEqual({ uses: [], others: [3] });
+  });
+
+  it('is never one of nothing, nor one that no proxy made, whatever a call says', () => {
+    const nothing = transfer(3, { value: 0n });
+    expect(tie([call(1, { value: 0n })], [nothing])).toEqual({ uses: [], others: [3] });
+    expect(tie([call(1)], [byNoProxy(3)])).toEqual({ uses: [], others: [3] });
+  });
+
+  it('is left to a person where proxies made more of them than calls say', () => {
+    expect(tie([call(1)], [transfer(3), transfer(4)])).toEqual({ uses: ['1>?'], others: [] });
+  });
+
+  it('is not of a nonce that is not spent, where one of two calls failed', () => {
+    expect(tie([call(1, { spent: false }), call(2)], [transfer(3)])).toEqual({ uses: ['2>3'], others: [] });
+  });
+
+  it('is of the transaction that proves it, though a call elsewhere is unclear', () => {
+    const tried = [call(1, { txHash: LATER }), call(2, { txHash: LATER })];
+    const seen = [transfer(1, { txHash: LATER }), transfer(3)];
+    expect(tie([...tried, call(1)], seen)).toEqual({ uses: ['2>?', '1>3'], others: [] });
   });
 
   it('is one of many in a batch, each with its own', () => {
@@ -98,6 +124,8 @@ const fate = (
 
 describe('a spent nonce of Permit2', () => {
   const ceiling = anAuthorization({ method: 'upto', facilitator: address(0xfac1) });
+  const charged = (value: bigint) =>
+    fate(call(1, { method: 'upto', value }), transfer(3, { method: 'upto', value }), ceiling);
 
   it('settles its authorization where the transfer is what was signed', () => {
     expect(fate(call(1), transfer(3))).toEqual({
@@ -106,11 +134,15 @@ describe('a spent nonce of Permit2', () => {
     });
   });
 
-  it.each([7_000n, 0n])('settles a ceiling with what was charged: %s', (value) => {
-    expect(fate(call(1, { method: 'upto', value }), transfer(3, { value }), ceiling)).toMatchObject({
-      kind: 'settled',
-      settlement: { amount: value },
-    });
+  it.each([7_000n, 1n])('settles a ceiling with what was charged: %s', (amount) => {
+    expect(charged(amount)).toMatchObject({ kind: 'settled', settlement: { amount } });
+  });
+
+  it('never settles a ceiling with nothing', () => {
+    const { txHash, blockNumber, blockHash } = transfer(3);
+    const use = { ...call(1, { method: 'upto' }), txHash, blockNumber, blockHash };
+    const transferred = transfer(3, { method: 'upto', value: 0n });
+    expect(fateOfPermit(ceiling, { ...use, transfer: transferred }).kind).toBe('foreign');
   });
 
   it.each<[string, PermitSeen, TransferSeen, ReturnType<typeof anAuthorization>]>([
@@ -123,7 +155,7 @@ describe('a spent nonce of Permit2', () => {
     [
       'more than the ceiling',
       call(1, { method: 'upto', value: 10_001n }),
-      transfer(3, { value: 10_001n }),
+      transfer(3, { method: 'upto', value: 10_001n }),
       ceiling,
     ],
     [

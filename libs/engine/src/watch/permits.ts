@@ -1,6 +1,7 @@
-// Permit2 says nothing of its own in the logs. That a transfer is the one of an authorization follows from three things together: a call of the
-// proxy in the same transaction names the authorization's nonce, Permit2's bitmap says that the nonce is spent, and the transfer is to the letter
-// what the call moves. Where calls and transfers cannot be told apart a person looks (ruling 12). Pure.
+// Permit2 says nothing of its own in the logs. That a transfer is the one of an authorization is proven by the success of the call that names the
+// authorization's nonce: x402's proxy makes the transfer and says `Settled` directly after it, and every call in the transaction that could have made
+// the two is known. Call data alone proves nothing, whoever sent it, and a transfer of nothing can be made by anybody. Where a call's success cannot
+// be told from another's a person looks (ruling 12). Pure.
 import type { Authorization } from '#domain';
 import type { AuthorizationFate } from '../chain-ports.js';
 import type { NonceSeen, PermitSeen, TransferSeen } from './ports.js';
@@ -22,26 +23,27 @@ export function tiePermits(
   elsewhere: (permit: PermitSeen) => boolean,
 ): Tied {
   const uses: NonceSeen[] = [];
-  const others: TransferSeen[] = [];
+  const others: TransferSeen[] = transfers.filter((it) => !mayBeOfPermit(it));
   const tied = new Set<string>();
-  const calls = groupBy(
-    permits.filter((it) => it.spent),
-    placeOf,
-  );
-  for (const [place, moved] of groupBy(transfers, placeOf)) {
+  const calls = groupBy(permits, placeOf);
+  for (const [place, moved] of groupBy(transfers.filter(mayBeOfPermit), placeOf)) {
     const all = (calls.get(place) ?? []).filter((it) => !tied.has(nonceOf(it)));
     const distinct = [...new Map(all.map((it) => [nonceOf(it), it])).values()];
     // More calls than transfers: some of them failed. The books may know of a block that is gone, so they are asked only then.
-    const open = distinct.length > moved.length ? distinct.filter((it) => !elsewhere(it)) : distinct;
-    const clear = open.length <= moved.length;
+    const open =
+      distinct.length > moved.length ? distinct.filter((it) => it.spent && !elsewhere(it)) : distinct;
+    const clear = open.length === moved.length;
     open.forEach((permit, index) => {
       uses.push(useOf(permit, moved[index] ?? (moved[0] as TransferSeen), clear));
       if (clear) tied.add(nonceOf(permit));
     });
-    if (clear) others.push(...moved.slice(open.length));
+    if (open.length === 0) others.push(...moved);
   }
-  return { uses, others };
+  return { uses: uses.filter((it) => it.transfer !== null || !tied.has(nonceOf(it))), others };
 }
+
+/** A proxy made it, and it moved something. */
+const mayBeOfPermit = ({ method, value }: TransferSeen): boolean => method !== undefined && value > 0n;
 
 function useOf(permit: PermitSeen, transfer: TransferSeen, clear: boolean): NonceSeen {
   const { method, token, from, nonce, txHash, facilitator } = permit;
@@ -67,6 +69,7 @@ export function fateOfPermit(
   const { to, value } = authorization;
   const fits =
     transfer !== null &&
+    transfer.value > 0n &&
     method === authorization.method &&
     transfer.to === to &&
     (method === 'upto' ? transfer.value <= value : transfer.value === value);
@@ -78,14 +81,14 @@ export function fateOfPermit(
   };
 }
 
-type Placed = Pick<TransferSeen, 'txHash' | 'token' | 'from' | 'to' | 'value'>;
+type Placed = Pick<TransferSeen, 'method' | 'txHash' | 'token' | 'from' | 'to' | 'value'>;
 
 /** Transfers that agree in all of this are alike; the transaction is part of it. */
-const placeOf = ({ txHash, token, from, to, value }: Placed): string =>
-  [txHash, token, from, to, value].join('/');
+const placeOf = ({ method, txHash, token, from, to, value }: Placed): string =>
+  [method, txHash, token, from, to, value].join('/');
 
 /** Permit2 keeps nonces per owner, whatever the token. */
-const nonceOf = ({ from, nonce }: PermitSeen): string => `${from}/${nonce}`;
+const nonceOf = ({ from, nonce }: Pick<PermitSeen, 'from' | 'nonce'>): string => `${from}/${nonce}`;
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();

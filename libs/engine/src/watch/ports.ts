@@ -28,14 +28,14 @@ export interface TransferSeen {
   readonly blockNumber: number;
   readonly blockHash: Hex32;
   readonly logIndex: number;
-  /** By what it was moved, where that is one of Permit2's methods. */
+  /** The proxy of this method made it: its `Settled` is the very next log. */
   readonly method?: TransferMethod;
   readonly facilitator?: EvmAddress;
 }
 
 /**
- * A call of one of x402's Permit2 proxies in a transaction that moved money of a managed wallet. Whoever sent it chose what it says:
- * `tiePermits` finds out what is true of it.
+ * A call of one of x402's Permit2 proxies in a transaction that moved money of a managed wallet, and whose every call can be read. Whoever sent it
+ * chose what it says: `tiePermits` finds out what is true of it.
  */
 export interface PermitSeen {
   readonly method: Exclude<TransferMethod, 'eip3009'>;
@@ -47,7 +47,7 @@ export interface PermitSeen {
   readonly nonce: Hex32;
   readonly facilitator?: EvmAddress;
   readonly txHash: Hex32;
-  /** Permit2's bitmap says that the nonce is spent, by this call or another. */
+  /** False: Permit2's bitmap says that the nonce is not spent. It is asked only where there are several calls. */
   readonly spent: boolean;
 }
 
@@ -67,7 +67,7 @@ export interface NonceSeen {
 export interface Scan {
   /** Every nonce of a managed wallet that was used or cancelled in the range, in chain order. */
   readonly uses: readonly NonceSeen[];
-  /** Outgoing transfers of managed wallets that belong to no use of the token's own nonces; `tiePermits` explains some of them. */
+  /** Outgoing transfers of managed wallets, of more than nothing, that belong to no use of the token's own nonces; `tiePermits` explains some of them. */
   readonly otherTransfers: readonly TransferSeen[];
   /** Calls of Permit2 proxies in the transactions of `otherTransfers`, in no order. */
   readonly permits: readonly PermitSeen[];

@@ -6,9 +6,10 @@ import { logsInRange } from '../chain-watcher.js';
 import { RpcError } from '../json-rpc.js';
 import { bitOf, PERMIT2, PROXY_OF } from '../permit2.js';
 import { permitCallsIn } from '../permit-calls.js';
+import { settledTransfers } from '../permit-logs.js';
 import { allowanceCall, hasBit, uintOf } from '../permit2-state.js';
 import { padded, type BlockHeader, type BlockRef, type EvmRpc, type RawLog } from '../rpc.js';
-import { decodeTokenEvent, topicOf, TOPICS } from '../settlement-logs.js';
+import { topicOf, TOPICS, type TransferEvent } from '../settlement-logs.js';
 import { LOOK_BACK_BLOCKS, unused, type MethodFate, type WhyNot } from './method.js';
 
 type Payment = Permit2Transfer | UptoTransfer;
@@ -17,7 +18,6 @@ type Tuple = Pick<Payment, 'method' | 'token' | 'from' | 'to' | 'value'>;
 
 export const permit2Fate: MethodFate<Payment> = { inLogs, whyNot };
 
-const SETTLED = new Set(['Settled()', 'SettledWithPermit()'].map(topicOf));
 const INVALIDATED = topicOf('UnorderedNonceInvalidation(address,uint256,uint256)');
 /** Blocks after which logs are believed to show what the state shows. */
 const LAG_BLOCKS = 2;
@@ -42,18 +42,12 @@ function inLogs(logs: readonly RawLog[]): { fateOf(payment: Tuple): Authorizatio
 }
 
 /** Transfers that a proxy made, by what moved through which proxy. */
-function settledIn(logs: readonly RawLog[]): ReadonlyMap<string, readonly RawLog[]> {
-  const found = new Map<string, RawLog[]>();
-  logs.forEach((log, index) => {
-    const before = logs[index - 1];
-    const [topic] = log.topics;
-    const adjoining = before?.txHash === log.txHash && before.logIndex + 1 === log.logIndex;
-    if (!adjoining || topic === undefined || !SETTLED.has(topic)) return;
-    const event = decodeTokenEvent(before);
-    if (event?.kind !== 'transfer') return;
-    const key = tupleText(log.address, event);
-    found.set(key, [...(found.get(key) ?? []), before]);
-  });
+function settledIn(logs: readonly RawLog[]): ReadonlyMap<string, readonly TransferEvent[]> {
+  const found = new Map<string, TransferEvent[]>();
+  for (const { by, transfer } of settledTransfers(logs)) {
+    const key = tupleText(by, transfer);
+    found.set(key, [...(found.get(key) ?? []), transfer]);
+  }
   return found;
 }
 
@@ -115,7 +109,7 @@ async function fateIn(
 ): Promise<Exclude<AuthorizationFate, { kind: 'unused' }> | undefined> {
   const [transaction, receipt] = await Promise.all([rpc.transaction(txHash), rpc.receipt(txHash)]);
   if (transaction?.to === undefined || receipt?.succeeded !== true) return undefined;
-  const carried = permitCallsIn(transaction.to, transaction.input);
+  const carried = permitCallsIn(transaction.to, transaction.input, [payment.token]);
   const [ours, others] = [
     carried.filter((it) => isSame(it, payment)),
     carried.filter((it) => !isSame(it, payment)),
