@@ -25,7 +25,6 @@ const NETWORK = parseCaip2('eip155:84532');
 const TOKEN = parseEvmAddress('0x036cbd53842c5426634e7929541ec2318f3dcf7e');
 const SENDER = parseEvmAddress(`0x${'5e'.repeat(20)}`);
 const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const HOUR_MS = 3_600_000;
 
 /** Turns every byte over: enough to see that what lies in the rows is not the plain text. */
 const vault: Vault = {
@@ -187,7 +186,7 @@ describe('a claim', () => {
     const transfer = aTransfer();
     await claim(transfer);
     const begun = performance.now();
-    const waiting = desk.ended(transfer, Date.now() + HOUR_MS);
+    const waiting = desk.ended(transfer, Date.now() + 3_600_000);
     await new Promise((resolve) => setTimeout(resolve, 50));
     const outcome = settledAt();
     await store.end([{ key: transfer, outcome }]);

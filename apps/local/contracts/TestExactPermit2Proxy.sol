@@ -33,7 +33,7 @@ interface IERC20Permit {
         external;
 }
 
-/// Our own stand-in for x402's proxy of the scheme `exact`, written from its public interface (`x402ExactPermit2ProxyABI` of the x402 SDK): anybody may
+/// Our own stand-in for x402's proxy of the scheme `exact`, behind its public interface (`x402ExactPermit2ProxyABI` of the x402 SDK): anybody may
 /// bring a payment, and it moves exactly what the payer signed, to whom the payer signed. It is planted at the proxy's address without a constructor.
 contract TestExactPermit2Proxy {
     struct Witness {

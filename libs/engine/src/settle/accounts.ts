@@ -26,6 +26,23 @@ export function restart(account: Account, nowMs: number, afterMs: number): void 
     account.stuck = null;
 }
 
+/** Transactions of one account that wait for a block; nodes drop what queues up further. */
+const MAX_PENDING = 16;
+
+interface UnderWay {
+  pendingOf(sender: EvmAddress): readonly unknown[];
+}
+
+/** Those that may send, the least busy first. */
+export function readyOf(accounts: readonly Account[], underWay: UnderWay): readonly Account[] {
+  return accounts
+    .filter((account) => account.stuck === null)
+    .map((account) => ({ account, pending: underWay.pendingOf(account.address).length }))
+    .filter(({ pending }) => pending < MAX_PENDING)
+    .toSorted((a, b) => a.pending - b.pending)
+    .map(({ account }) => account);
+}
+
 export interface AccountDeps {
   readonly chain: BroadcastChain;
   readonly store: BroadcastStore;

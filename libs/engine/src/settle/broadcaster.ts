@@ -3,7 +3,7 @@
 import type { Caip2 } from '#domain';
 import type { Clock, Logger } from '../ports.js';
 import type { Broadcast, BroadcastChain, BroadcastStore, ChainBlock } from './broadcast-ports.js';
-import { assign, GasWatch, openAccounts, restart, stop, type Account } from './accounts.js';
+import { assign, GasWatch, openAccounts, readyOf, restart, stop, type Account } from './accounts.js';
 import { bumpedFees, capOf, costOf, firstFees } from './fees.js';
 import { Prices, type GasPrices } from './prices.js';
 import { Follower } from './follower.js';
@@ -32,8 +32,6 @@ export interface BroadcasterDeps {
 }
 
 const ROUNDS = 8;
-/** Transactions of one account that wait for a block; nodes drop what queues up further. */
-const MAX_PENDING = 16;
 /** Short, since two at once could only compete for a row: what was claimed waits so long when a worker dies. */
 const LEASE_SEC = 6;
 const RENEW_MS = 2_000;
@@ -128,7 +126,7 @@ export class Broadcaster {
   private async dispatch(accounts: readonly Account[]): Promise<'nothing' | 'some' | 'more'> {
     let sent: 'nothing' | 'some' = 'nothing';
     for (let round = 0; round < ROUNDS; round += 1) {
-      const ready = this.ready(accounts);
+      const ready = readyOf(accounts, this.follower);
       if (ready.length === 0) return sent;
       const waiting = await this.selection.waiting(ready);
       const [account, transfers] = assign(waiting, ready);
@@ -148,16 +146,6 @@ export class Broadcaster {
       if (selected.transfers.length === waiting.length && waiting.length < MAX_BATCH) return sent;
     }
     return 'more';
-  }
-
-  /** The least busy first. */
-  private ready(accounts: readonly Account[]): readonly Account[] {
-    return accounts
-      .filter((account) => account.stuck === null)
-      .map((account) => ({ account, pending: this.follower.pendingOf(account.address).length }))
-      .filter(({ pending }) => pending < MAX_PENDING)
-      .toSorted((a, b) => a.pending - b.pending)
-      .map(({ account }) => account);
   }
 
   private async broadcast(account: Account, selected: Selected, prices: GasPrices): Promise<boolean> {
