@@ -65,13 +65,18 @@ CREATE TABLE answer_right (
   nonce text NOT NULL,
   held_until timestamp with time zone NOT NULL,
   holder uuid NOT NULL,
-  method text NOT NULL DEFAULT 'eip3009'::text
+  method text NOT NULL DEFAULT 'eip3009'::text,
+  workspace_id uuid,
+  request_key text
 );
 ALTER TABLE answer_right ADD CONSTRAINT answer_right_network_method_token_payer_nonce_fkey FOREIGN KEY (network, method, token, payer, nonce) REFERENCES settlement(network, method, token, payer, nonce);
 ALTER TABLE answer_right ADD CONSTRAINT answer_right_pkey PRIMARY KEY (network, method, token, payer, nonce);
+CREATE POLICY checker ON answer_right FOR SELECT TO purser_checker USING (true);
+CREATE POLICY system ON answer_right FOR ALL TO purser_system USING (true) WITH CHECK (true);
 GRANT INSERT, SELECT ON answer_right TO purser_system;
-GRANT SELECT ON answer_right TO purser_checker;
-GRANT UPDATE (held_until, holder) ON answer_right TO purser_system;
+GRANT SELECT (network, token, payer, nonce, held_until, holder, method) ON answer_right TO purser_checker;
+GRANT UPDATE (held_until, holder, workspace_id, request_key) ON answer_right TO purser_system;
+ALTER TABLE answer_right ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE api_key (
   workspace_id uuid NOT NULL,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { AnswerRights, TransferKey } from '#engine';
+import type { AnswerRights, Asker, TransferKey } from '#engine';
 import { createAnswerRights } from '#postgres';
-import { address, hex32, NETWORK, TOKEN, uuid } from '../support/builders.js';
+import { address, hex32, NETWORK, TOKEN, uuid, WORKSPACE } from '../support/builders.js';
 import { storeBench, type Bench } from '../support/postgres-store.js';
 
 let bench: Bench;
@@ -26,9 +26,15 @@ async function aSettlement(): Promise<TransferKey> {
 /** Two processes. */
 const rights = () => createAnswerRights(bench.poolOf('purser_system'));
 const MINUTE = 60_000;
+const NOBODY = { workspaceId: null, requestKey: null };
 
-async function taken(of: AnswerRights, key: TransferKey, forMs = MINUTE): Promise<string> {
-  const holder = await of.take(key, forMs);
+async function taken(
+  of: AnswerRights,
+  key: TransferKey,
+  forMs = MINUTE,
+  by: Asker = NOBODY,
+): Promise<string> {
+  const holder = await of.take(key, forMs, by);
   if (holder === undefined) throw new Error('not taken');
   return holder;
 }
@@ -37,7 +43,7 @@ describe('the right to be told an outcome', () => {
   it('is one caller’s among many, over processes', async () => {
     const key = await aSettlement();
     const asked = [rights(), rights()].flatMap((each) =>
-      Array.from({ length: 25 }, () => each.take(key, MINUTE)),
+      Array.from({ length: 25 }, () => each.take(key, MINUTE, NOBODY)),
     );
     expect((await Promise.all(asked)).filter((it) => it !== undefined)).toHaveLength(1);
   });
@@ -46,7 +52,7 @@ describe('the right to be told an outcome', () => {
     const key = await aSettlement();
     const mine = rights();
     const holder = await taken(mine, key);
-    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    expect(await mine.take(key, MINUTE, NOBODY)).toBeUndefined();
     await mine.giveBack(key, holder);
     await taken(mine, key, -1);
     await taken(mine, key);
@@ -70,8 +76,27 @@ describe('the right to be told an outcome', () => {
     const holder = await taken(mine, key, 1);
     expect(await mine.told(key, holder)).toBe(true);
     await mine.giveBack(key, holder);
-    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    expect(await mine.take(key, MINUTE, NOBODY)).toBeUndefined();
     await taken(mine, other);
+  });
+
+  it('is known by whoever has it, and still when it was used up; not by others, nor without a key', async () => {
+    const [key, other] = [await aSettlement(), await aSettlement()];
+    const [mine, theirs] = [rights(), rights()];
+    const by = { workspaceId: WORKSPACE, requestKey: 'key:order-1' };
+    const holder = await taken(mine, key, MINUTE, by);
+    await taken(mine, other);
+    const known = () =>
+      Promise.all([
+        theirs.isOf(key, by),
+        theirs.isOf(key, { ...by, requestKey: 'key:order-2' }),
+        theirs.isOf(key, { ...by, workspaceId: null }),
+        theirs.isOf(other, by),
+        theirs.isOf(other, NOBODY),
+      ]);
+    expect(await known()).toEqual([true, false, false, false, false]);
+    await mine.told(key, holder);
+    expect(await known()).toEqual([true, false, false, false, false]);
   });
 
   it('lasts by the clock of the database, whatever this process takes for now', async () => {
@@ -80,7 +105,7 @@ describe('the right to be told an outcome', () => {
     try {
       await taken(rights(), key);
       vi.setSystemTime(Date.now() + 20 * MINUTE);
-      expect(await rights().take(key, MINUTE)).toBeUndefined();
+      expect(await rights().take(key, MINUTE, NOBODY)).toBeUndefined();
     } finally {
       vi.useRealTimers();
     }
@@ -97,7 +122,7 @@ describe('the right to be told an outcome', () => {
     const key = await aSettlement();
     const slow = await taken(rights(), key, -1);
     expect(await rights().told(key, slow)).toBe(true);
-    expect(await rights().take(key, MINUTE)).toBeUndefined();
+    expect(await rights().take(key, MINUTE, NOBODY)).toBeUndefined();
   });
 
   it('that somebody else took over is theirs: neither told nor given back by the one before', async () => {
@@ -106,7 +131,7 @@ describe('the right to be told an outcome', () => {
     const slow = await taken(mine, key, -1);
     const quick = await taken(theirs, key);
     await mine.giveBack(key, slow);
-    expect(await mine.take(key, MINUTE)).toBeUndefined();
+    expect(await mine.take(key, MINUTE, NOBODY)).toBeUndefined();
     expect(await mine.told(key, slow)).toBe(false);
     expect(await theirs.told(key, quick)).toBe(true);
     expect(await mine.told(key, slow)).toBe(false);

@@ -7,7 +7,7 @@ import {
   type ListeningAnswers,
 } from '#postgres';
 import type { AnswerRights, BroadcastStore, SettlementDesk, SignedTransfer, Vault } from '#engine';
-import { address, hex32, NETWORK, TOKEN } from '../support/builders.js';
+import { address, hex32, NETWORK, TOKEN, WORKSPACE } from '../support/builders.js';
 import { storeBench, type Bench } from '../support/postgres-store.js';
 
 const MINUTE = 60_000;
@@ -48,6 +48,7 @@ const requestOf = (transfer: SignedTransfer, triedOut = false) => ({
   triedOut,
 });
 
+const NOBODY = { workspaceId: null, requestKey: null };
 const triedOut = async () => (await store.waiting(NETWORK, 10, [], [])).map((it) => it.triedOut);
 
 describe('the right to be told', () => {
@@ -57,14 +58,14 @@ describe('the right to be told', () => {
     const holders = made.flatMap((it) => it.holder ?? []);
     expect(holders).toHaveLength(1);
     expect(made.find((it) => it.claimed)?.holder).toBe(holders[0]);
-    expect(await rights.take(transfer, MINUTE)).toBeUndefined();
+    expect(await rights.take(transfer, MINUTE, NOBODY)).toBeUndefined();
     expect(await rights.told(transfer, holders[0] ?? '')).toBe(true);
   });
 
   it('stays free where nobody waits', async () => {
     const transfer = transferOf(1);
     expect((await desk.claim(requestOf(transfer))).holder).toBeNull();
-    expect(await rights.take(transfer, MINUTE)).toBeDefined();
+    expect(await rights.take(transfer, MINUTE, NOBODY)).toBeDefined();
   });
 
   it('stays with an earlier asker when a failed claim is made again', async () => {
@@ -73,6 +74,31 @@ describe('the right to be told', () => {
     await store.end([{ key: transfer, outcome: { kind: 'failed', reason: 'broke' } }]);
     expect(await desk.claim(requestOf(transfer), MINUTE)).toMatchObject({ claimed: true, holder: null });
     expect(await rights.told(transfer, holder ?? '')).toBe(true);
+  });
+});
+
+describe('a failed claim that another tenant makes again', () => {
+  const theirs = { ...requestOf(transferOf(1)), workspaceId: WORKSPACE, requestKey: 'key:order-1' };
+
+  it('comes with the right, whoever still waits for the first', async () => {
+    const transfer = transferOf(1);
+    const { holder } = await desk.claim(requestOf(transfer), MINUTE);
+    await store.end([{ key: transfer, outcome: { kind: 'failed', reason: 'broke' } }]);
+    const again = await desk.claim(theirs, MINUTE);
+    expect(again).toMatchObject({ claimed: true, holder: expect.any(String) as string });
+    expect(await rights.told(transfer, holder ?? '')).toBe(false);
+    await rights.giveBack(transfer, holder ?? '');
+    expect(await rights.take(transfer, MINUTE, NOBODY)).toBeUndefined();
+    expect(await rights.isOf(transfer, theirs)).toBe(true);
+    expect(await rights.told(transfer, again.holder ?? '')).toBe(true);
+  });
+
+  it('does not undo that somebody has been told', async () => {
+    const transfer = transferOf(1);
+    const { holder } = await desk.claim(requestOf(transfer), MINUTE);
+    expect(await rights.told(transfer, holder ?? '')).toBe(true);
+    await store.end([{ key: transfer, outcome: { kind: 'failed', reason: 'broke' } }]);
+    expect(await desk.claim(theirs, MINUTE)).toMatchObject({ claimed: true, holder: null });
   });
 });
 

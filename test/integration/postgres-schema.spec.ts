@@ -31,7 +31,12 @@ describe('schema.sql', () => {
     );
     await owner.end();
     // Platform tables, on one node (ruling 19).
-    expect(rows.map((row) => row.name)).toEqual(['chain_exception', 'settlement', 'signer_ledger']);
+    expect(rows.map((row) => row.name)).toEqual([
+      'answer_right',
+      'chain_exception',
+      'settlement',
+      'signer_ledger',
+    ]);
   });
 });
 

@@ -2,6 +2,7 @@
 import type { EvmAddress, Hex32 } from '#domain';
 import type {
   AnswerRights,
+  Asker,
   ChainFacts,
   FacilitatorPorts,
   PaymentChecks,
@@ -58,6 +59,8 @@ export class MemoryPaymentChecks implements PaymentChecks {
   }
 }
 
+const NOBODY: Asker = { workspaceId: null, requestKey: null };
+
 type Row = { -readonly [Name in keyof SettlementView]: SettlementView[Name] } & {
   request: SettlementRequest;
 };
@@ -65,7 +68,10 @@ type Row = { -readonly [Name in keyof SettlementView]: SettlementView[Name] } & 
 export class MemoryDesk implements SettlementDesk, AnswerRights {
   readonly rows = new Map<string, Row>();
   /** Until when (unix ms; for ever where told), and whose. */
-  readonly rights = new Map<string, { readonly untilMs: number; readonly holder: string }>();
+  readonly rights = new Map<
+    string,
+    { readonly untilMs: number; readonly holder: string; readonly by: Asker }
+  >();
   private takings = 0;
   /** What becomes of a claim: settled at once, or left as it is until the test ends it. */
   mode: 'settles' | 'waits' = 'settles';
@@ -100,7 +106,7 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     this.rows.set(keyText(transfer), row);
     const settlement = view(row);
     if (this.mode === 'settles') this.settle(transfer);
-    const holder = holdMs === undefined ? undefined : await this.take(transfer, holdMs);
+    const holder = holdMs === undefined ? undefined : await this.take(transfer, holdMs, request);
     this.lose('claim');
     return { claimed: true, settlement, holder: holder ?? null };
   }
@@ -142,12 +148,12 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     this.wake(key);
   }
 
-  take(key: TransferKey, forMs: number): Promise<string | undefined> {
+  take(key: TransferKey, forMs: number, by: Asker = NOBODY): Promise<string | undefined> {
     const nowMs = this.clock.now();
     if ((this.rights.get(keyText(key))?.untilMs ?? 0) > nowMs) return Promise.resolve(undefined);
     this.takings += 1;
     const holder = `taking-${this.takings}`;
-    this.rights.set(keyText(key), { untilMs: nowMs + forMs, holder });
+    this.rights.set(keyText(key), { untilMs: nowMs + forMs, holder, by });
     return Promise.resolve(holder);
   }
 
@@ -155,9 +161,15 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
     return Promise.resolve((this.rights.get(keyText(key))?.untilMs ?? 0) <= this.clock.now());
   }
 
+  isOf(key: TransferKey, { workspaceId, requestKey }: Asker): Promise<boolean> {
+    const by = this.rights.get(keyText(key))?.by;
+    return Promise.resolve(by?.requestKey === requestKey && by.workspaceId === workspaceId);
+  }
+
   async told(key: TransferKey, holder: string): Promise<boolean> {
-    const mine = this.rights.get(keyText(key))?.holder === holder;
-    if (mine) this.rights.set(keyText(key), { untilMs: Number.MAX_SAFE_INTEGER, holder });
+    const right = this.rights.get(keyText(key));
+    const mine = right?.holder === holder;
+    if (mine) this.rights.set(keyText(key), { ...right, untilMs: Number.MAX_SAFE_INTEGER });
     await Promise.resolve();
     this.lose('told');
     return mine;

@@ -9,6 +9,7 @@ import {
 import { MemoryFacilitator } from '../../../../test/support/memory-facilitator.js';
 import { readFacilitatorRequest } from '#x402';
 import { settlePayment, verifyPayment } from './facilitate.js';
+import type { FacilitatorCaller } from './facilitator-ports.js';
 import type { SettlementRequest } from './ports.js';
 
 let nowMs: number;
@@ -22,6 +23,7 @@ const PATIENCE_MS = 30_000;
 const NAME = 'op_8b2f7c1e-0000-8000-8000-00000000beef';
 const SHOP = { workspaceId: WORKSPACE, askedBy: 'key_shop', idempotencyKey: null };
 const OTHER = { ...SHOP, workspaceId: uuid(2, 1) as typeof WORKSPACE, askedBy: 'key_other' };
+const keyed = (idempotencyKey: string, caller = SHOP) => ({ ...caller, idempotencyKey });
 const USED = 'invalid_exact_evm_nonce_already_used';
 const named: PaymentInput = { paymentIdentifier: NAME };
 
@@ -36,7 +38,7 @@ async function verdict(input: PaymentInput = {}, change: Spoil = () => {}, calle
   const verified = await verifyPayment(world.ports, caller, requestOf(input, change));
   return verified.kind === 'valid' ? 'valid' : verified.reason;
 }
-async function outcome(input: PaymentInput = {}, caller: typeof SHOP = SHOP): Promise<string> {
+async function outcome(input: PaymentInput = {}, caller: FacilitatorCaller = SHOP): Promise<string> {
   const patience = { deadlineMs: nowMs + PATIENCE_MS };
   const settled = await settlePayment(world.ports, caller, requestOf(input), patience);
   return settled.kind === 'not_settled' ? settled.reason : settled.kind;
@@ -122,6 +124,28 @@ describe('a payment that an operation of ours settled before it asked for the go
     const told = await Promise.all(Array.from({ length: 50 }, () => outcome(named)));
     expect(told.filter((it) => it === 'settled')).toHaveLength(1);
     expect(told.filter((it) => it === 'duplicate_settlement')).toHaveLength(49);
+  });
+});
+
+describe('a seller whose answer was lost after it was told', () => {
+  it('hears the same again under the key it redeemed with, and nobody else under any', async () => {
+    await world.desk.claim(asked());
+    expect(await outcome(named, keyed('order-1', OTHER))).toBe('settled');
+    expect(await outcome(named, keyed('order-1', OTHER))).toBe('settled');
+    expect(await outcome(named, keyed('order-2', OTHER))).toBe('duplicate_settlement');
+    expect(await outcome(named, keyed('order-1'))).toBe('duplicate_settlement');
+    expect(await outcome(named, OTHER)).toBe('duplicate_settlement');
+    expect(await outcome({}, keyed('order-1', OTHER))).toBe('duplicate_settlement');
+  });
+
+  it('hears it under a key that it first gave after settlement_pending', async () => {
+    world.desk.mode = 'waits';
+    expect(await outcome()).toBe('pending');
+    world.desk.settle(transfer);
+    expect(await outcome({}, keyed('order-1'))).toBe('settled');
+    expect(await outcome({}, keyed('order-1'))).toBe('settled');
+    expect(await outcome({}, keyed('order-2'))).toBe('duplicate_settlement');
+    expect(await outcome()).toBe('duplicate_settlement');
   });
 });
 

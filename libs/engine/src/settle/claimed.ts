@@ -1,7 +1,7 @@
 // Whose the outcome of a claimed transfer is (rulings 10 and 11). Once it is broadcast, anybody can read transfer and signature on the chain, so
 // neither is worth anything by itself any more.
 import type { FacilitatorRequest } from '#x402';
-import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
+import type { Asker, FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
 import { ASKED_BY_OPERATION, type SettlementView } from './ports.js';
 import { judgePayee, judgeSignature, signedByKey, type Acceptable, type InvalidReason } from './verify.js';
 
@@ -70,9 +70,24 @@ export function requestKeyOf(
   return paymentIdentifier === null ? null : `${BY_ID}${paymentIdentifier}`;
 }
 
-/** The request that made the claim, once more. */
-export const sameRequest = (
-  { caller, requestKey }: Presented & { readonly requestKey: string | null },
-  claim: SettlementView,
-): boolean =>
-  requestKey !== null && claim.requestKey === requestKey && claim.workspaceId === caller.workspaceId;
+export interface Keyed extends Presented {
+  readonly requestKey: string | null;
+}
+
+/**
+ * Who asks, as far as a repeat is known by it. Whoever redeems has the identifier, the buyer too, so that it tells no repeat from a replay: only the
+ * seller's own key does.
+ */
+export function askerOf({ caller, requestKey }: Keyed, claim: SettlementView): Asker {
+  const known = claim.askedBy !== ASKED_BY_OPERATION || requestKey?.startsWith(BY_KEY) === true;
+  return { workspaceId: caller.workspaceId, requestKey: known ? requestKey : null };
+}
+
+/** The request that made the claim, or that has the right to be told or has used it up, once more. */
+export async function isRepeated(asked: Keyed, claim: SettlementView): Promise<boolean> {
+  const { ports, request } = asked;
+  const by = askerOf(asked, claim);
+  if (by.requestKey === null) return false;
+  const made = claim.requestKey === by.requestKey && claim.workspaceId === by.workspaceId;
+  return made || ports.rights.isOf(request.transfer, by);
+}

@@ -5,13 +5,14 @@ import type { FacilitatorRequest } from '#x402';
 import type { FacilitatorCaller, FacilitatorPorts } from './facilitator-ports.js';
 import type { SettlementView } from './ports.js';
 import {
+  askerOf,
   entitled,
   isOwed,
+  isRepeated,
   judgeSigner,
   requestKeyOf,
-  sameRequest,
   sameTransfer,
-  type Presented,
+  type Keyed,
 } from './claimed.js';
 import {
   judgeFacts,
@@ -156,8 +157,7 @@ async function settleNothing(asked: Asked): Promise<Settled> {
   return typeof judged === 'string' ? notSettled(judged) : { kind: 'settled', txHash: null };
 }
 
-interface Asked extends Presented {
-  readonly requestKey: string | null;
+interface Asked extends Keyed {
   readonly patience: Patience;
 }
 
@@ -193,9 +193,9 @@ const duplicate = ({ txHash }: SettlementView): Settled => ({
 async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { ports, request } = asked;
   if (!entitled(asked, claim)) return duplicate(claim);
-  const holder = await ports.rights.take(request.transfer, holdMs(asked));
+  const holder = await ports.rights.take(request.transfer, holdMs(asked), askerOf(asked, claim));
   if (holder !== undefined) return tell(asked, holder);
-  return sameRequest(asked, claim) ? outcomeFor(asked, await ended(asked)) : duplicate(claim);
+  return (await isRepeated(asked, claim)) ? outcomeFor(asked, await ended(asked)) : duplicate(claim);
 }
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */
@@ -216,7 +216,7 @@ async function tell(asked: Asked, holder: string, last?: SettlementView): Promis
   // Asked twice where no answer came: the same holder is told the same.
   const mine = await telling().catch(telling);
   // Too slow, and somebody else took over: a second success is only for the request that had the first.
-  return mine || sameRequest(asked, view) ? outcome : duplicate(view);
+  return mine || (await isRepeated(asked, view)) ? outcome : duplicate(view);
 }
 
 /** As it ended, or as it stands when waiting ends. */

@@ -35,6 +35,13 @@ export interface PaymentChecks {
   factsOf(transfer: Payment, digest: Hex32): Promise<ChainFacts>;
 }
 
+/** A request by its own word and its tenant's. */
+export interface Asker {
+  readonly workspaceId: WorkspaceId | null;
+  /** Null where nothing tells a repeat of it from a replay. */
+  readonly requestKey: string | null;
+}
+
 /**
  * The right to be told an outcome (ruling 11). Where no request key tells a repeat from a replay, one caller at a time waits for the outcome of
  * a transfer, and one caller is told that it is settled: fifty replays at a stock seller give one 200. Kept where every process sees it.
@@ -44,9 +51,11 @@ export interface AnswerRights {
    * Takes the right for so long, by the clock of whoever keeps it, unless somebody has it or has been told. The word it gives is the holder's own;
    * undefined: not taken.
    */
-  take(key: TransferKey, forMs: number): Promise<string | undefined>;
+  take(key: TransferKey, forMs: number, by: Asker): Promise<string | undefined>;
   /** Nobody has it, and nobody has been told. Says nothing about the next moment. */
   free(key: TransferKey): Promise<boolean>;
+  /** The one who took it last, and may have been told, is this same request. Never true of a request without a key. */
+  isOf(key: TransferKey, by: Asker): Promise<boolean>;
   /**
    * Uses the right up: the outcome goes to its holder, and to nobody after. False when its time ran out and somebody else took it since: then
    * the outcome is theirs. A time that ran out while nobody else asked does no harm.

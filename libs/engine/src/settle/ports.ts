@@ -108,7 +108,7 @@ export interface SettlementDesk {
   /**
    * One row per transfer, whatever happens: the first request makes it, every other finds it. Only a failure that never reached a
    * transaction makes room for another try. Wakes the broadcaster. Whoever makes the claim and says for how long it will wait takes the right to
-   * be told with it, unless an earlier asker still has that: `holder` is its word then ({@link AnswerRights}).
+   * be told with it, unless an earlier asker of the same tenant still has that, or was told: `holder` is its word then ({@link AnswerRights}).
    */
   claim(
     request: SettlementRequest,

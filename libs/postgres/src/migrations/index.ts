@@ -25,6 +25,7 @@ import * as triedOut from './20261121-70-tried-out.js';
 import * as fill from './20261121-60-fill.js';
 import * as cancellation from './20261121-51-3-cancellation.js';
 import * as redemption from './20261121-76-1-redemption.js';
+import * as answerAsker from './20261121-76-2-answer-asker.js';
 
 export interface Migration {
   readonly name: string;
@@ -58,4 +59,5 @@ export const MIGRATIONS: readonly Migration[] = [
   fill,
   cancellation,
   redemption,
+  answerAsker,
 ];

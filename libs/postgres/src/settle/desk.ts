@@ -27,7 +27,7 @@ import {
   viewOfRow,
   type Row,
 } from './rows.js';
-import { takeRights } from './answer-rights.js';
+import { takeWithClaim } from './answer-rights.js';
 import { sealingOf } from './sealed.js';
 
 /** Settlement ids that ended, comma-separated, or nothing, meaning "look". */
@@ -39,7 +39,7 @@ export const WAITING_CHANNEL = 'purser_settle';
 export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
   WHERE settlement_id = ANY($1::uuid[]) AND status IN ('settled', 'failed')`;
 
-const HOLDERS = `unnest(${KEY_LISTS}, $15::uuid[], $16::float8[]) AS asked(${KEY}, holder, for_ms)`;
+const HOLDERS = `unnest(${KEY_LISTS}, $15::uuid[], $16::float8[], $12::uuid[], $14::text[]) AS asked(${KEY}, holder, for_ms, workspace_id, request_key)`;
 // Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
 // the order of the broadcaster's intents. Whoever makes the claim has the right to be told of its outcome (ruling 11).
 const CLAIM = `WITH made AS (
@@ -53,7 +53,7 @@ const CLAIM = `WITH made AS (
       ceiling = excluded.ceiling, facilitator = excluded.facilitator, redemption = excluded.redemption
     WHERE s.status = 'failed' AND s.sender IS NULL
   RETURNING ${keyOf('s')}, s.settlement_id),
-taken AS (${takeRights(`made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')} AND asked.for_ms IS NOT NULL`)})
+taken AS (${takeWithClaim(`made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')} AND asked.for_ms IS NOT NULL`)})
 SELECT made.*, asked.holder, asked.holder IN (SELECT holder FROM taken) AS holds, pg_notify('${WAITING_CHANNEL}', made.network)
   FROM made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')}`;
 const FIND = `SELECT asked.ordinal, ${VIEW} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}`;
