@@ -501,6 +501,7 @@ CREATE INDEX operations_by_agent ON public.operations USING btree (workspace_id,
 CREATE UNIQUE INDEX operations_by_id ON public.operations USING btree (operation_id);
 CREATE INDEX operations_by_time ON public.operations USING btree (workspace_id, opened_at_ms DESC, operation_id);
 CREATE INDEX operations_due ON public.operations USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE INDEX operations_top_up ON public.operations USING btree (workspace_id, agent_id, opened_at_ms) WHERE (kind = 'top_up'::text);
 CREATE POLICY checker ON operations FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON operations FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON operations FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);

@@ -57,18 +57,27 @@ export function sweepRole(core: WorkerCore, { sweepEveryMs }: WorkerOptions): Ro
 
 /** Follows the chains; of all workers only the holder of a network's lease row looks at it. */
 export function watchRole(core: WorkerCore, { watchEveryMs }: WorkerOptions): Role {
-  const loops = core.watchers.map(
-    (watcher) =>
+  const { logger } = core.ports;
+  const loops = core.watchers.flatMap((watcher) => {
+    const { network } = watcher;
+    return [
       new Loop({
-        name: `watch:${watcher.network}`,
+        name: `watch:${network}`,
         everyMs: watchEveryMs,
-        logger: core.ports.logger,
+        logger,
         turn: async () => {
           await watcher.tick();
           return false; // The next block is a block time away, also while there is news.
         },
       }),
-  );
+      new Loop({
+        name: `floats:${network}`,
+        everyMs: watchEveryMs,
+        logger,
+        turn: () => watcher.fillFloats(),
+      }),
+    ];
+  });
   return new LoopRole('watch', loops);
 }
 

@@ -6,6 +6,7 @@ import {
   type AgentId,
   type Caip2,
   type EvmAddress,
+  type OperationId,
   type WalletId,
   type WorkspaceId,
 } from '#domain';
@@ -64,8 +65,6 @@ export interface TopUpOrder {
 /** Opens the operation. The same key and plan is the same top-up, for ever. Refuses as `submit` does. */
 export function topUp(ports: Ports, plan: TopUpPlan, { key, by, note }: TopUpOrder): Promise<Submitted> {
   const { workspaceId, agentId, to, network, token, amount } = plan;
-  // Printable characters are what agents' own keys are made of.
-  const ownKey = `top_up\n${key}`;
   const request = {
     kind: 'top_up',
     url: `purser://wallets/${to.walletId}`,
@@ -79,7 +78,17 @@ export function topUp(ports: Ports, plan: TopUpPlan, { key, by, note }: TopUpOrd
     timeoutMs: 30_000,
     note,
   } as const;
-  return open(ports, { workspaceId, agentId, ...by }, { key: ownKey, request, body: null });
+  return open(ports, { workspaceId, agentId, ...by }, { key: ownKeyOf(key), request, body: null });
 }
+
+/** The operation that `topUp` opens, or has opened, under this key. */
+export const topUpId = (
+  { derivation }: Pick<Ports, 'derivation'>,
+  { workspaceId, agentId }: Pick<TopUpPlan, 'workspaceId' | 'agentId'>,
+  key: string,
+): OperationId => derivation.operationId(workspaceId, agentId, ownKeyOf(key));
+
+/** Printable characters are what agents' own keys are made of. */
+const ownKeyOf = (key: string): string => `top_up\n${key}`;
 
 const wrong = (field: string, reason: string) => refuse('validation_failed', { field, reason });

@@ -2,7 +2,7 @@
 // is read again now and then, in case a token moves money without telling.
 import type { EvmAddress, WalletId } from '#domain';
 import type { WatcherDeps } from './deps.js';
-import { Floats } from './floats.js';
+import type { Floats } from './floats.js';
 import type { LowBalance, ManagedWallet, Scan, WatchedBlock } from './ports.js';
 
 const CHECK_EVERY_BLOCKS = 32;
@@ -17,12 +17,10 @@ export class Balances {
   private checkedAt = 0;
   private nextToCheck = 0;
 
-  private readonly floats: Floats | undefined;
-
-  constructor(private readonly deps: WatcherDeps) {
-    const { ports, floats, source } = deps;
-    this.floats = floats && new Floats(ports, floats, source.network);
-  }
+  constructor(
+    private readonly deps: WatcherDeps,
+    private readonly floats?: Floats | undefined,
+  ) {}
 
   /** Reads at the head what the range touched. */
   async follow(scan: Scan, wallets: readonly ManagedWallet[], head: WatchedBlock): Promise<void> {
@@ -33,7 +31,7 @@ export class Balances {
     await this.read([...due], head);
     const ids = [...due].map((it) => it.walletId);
     if (checks || ids.length > 0) this.tell(await store.lowBalances(source.network, checks ? null : ids));
-    await this.floats?.check(checks ? null : ids);
+    this.floats?.touched(checks ? null : ids);
     // Only now: what could not be read is read with the next range.
     for (const id of ids) {
       this.known.add(id);

@@ -8,7 +8,7 @@ export interface WatcherDeps {
   readonly source: ChainSource;
   readonly store: WatchStore;
   readonly owner: string;
-  /** Where wallets are kept filled; absent: nowhere. */
+  /** Where wallets are kept filled, by `fillFloats`; absent: nowhere. */
   readonly floats?: FloatStore;
   /** Tokens whose balances are followed on this network. */
   readonly tokens: readonly EvmAddress[];

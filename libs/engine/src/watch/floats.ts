@@ -9,7 +9,7 @@ import {
   type WorkspaceId,
 } from '#domain';
 import type { Ports } from '../ports.js';
-import { planTopUp, topUp } from '../use-cases/top-up.js';
+import { planTopUp, topUp, topUpId } from '../use-cases/top-up.js';
 
 export interface FloatRow {
   readonly workspaceId: WorkspaceId;
@@ -34,51 +34,82 @@ export interface FloatStore {
   ended(
     network: Caip2,
   ): Promise<readonly (FloatRow & { readonly problem: string | null; readonly isNew: boolean })[]>;
+  /** Wallets with policies that nobody has looked at since they were set. */
+  fresh(network: Caip2): Promise<readonly WalletId[]>;
   /**
-   * Claims what these wallets (null: all), and those of policies not looked at yet, lack; also returns claims whose operation was never noted.
-   * One claim per policy at a time, and per day no more than its cap.
+   * Claims what these wallets (null: all) lack, at most so many; before them come claims whose operation does not exist, as after a crash or a refusal.
+   * One claim per policy at a time, and per day no more than its cap: what was claimed is counted until its operation has ended unpaid.
    */
-  claim(network: Caip2, wallets: readonly WalletId[] | null): Promise<readonly FloatClaim[]>;
-  opened(claim: FloatClaim, operationId: OperationId): Promise<void>;
-  /** Nothing was opened: the claim counts for nothing. True when the problem is not the one it had before. */
-  giveBack(claim: FloatClaim, problem: string): Promise<boolean>;
+  claim(network: Caip2, wallets: readonly WalletId[] | null, limit: number): Promise<readonly FloatClaim[]>;
+  /** Notes the operation before it is opened. False: the claim does not stand any more, and nothing may be opened for it. */
+  begin(claim: FloatClaim, operationId: OperationId): Promise<boolean>;
+  /** Nothing could be opened: tried again later, with the same key. True when the problem is not the one it had before. */
+  putOff(claim: FloatClaim, problem: string): Promise<boolean>;
 }
 
+/** Claims filled at once. */
+const AT_ONCE = 16;
+
 export class Floats {
+  /** Wallets to look at; null: all. Undefined: nothing was read since the last turn. */
+  private due: ReadonlySet<WalletId> | null | undefined;
+
   constructor(
     private readonly ports: Ports,
     private readonly store: FloatStore,
     private readonly network: Caip2,
   ) {}
 
-  /** After these wallets were read (null: all). Never throws: the watcher has more to do than this. */
-  async check(wallets: readonly WalletId[] | null): Promise<void> {
+  /** These wallets were read (null: all). What follows from it is done in turns of its own, so that the watcher waits for none of it. */
+  touched(wallets: readonly WalletId[] | null): void {
+    this.due = wallets === null || this.due === null ? null : new Set([...(this.due ?? []), ...wallets]);
+  }
+
+  /** Looks at what was touched. True: there is more to do at once. What fails is looked at again with the next turn. */
+  async turn(): Promise<boolean> {
+    const { due } = this;
+    if (due === undefined) return false;
+    this.due = undefined;
     try {
-      const ended = await this.store.ended(this.network);
-      for (const { problem, isNew, ...float } of ended)
-        if (problem !== null && isNew) this.tell(float, problem);
-      const due = wallets && [...wallets, ...ended.map((it) => it.walletId)];
-      for (const claim of await this.store.claim(this.network, due)) await this.fill(claim);
+      const full = await this.look(due);
+      if (full) this.touched(due && [...due]);
+      return full;
     } catch (error) {
-      this.ports.logger.error({ network: this.network, error }, 'float policies could not be looked at');
+      this.touched(due && [...due]);
+      throw error;
     }
+  }
+
+  private async look(touched: ReadonlySet<WalletId> | null): Promise<boolean> {
+    const { store, network } = this;
+    const ended = await store.ended(network);
+    for (const { problem, isNew, ...float } of ended)
+      if (problem !== null && isNew) this.tell(float, problem);
+    const also = [...ended.map((it) => it.walletId), ...(await store.fresh(network))];
+    const due = touched && [...touched, ...also];
+    const claims = await store.claim(network, due, AT_ONCE);
+    const full = claims.length === AT_ONCE;
+    if (full && touched) this.touched(also);
+    const filled = await Promise.allSettled(claims.map((claim) => this.fill(claim)));
+    const fault = filled.find((it) => it.status === 'rejected');
+    if (fault) throw fault.reason;
+    return full;
   }
 
   private async fill(claim: FloatClaim): Promise<void> {
     const { workspaceId, walletId, agentId, address, network, token, amount, serial, person } = claim;
     const wallet = { workspaceId, walletId, agentId, address, status: 'active', role: 'payments' } as const;
+    const key = `float\n${walletId}/${network}/${token}/${serial}`;
     try {
       const plan = await planTopUp(this.ports, { wallet, network, token, amount });
-      const { operationId } = await topUp(this.ports, plan, {
-        key: `float\n${walletId}/${network}/${token}/${serial}`,
-        by: { actor: { type: 'system', id: `float/${walletId}` }, person },
-        note: 'float policy',
-      });
-      await this.store.opened(claim, operationId);
+      // On record before it exists: whatever happens to this process, the claim ends by its operation alone.
+      if (!(await this.store.begin(claim, topUpId(this.ports, plan, key)))) return;
+      const by = { actor: { type: 'system', id: `float/${walletId}` }, person } as const;
+      await topUp(this.ports, plan, { key, by, note: 'float policy' });
     } catch (error) {
       // Paused, or nothing to pay from: told once, and tried again in a minute. Anything else keeps the claim for the next look.
       if (!(error instanceof Refusal)) throw error;
-      if (await this.store.giveBack(claim, error.code))
+      if (await this.store.putOff(claim, error.code))
         this.tell({ workspaceId, walletId, network, token }, error.code);
     }
   }

@@ -5,6 +5,7 @@ import { refuseUnlessKnown } from '../settle/known-chain.js';
 import { Facts } from './apply.js';
 import { Balances } from './balances.js';
 import type { WatcherDeps } from './deps.js';
+import { Floats } from './floats.js';
 import { releaseAndFinalize } from './finality.js';
 import { orphaned } from './orphans.js';
 import { fateOfPermit, tiePermits } from './permits.js';
@@ -20,14 +21,22 @@ export class ChainWatcher {
   private lastHead: string | null = null;
   private readonly facts: Facts;
   private readonly balances: Balances;
+  private readonly floats: Floats | undefined;
 
   constructor(private readonly deps: WatcherDeps) {
     this.facts = new Facts(deps.ports);
-    this.balances = new Balances(deps);
+    const { ports, source, floats } = deps;
+    this.floats = floats && new Floats(ports, floats, source.network);
+    this.balances = new Balances(deps, this.floats);
   }
 
   get network(): Caip2 {
     return this.deps.source.network;
+  }
+
+  /** What the balances read so far mean for float policies; beside the ticks, and in any process. True: there is more to do at once. */
+  fillFloats(): Promise<boolean> {
+    return this.floats?.turn() ?? Promise.resolve(false);
   }
 
   /** One look at the chain. Returns true when there was something new; call it for every new block, or every block time. */

@@ -23,6 +23,7 @@ import * as treasury from './20261121-51-1-treasury.js';
 import * as float from './20261121-51-2-float.js';
 import * as triedOut from './20261121-70-tried-out.js';
 import * as fill from './20261121-60-fill.js';
+import * as topUps from './20261121-74-1-top-ups.js';
 import * as cancellation from './20261121-51-3-cancellation.js';
 import * as redemption from './20261121-76-1-redemption.js';
 import * as answerAsker from './20261121-76-2-answer-asker.js';
@@ -58,6 +59,7 @@ export const MIGRATIONS: readonly Migration[] = [
   triedOut,
   fill,
   cancellation,
+  topUps,
   redemption,
   answerAsker,
 ];

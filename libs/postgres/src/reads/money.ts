@@ -25,7 +25,7 @@ const BALANCES = `SELECT
     WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2 OR w.agent_id IS NULL AND w.role = 'payments')
       AND ($3::text IS NULL OR w.wallet_id = $3)) AS wallets,
   (SELECT json_agg(json_build_object('wallet_id', f.wallet_id, 'network', f.network, 'token', f.token, 'enabled', f.enabled::text, 'min', f.min::text,
-      'target', f.target::text, 'cap', f.cap_per_day::text, 'operation_id', f.operation_id, 'last_operation_id', f.last_operation_id, 'problem', f.problem,
+      'target', f.target::text, 'cap', f.cap_per_day::text, 'operation_id', (SELECT o.operation_id FROM operations o WHERE o.workspace_id = f.workspace_id AND o.operation_id = f.operation_id), 'last_operation_id', f.last_operation_id, 'problem', f.problem,
       'sent', (CASE WHEN f.day = (now() AT TIME ZONE 'UTC')::date THEN f.day_sent ELSE 0 END)::text) ORDER BY f.wallet_id, f.network, f.token)
     FROM wallet_float f JOIN wallet w ON w.workspace_id = f.workspace_id AND w.wallet_id = f.wallet_id
     WHERE f.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2) AND ($3::text IS NULL OR f.wallet_id = $3)) AS floats,
