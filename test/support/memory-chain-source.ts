@@ -101,9 +101,19 @@ export class MemoryChainSource implements ChainSource {
 
   findUse(authorization: Parameters<ChainSource['findUse']>[0], upTo: { readonly number: number }) {
     const use = this.chain.useAt(authorization.from, authorization.nonce, upTo.number);
-    return Promise.resolve<AuthorizationFate>(
+    return Promise.resolve<AuthorizationFate | undefined>(
       use ? fateIn(authorization, (this.chain.blocks[use.blockNumber] as Block).logs) : { kind: 'unused' },
     );
+  }
+
+  settlementWitnesses(...[authorization, settlement]: Parameters<ChainSource['settlementWitnesses']>) {
+    const fate = fateIn(authorization, this.chain.receipt(settlement.txHash)?.logs ?? []);
+    const { amount = authorization.value, blockHash } = settlement;
+    const same =
+      fate.kind === 'settled' &&
+      fate.settlement.blockHash === blockHash &&
+      (fate.settlement.amount ?? authorization.value) === amount;
+    return Promise.resolve(same ? 2 : 0);
   }
 
   cancelWitnesses(authorization: Parameters<ChainSource['findUse']>[0], upTo: { readonly number: number }) {

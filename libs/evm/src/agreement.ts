@@ -25,7 +25,19 @@ export async function agreedReceipts(
 
 /** Some answer that all give. @throws RpcError when they differ, or when none comes. */
 export async function agreed<T>(panel: RpcPanel, read: (rpc: EvmRpc) => Promise<T>): Promise<T> {
-  const answers = await panel.each(read);
+  return theSame(await panel.each(read));
+}
+
+/** What all there are say; undefined while one gives no answer. @throws RpcError when they differ */
+export async function agreedByAll<T>(
+  panel: RpcPanel,
+  read: (rpc: EvmRpc) => Promise<T>,
+): Promise<T | undefined> {
+  const answers = await panel.all(read);
+  return answers && theSame(answers);
+}
+
+function theSame<T>(answers: readonly T[]): T {
   if (answers.length === 1) return answers[0] as T;
   const [first, ...others] = answers.map(textOf);
   if (others.some((other) => other !== first)) throw new RpcError('disagreement', 'several');

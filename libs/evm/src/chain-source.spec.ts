@@ -5,6 +5,7 @@ import { createChainSource } from './chain-source.js';
 import { networkProfile, type NetworkProfile } from './chains.js';
 import { RpcError } from './json-rpc.js';
 import type { EvmRpc, LogFilter } from './rpc.js';
+import { TOPICS } from './settlement-logs.js';
 
 const TOKEN = parseEvmAddress(`0x${'70'.repeat(20)}`);
 const WALLET = parseEvmAddress(`0x${'aa'.repeat(20)}`);
@@ -69,5 +70,69 @@ describe('a chain over several RPCs', () => {
     };
     expect(await source.findUse(authorization, { number: 6_000 })).toEqual({ kind: 'unused' });
     expect(asked.length).toBeGreaterThan(4);
+  });
+
+  describe('about what gives money back', () => {
+    const payment = {
+      network: LOCAL.network,
+      token: TOKEN,
+      from: WALLET,
+      to: TOKEN,
+      value: 1n,
+      nonce: hash(9),
+      method: 'eip3009' as const,
+      validBeforeSec: 1,
+    };
+    const seen = { txHash: hash(5), blockNumber: 50, blockHash: hash(51), logIndex: 1 };
+    const position = { address: TOKEN, txHash: hash(5), blockNumber: 50, blockHash: hash(51) };
+    const topic = (address: string): Hex32 => parseHex32(`0x${address.slice(2).padStart(64, '0')}`);
+    const used = { ...position, topics: [TOPICS.authorizationUsed, topic(WALLET), hash(9)], logIndex: 0 };
+    const moved = { ...position, topics: [TOPICS.transfer, topic(WALLET), topic(TOKEN)], logIndex: 1 };
+    /** Shows the payment, or one of its own making. */
+    const showing = (over: Partial<EvmRpc> = {}): EvmRpc => ({
+      ...node(100).rpc,
+      logs: () => Promise.resolve([{ ...used, data: '0x' }]),
+      receipt: () =>
+        Promise.resolve({
+          ...position,
+          succeeded: true,
+          logs: [
+            { ...used, data: '0x' },
+            { ...moved, data: hash(1) },
+          ],
+        } as never),
+      ...over,
+    });
+    const away: Partial<EvmRpc> = {
+      block: () => Promise.reject(new RpcError('timeout', 'away')),
+      logs: () => Promise.reject(new RpcError('timeout', 'away')),
+      receipt: () => Promise.reject(new RpcError('timeout', 'away')),
+    };
+    const sourceOf = (...rpcs: readonly EvmRpc[]) =>
+      createChainSource({ profile: LOCAL, panel: panelOf(rpcs), tokens: [TOKEN] });
+
+    it('has its word from all of them, or none', async () => {
+      const all = sourceOf(showing(), showing());
+      expect(await all.findUse(payment, { number: 100 })).toEqual({ kind: 'settled', settlement: seen });
+      expect(await all.settlementWitnesses(payment, seen)).toBe(2);
+      expect(await sourceOf(showing(), showing(away)).findUse(payment, { number: 100 })).toBeUndefined();
+      expect(await sourceOf(showing(), showing(away)).settlementWitnesses(payment, seen)).toBe(0);
+    });
+
+    it('is no word where they contradict each other', async () => {
+      const other = showing({ receipt: () => Promise.resolve(undefined) });
+      await expect(sourceOf(showing(), other).findUse(payment, { number: 100 })).rejects.toThrow(
+        'disagreement',
+      );
+      expect(await sourceOf(showing(), other).settlementWitnesses(payment, seen)).toBe(1);
+    });
+
+    it.each<[string, Partial<typeof seen> & { amount?: bigint }]>([
+      ['block', { blockHash: hash(52) }],
+      ['log', { logIndex: 3 }],
+      ['amount', { amount: 0n }],
+    ])('holds the %s to be part of it', async (_what, over) => {
+      expect(await sourceOf(showing()).settlementWitnesses(payment, { ...seen, ...over })).toBe(0);
+    });
   });
 });

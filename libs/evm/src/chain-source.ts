@@ -2,11 +2,11 @@
 // needs the word of all.
 import type { EvmAddress, Hex32 } from '#domain';
 import type { AuthorizationFate, ChainSource, NonceSeen, Scan, TransferSeen } from '#engine';
-import { agreed, agreedFinal } from './agreement.js';
+import { agreed, agreedByAll, agreedFinal } from './agreement.js';
 import { findForkPoint, logsInRange, scanRange, type BlockRange } from './chain-watcher.js';
 import type { NetworkProfile } from './chains.js';
 import { finalityWitnesses } from './finality.js';
-import { findPermitUse, permitsBehind, transferSeen } from './permit-fates.js';
+import { findPermitUse, isSettledAs, permitsBehind, transferSeen } from './permit-fates.js';
 import { padded, type BlockRef, type EvmRpc } from './rpc.js';
 import type { RpcPanel } from './rpc-panel.js';
 import {
@@ -50,7 +50,11 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
       return tally(queries.length, answers ?? []);
     },
     findUse: (authorization, upTo) =>
-      agreed(panel, (rpc) => findUse(rpc, tokens, authorization, upTo.number)),
+      agreedByAll(panel, (rpc) => findUse(rpc, tokens, authorization, upTo.number)),
+    async settlementWitnesses(authorization, settlement) {
+      const shown = await panel.all((rpc) => isSettledAs(rpc, authorization, settlement, tokens));
+      return shown?.filter((it) => it).length ?? 0;
+    },
     async cancelWitnesses(authorization, upTo) {
       const fates = (await panel.all((rpc) => findUse(rpc, tokens, authorization, upTo.number))) ?? [];
       const cancelled = fates.flatMap((fate) => (fate.kind === 'cancelled' ? [fate] : []));

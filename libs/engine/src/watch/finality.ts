@@ -1,9 +1,9 @@
 // What only a final block may decide: payments become final, unused authorizations become dead. Both need every RPC to agree (S8, ruling 23).
-import type { DeathProof, Hex32, OperationCommand } from '#domain';
+import type { DeathProof, Hex32, OperationCommand, Settlement } from '#domain';
 import type { Facts } from './apply.js';
 import type { WatcherDeps } from './deps.js';
 import { orphaned } from './orphans.js';
-import type { Part, TrackedAuthorization, WatchedBlock } from './ports.js';
+import type { ChainSource, Part, TrackedAuthorization, WatchedBlock } from './ports.js';
 
 const BATCH = 500;
 
@@ -35,7 +35,8 @@ export async function releaseAndFinalize(deps: WatcherDeps, facts: Facts, genesi
 
 /**
  * A look at `latest` may be recorded after its block was reorganized away, in a range that has been scanned already: only what stands in
- * a canonical block becomes final. Anything else is looked up where it is now, or was never paid.
+ * a canonical block becomes final. Anything else is looked up where it is now, or was never paid. What gives a rest back was recorded by the word
+ * of those RPCs that were there: now all of them have to show it.
  */
 async function finalizeSeen(
   { source, store }: WatcherDeps,
@@ -48,8 +49,10 @@ async function finalizeSeen(
       const gone = await orphaned(source, seen);
       await facts.apply(seen, async (it) => {
         if (!it.settlement) return null;
-        if (!gone.has(it)) return { type: 'FinalizeSettlement', settlement: it.settlement };
+        if (!gone.has(it) && (await isWitnessed(source, it.authorization, it.settlement)))
+          return { type: 'FinalizeSettlement', settlement: it.settlement };
         const fate = await source.findUse(it.authorization, block);
+        if (fate === undefined) return null;
         return fate.kind === 'settled'
           ? { type: 'FinalizeSettlement', settlement: fate.settlement }
           : { type: 'ReorgSettlement' };
@@ -58,15 +61,35 @@ async function finalizeSeen(
   );
 }
 
-/** Cancelled in a final block, by the word of every RPC: no need to wait for its end. Anything less is asked about again, at the latest when it expires. */
+/** Charged in full: nothing goes back, whoever said so. */
+async function isWitnessed(
+  source: ChainSource,
+  authorization: TrackedAuthorization['authorization'],
+  settlement: Settlement,
+): Promise<boolean> {
+  const { amount = authorization.value } = settlement;
+  if (amount === authorization.value) return true;
+  return (await source.settlementWitnesses(authorization, settlement)) >= source.witnessesNeeded;
+}
+
+/** Cancelled in a final block: no need to wait for its end. Anything less is asked about again, at the latest when it expires. */
 async function releaseCancelled(deps: WatcherDeps, facts: Facts, block: WatchedBlock): Promise<void> {
   const { source, store } = deps;
+  await facts.apply(await store.cancelledUpTo(source.network, block.number), (it) =>
+    voidedBy(source, it, block),
+  );
+}
+
+/** Null while not every RPC says that it was cancelled. */
+async function voidedBy(
+  source: ChainSource,
+  { authorization }: TrackedAuthorization,
+  block: WatchedBlock,
+): Promise<OperationCommand | null> {
   const { number: blockNumber, hash: blockHash, timestampSec: blockTimeSec } = block;
-  await facts.apply(await store.cancelledUpTo(source.network, block.number), async (it) => {
-    const { witnesses, txHash } = await source.cancelWitnesses(it.authorization, block);
-    if (witnesses < source.witnessesNeeded || txHash === null) return null;
-    return { type: 'RecordVoided', proof: { blockNumber, blockHash, blockTimeSec, witnesses, txHash } };
-  });
+  const { witnesses, txHash } = await source.cancelWitnesses(authorization, block);
+  if (witnesses < source.witnessesNeeded || txHash === null) return null;
+  return { type: 'RecordVoided', proof: { blockNumber, blockHash, blockTimeSec, witnesses, txHash } };
 }
 
 /** Past validBefore at a final block and unused there, by the word of every RPC: it can never move money again. */
@@ -116,11 +139,13 @@ async function judgeExpired(
   if (witnesses >= 0) return null;
   // Used before it expired, though no scan of ours said how: look for the use itself.
   const fate = await source.findUse(it.authorization, block);
-  switch (fate.kind) {
+  switch (fate?.kind) {
+    case undefined:
+      return null;
     case 'settled':
       return { type: 'FinalizeSettlement', settlement: fate.settlement };
     case 'cancelled':
-      return { type: 'RecordVoided', proof: { ...proof, txHash: fate.txHash } };
+      return voidedBy(source, it, block);
     case 'foreign':
       return {
         type: 'RequireAttention',

@@ -102,11 +102,19 @@ export interface ChainSource {
     queries: readonly Pick<Authorization, 'method' | 'token' | 'from' | 'nonce'>[],
     block: { readonly hash: Hex32 },
   ): Promise<readonly number[]>;
-  /** What became of a nonce that is used at a final block: looks back over the longest life an authorization can have. */
+  /**
+   * What became of a nonce that is used at a final block, by the word of every RPC: looks back over the longest life an authorization can have.
+   * Undefined while one of them gives no answer; throws where they differ.
+   */
   findUse(
     authorization: TrackedAuthorization['authorization'],
     upTo: { readonly number: number },
-  ): Promise<AuthorizationFate>;
+  ): Promise<AuthorizationFate | undefined>;
+  /** How many RPCs show the payment exactly as this says: transaction, block, log and amount. */
+  settlementWitnesses(
+    authorization: TrackedAuthorization['authorization'],
+    settlement: Settlement,
+  ): Promise<number>;
   /** How many RPCs have, up to this block, a log of the token that this authorization was cancelled; and in which transaction, by the word of the first. */
   cancelWitnesses(
     authorization: TrackedAuthorization['authorization'],
