@@ -14,7 +14,9 @@ export async function settleDirectly(
   { ref, state: { authorization, request, terms }, signature, attempt }: Paying,
 ): Promise<Attempted> {
   const prepaid = request.kind === 'purchase';
-  const transfer = { ...authorization, method: 'eip3009', signature } as const;
+  const { method } = authorization;
+  if (method !== 'eip3009') throw new Error(`an operation is not settled by ${method}`);
+  const transfer = { ...authorization, method, signature };
   await ports.settlements.claim({
     transfer,
     workspaceId: ref.workspaceId,

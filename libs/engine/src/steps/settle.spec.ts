@@ -4,6 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { NETWORK, PAYER, SELLER, TOKEN, WORKSPACE } from '../../../../test/support/builders.js';
 import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
 import { viewOperation } from '../use-cases/submit.js';
+import { settleDirectly } from './settle-directly.js';
+import { settle } from './settle.js';
+import type { StepContext } from './step.js';
 
 const NAMED = { payTo: SELLER, amount: 10_000n, network: NETWORK, asset: TOKEN };
 
@@ -124,6 +127,27 @@ describe('settle', () => {
     expect(await viewOf(purser, operationId)).toMatchObject({ status: 'refused', error: { code } });
     expect(purser.desk.claims).toHaveLength(0);
   });
+
+  it.each(['permit2', 'upto'] as const)(
+    'never takes a signature of %s for a transfer by the token',
+    async (method) => {
+      const purser = new MemoryInstallation();
+      const operationId = await settling(purser);
+      await purser.drive(operationId, { broadcasts: false });
+      const signed = purser.database.stateOf(operationId);
+      if (signed?.status !== 'authorized') throw new Error('not signed');
+      const state = { ...signed, authorization: { ...signed.authorization, method } };
+      const claimed = { workspaceId: WORKSPACE, operationId } as never;
+      const cursor = { state, claimed, rules: null } as unknown as StepContext['cursor'];
+      const step = { kind: 'settle', attempt: 9 } as const;
+      expect(await settle({ ports: purser.ports, cursor, step } as StepContext)).toMatchObject({
+        command: { submission: { reason: 'unsupported_transfer_method', retryAtMs: null } },
+      });
+      const paying = { ref: claimed, state, signature: new Uint8Array(65), attempt: 9 };
+      await expect(settleDirectly(purser.ports, paying)).rejects.toThrow(method);
+      expect(purser.desk.claims).toHaveLength(0);
+    },
+  );
 
   it('refuses more than the ceiling', async () => {
     const purser = new MemoryInstallation();
