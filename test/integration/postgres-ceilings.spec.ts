@@ -58,8 +58,8 @@ describe('a ceiling', () => {
     await walker.must({ type: 'ObserveSettlement', settlement: seen });
     await walker.must({ type: 'ReorgSettlement' });
     expect(await books()).toMatchObject({ held: 100n, committed: '100', balance: `${FUNDS}` });
-    await walker.must({ type: 'FinalizeSettlement', settlement: aSettlement({ amount: 0n }) });
-    expect(await books()).toMatchObject({ held: 0n, lifetime: 0n, committed: '0', balance: `${FUNDS}` });
+    await walker.must({ type: 'FinalizeSettlement', settlement: aSettlement({ amount: 1n }) });
+    expect(await books()).toMatchObject({ held: 0n, lifetime: 1n, committed: '0', balance: `${FUNDS - 1n}` });
   });
 
   it('is told to the watcher with its method and its charge', async () => {

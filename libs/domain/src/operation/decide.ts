@@ -4,7 +4,7 @@ import { cancelOnChain } from './cancel-on-chain.js';
 import type { OperationCommand } from './commands.js';
 import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
-import { recordChain } from './record-chain.js';
+import { isContradicted, recordChain } from './record-chain.js';
 import { isBeforeIntent, TERMINAL, throughAttention, type OperationState } from './state.js';
 import type { Authorization, Settlement, Terms } from './terms.js';
 
@@ -46,6 +46,12 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'RecordSubmission':
       return recordPresentation(state, command);
     case 'ObserveSettlement':
+      if (!isContradicted(state, command.settlement)) return recordChain(state, command);
+      return requireAttention(current, {
+        type: 'RequireAttention',
+        code: 'needs_attention',
+        details: { reason: 'paid_elsewhere', tx: command.settlement.txHash },
+      });
     case 'ReorgSettlement':
     case 'FinalizeSettlement':
     case 'RecordExpiredUnused':

@@ -4,6 +4,7 @@ import {
   anAuthorization,
   aSettlement,
   aVerdict,
+  hex32,
   NOON,
   OPEN,
   someTerms,
@@ -59,7 +60,7 @@ describe('a ceiling', () => {
     ['in part', 7_000n, ['SettlementFinalized', 'BudgetCaptured 7000', 'BudgetReleased 3000']],
     ['in whole', 10_000n, ['SettlementFinalized', 'BudgetCaptured 10000']],
     ['in whole, unsaid', undefined, ['SettlementFinalized', 'BudgetCaptured 10000']],
-    ['with nothing', 0n, ['SettlementFinalized', 'BudgetCaptured 0', 'BudgetReleased 10000']],
+    ['almost with nothing', 1n, ['SettlementFinalized', 'BudgetCaptured 1', 'BudgetReleased 9999']],
   ])('charged %s is captured as charged, and the rest goes back', (_what, amount, expected) => {
     expect(apply(upto(), finalize(amount)).events).toEqual(expected);
   });
@@ -73,8 +74,30 @@ describe('a ceiling', () => {
     expect(apply(reorged, finalize(9_999n)).events).toContain('BudgetReleased 1');
   });
 
-  it.each([10_001n, -1n])('is never captured as %s', (amount) => {
+  it.each([10_001n, 0n, -1n])('is never captured as %s', (amount) => {
     expect(() => apply(upto(), finalize(amount))).toThrow('another amount');
+  });
+});
+
+describe('a payment that was seen', () => {
+  const seen = () => apply(upto(), { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n }) });
+  const observe = (told: Told, over: Parameters<typeof aSettlement>[0]) =>
+    apply(told, { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n, ...over }) });
+
+  it.each<[string, Parameters<typeof aSettlement>[0]]>([
+    ['in another transaction', { txHash: hex32(0xbad) }],
+    ['with another amount', { amount: 10_000n }],
+  ])('needs attention when it is seen %s', (_what, over) => {
+    const told = observe(seen(), over);
+    expect(told.events).toEqual(['AttentionRequired']);
+    expect(told.state).toMatchObject({ status: 'needs_attention', before: { settlement: { amount: 7n } } });
+    expect(observe(told, over).events).toEqual([]);
+  });
+
+  it('is the same in another block, and again once its block is gone', () => {
+    expect(observe(seen(), { blockHash: hex32(0xb10c) }).events).toEqual([]);
+    const gone = apply(seen(), { type: 'ReorgSettlement' });
+    expect(observe(gone, { txHash: hex32(0xbad), amount: 9n }).events).toEqual(['SettlementObserved']);
   });
 });
 

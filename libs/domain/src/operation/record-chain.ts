@@ -55,9 +55,22 @@ function finalize(state: Live, command: Of<'FinalizeSettlement'>): Decision {
     : facts(...captured, { type: 'BudgetReleased', data: { amount: rest, reason: 'not_charged' } });
 }
 
+/**
+ * A nonce succeeds once, so of two transactions, or amounts, one is not the payment. Where the first was in a block that is gone the watcher says so
+ * before it tells of the second.
+ */
+export function isContradicted(state: Whole, settlement: Settlement): boolean {
+  if (state.status !== 'provisional') return false;
+  return (
+    settlement.txHash !== state.settlement.txHash ||
+    chargedBy(state, settlement) !== chargedBy(state, state.settlement)
+  );
+}
+
+/** Nothing is no charge: the proxy refuses it, and the token lets anybody log a transfer of nothing. */
 function chargedBy({ authorization }: Live, { amount = authorization.value }: Settlement): bigint {
   if (
-    amount < 0n ||
+    amount <= 0n ||
     amount > authorization.value ||
     (amount < authorization.value && authorization.method !== 'upto')
   )

@@ -177,14 +177,20 @@ export class ChainWatcher {
       blockNumber: transfer.blockNumber,
     }));
     const facts = new Map<TrackedAuthorization, OperationCommand>();
+    const elsewhere = new Map<TrackedAuthorization, NonceSeen>();
     for (const use of [...scan.uses, ...uses]) {
       const it = byNonce.get(keyOf(use));
       const command = it && this.factFor(it, use, scan);
       if (it && command) facts.set(it, command);
+      if (it && command?.type === 'ObserveSettlement' && isSeenElsewhere(it, use)) elsewhere.set(it, use);
       if (!it) exceptions.push(exceptionFor(source.network, use, 'unknown_nonce'));
       else if (command?.type === 'RequireAttention' || isUseOfTheDead(it, use))
         exceptions.push(exceptionFor(source.network, use, 'foreign_use'));
     }
+    const gone = await orphaned(source, [...elsewhere.keys()]);
+    await this.facts.apply([...gone], () => ({ type: 'ReorgSettlement' }));
+    for (const [it, use] of elsewhere)
+      if (!gone.has(it)) exceptions.push(exceptionFor(source.network, use, 'foreign_use'));
     await this.facts.apply([...facts.keys()], (it) => facts.get(it) ?? null);
     if (exceptions.length > 0) {
       ports.logger.error(
@@ -217,6 +223,11 @@ export class ChainWatcher {
 /** Proven dead, or never signed, and used all the same: nothing can be paid again for it, but what was proven was wrong (S7). */
 function isUseOfTheDead(it: TrackedAuthorization, use: NonceSeen): boolean {
   return (it.status === 'dead' || it.status === 'burned') && use.transfer !== null;
+}
+
+/** Its block is gone, and the payment was made again; or one of the two is not true. */
+function isSeenElsewhere({ settlement }: TrackedAuthorization, { txHash }: NonceSeen): boolean {
+  return settlement !== null && settlement.txHash !== txHash;
 }
 
 function keyOf(at: { readonly token: string; readonly from: string; readonly nonce: string }): string {
