@@ -12,6 +12,8 @@ const WALLET = parseEvmAddress(`0x${'aa'.repeat(20)}`);
 const LOCAL = networkProfile('local') as NetworkProfile;
 const hash = (n: number): Hex32 => parseHex32(`0x${n.toString(16).padStart(64, '0')}`);
 
+const topic = (address: string): Hex32 => parseHex32(`0x${address.slice(2).padStart(64, '0')}`);
+
 const block = (number: number) => ({
   number,
   hash: hash(number + 1),
@@ -85,7 +87,6 @@ describe('a chain over several RPCs', () => {
     };
     const seen = { txHash: hash(5), blockNumber: 50, blockHash: hash(51), logIndex: 1 };
     const position = { address: TOKEN, txHash: hash(5), blockNumber: 50, blockHash: hash(51) };
-    const topic = (address: string): Hex32 => parseHex32(`0x${address.slice(2).padStart(64, '0')}`);
     const used = { ...position, topics: [TOPICS.authorizationUsed, topic(WALLET), hash(9)], logIndex: 0 };
     const moved = { ...position, topics: [TOPICS.transfer, topic(WALLET), topic(TOKEN)], logIndex: 1 };
     /** Shows the payment, or one of its own making. */

@@ -79,11 +79,11 @@ describe('a ceiling', () => {
   });
 });
 
-describe('a payment that was seen', () => {
-  const seen = () => apply(upto(), { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n }) });
-  const observe = (told: Told, over: Parameters<typeof aSettlement>[0]) =>
-    apply(told, { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n, ...over }) });
+const seen = () => apply(upto(), { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n }) });
+const observe = (told: Told, over: Parameters<typeof aSettlement>[0]) =>
+  apply(told, { type: 'ObserveSettlement', settlement: aSettlement({ amount: 7n, ...over }) });
 
+describe('a payment that was seen', () => {
   it.each<[string, Parameters<typeof aSettlement>[0]]>([
     ['in another transaction', { txHash: hex32(0xbad) }],
     ['with another amount', { amount: 10_000n }],

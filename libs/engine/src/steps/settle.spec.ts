@@ -140,7 +140,7 @@ describe('settle', () => {
       const claimed = { workspaceId: WORKSPACE, operationId } as never;
       const cursor = { state, claimed, rules: null } as unknown as StepContext['cursor'];
       const step = { kind: 'settle', attempt: 9 } as const;
-      expect(await settle({ ports: purser.ports, cursor, step } as StepContext)).toMatchObject({
+      expect(await settle({ ports: purser.ports, cursor, step })).toMatchObject({
         command: { submission: { reason: 'unsupported_transfer_method', retryAtMs: null } },
       });
       const paying = { ref: claimed, state, signature: new Uint8Array(65), attempt: 9 };
