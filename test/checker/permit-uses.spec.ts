@@ -26,8 +26,13 @@ const INPUTS: Readonly<Record<string, string>> = {
   '0x0': '0x',
 };
 
+const UPTO_PROXY = '0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002';
+const BATCH = '0xcA11bde05977b3631167028862bE2a173976CA11';
+
 async function found(permits: readonly Permit[], transfers: readonly TransferLog[], uses: NonceUse[] = []) {
-  const all = await permitUses(permits, { uses, transfers }, (hash) => Promise.resolve(INPUTS[hash] ?? ''));
+  const all = await permitUses(permits, { uses, transfers }, (hash) =>
+    Promise.resolve({ to: hash === '0x12' ? BATCH : UPTO_PROXY, input: INPUTS[hash] ?? '' }),
+  );
   return all.map((it) => `${Number(it.nonce)}@${it.txHash}/${it.logIndex + 1}`);
 }
 
@@ -46,6 +51,8 @@ describe('uses of Permit2', () => {
     ['the nonce is not in it', permit(2), transfer('0x1', 3)],
     ['it paid another amount', permit(1), transfer('0x1', 3, 4n)],
     ['it paid more than the ceiling', permit(1, { exact: false }), transfer('0x1', 3, 6n)],
+    ['it moved nothing', permit(1, { exact: false }), transfer('0x1', 3, 0n)],
+    ['a ceiling is named beside other calls', permit(1, { exact: false }), transfer('0x12', 3, 2n)],
     ['it paid somebody else', permit(1, { to: '0xq' }), transfer('0x1', 3)],
   ])('are none where %s', async (_what, it, log) => {
     expect(await found([it], [log])).toEqual([]);

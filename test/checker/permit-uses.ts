@@ -1,5 +1,6 @@
 // Permit2 logs no nonce. Which one a transfer spent is found in the bytes of its transaction: our nonces are 32 bytes nobody can guess, so where
-// one stands in a transaction that moved its payer's money to its payee, it is what was called.
+// one stands in a transaction that moved its payer's money to its payee, it is what was called. Sellers are told them, though, and gain by a smaller
+// charge: that of a ceiling is told only by a transaction that is the proxy's call and nothing else, and a transfer of nothing tells of none.
 import {
   groupBy,
   nonceKey,
@@ -18,6 +19,14 @@ export interface Permit {
   readonly value: bigint;
   readonly exact: boolean;
 }
+
+/** A transaction's own call; `to` is null where it made a contract. */
+export interface SentCall {
+  readonly to: string | null;
+  readonly input: string;
+}
+
+const UPTO_PROXY = '0x4020a4f3b7b90cca423b9fabcc0ce57c6c240002';
 
 /** What operations prepared by a method of Permit2. */
 export function permitsIn(events: readonly EventRow[]): Permit[] {
@@ -48,7 +57,7 @@ export function claimedPermits(settlements: readonly SettlementRow[]): Permit[] 
 export async function permitUses(
   permits: readonly Permit[],
   { uses, transfers }: { readonly uses: readonly NonceUse[]; readonly transfers: readonly TransferLog[] },
-  inputOf: (txHash: string) => Promise<string>,
+  callOf: (txHash: string) => Promise<SentCall>,
 ): Promise<NonceUse[]> {
   const payers = new Set(permits.map((it) => it.from));
   const told = new Set(uses.map((it) => `${it.txHash}/${it.logIndex + 1}`));
@@ -57,8 +66,10 @@ export async function permitUses(
   const found: NonceUse[] = [];
   const inOrder = open.toSorted((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
   for (const [txHash, moved] of groupBy(inOrder, (it) => it.txHash)) {
-    const input = (await inputOf(txHash)).toLowerCase();
+    const call = await callOf(txHash);
+    const input = call.input.toLowerCase();
     const named = permits
+      .filter(({ exact }) => exact || call.to?.toLowerCase() === UPTO_PROXY)
       .map((permit) => ({ permit, at: input.indexOf(permit.nonce.slice(2)) }))
       .filter(({ at }) => at >= 0)
       .toSorted((a, b) => a.at - b.at);
@@ -75,7 +86,7 @@ export async function permitUses(
 
 function pays({ from, to, value, exact }: Permit, transfer: TransferLog): boolean {
   const amount = exact ? transfer.value === value : transfer.value <= value;
-  return transfer.from === from && transfer.to === to && amount;
+  return transfer.from === from && transfer.to === to && transfer.value > 0n && amount;
 }
 
 const nonceOf = ({ from, nonce }: Permit): string => nonceKey({ token: '', from, nonce });

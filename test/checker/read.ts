@@ -12,7 +12,7 @@ import {
   type TransferLog,
   type WalletRow,
 } from './model.js';
-import { claimedPermits, permitsIn, permitUses } from './permit-uses.js';
+import { claimedPermits, permitsIn, permitUses, type SentCall } from './permit-uses.js';
 
 export interface StackFile {
   readonly databaseUrl: string;
@@ -38,7 +38,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const byPermit2 = await permitUses(
       [...permitsIn(events), ...claimedPermits(settlements)],
       chain,
-      (hash) => inputOf(stack, hash),
+      (hash) => callOf(stack, hash),
     );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
@@ -209,9 +209,8 @@ async function readChain(
   return { uses, transfers, blocks };
 }
 
-async function inputOf(stack: StackFile, txHash: string): Promise<string> {
-  const sent = await rpc<{ input: string }>(stack.rpcUrl, 'eth_getTransactionByHash', [txHash]);
-  return sent.input;
+async function callOf(stack: StackFile, txHash: string): Promise<SentCall> {
+  return rpc<SentCall>(stack.rpcUrl, 'eth_getTransactionByHash', [txHash]);
 }
 
 async function walletLogs(stack: StackFile, wallets: readonly string[]): Promise<RpcLog[]> {
