@@ -1,5 +1,11 @@
 // Claims and their broadcaster in memory: one row per transfer, brought to the memory chain now, later or not at all.
-import type { SettlementDesk, SettlementRequest, SettlementView, TransferKey } from '#engine';
+import {
+  ASKED_BY_OPERATION,
+  type SettlementDesk,
+  type SettlementRequest,
+  type SettlementView,
+  type TransferKey,
+} from '#engine';
 import type { Hex32 } from '#domain';
 import type { MemoryChain } from './memory-chain.js';
 
@@ -18,6 +24,8 @@ interface Row {
   view: SettlementView;
   readonly hashes: Hex32[];
 }
+
+const KILLED = { refused: 'cancellation_requested' };
 
 const POLL_MS = 250;
 
@@ -57,11 +65,27 @@ export class MemoryDesk implements SettlementDesk {
     };
     const row: Row = { view, hashes: [] };
     this.rows.set(key, row);
-    const what = this.world.next(request);
+    if (method === 'cancel') this.kill(request.transfer);
+    const what = this.isKilled(view) ? KILLED : this.world.next(request);
     if ('refused' in what) row.view = { ...view, status: 'failed', reason: what.refused };
     else if (what.afterMs === 0) this.broadcast(row, request);
-    else this.world.after(what.afterMs, () => this.broadcast(row, request));
+    else
+      this.world.after(what.afterMs, () => {
+        if (row.view.status === 'waiting') this.broadcast(row, request);
+      });
     return Promise.resolve({ claimed: true, settlement: row.view, holder: null });
+  }
+
+  /** What our own operation still had waiting is not brought any more. */
+  private kill(key: TransferKey): void {
+    const row = this.rows.get(keyOf({ ...key, method: 'eip3009' }));
+    if (row?.view.status === 'waiting' && this.isKilled(row.view))
+      row.view = { ...row.view, status: 'failed', reason: KILLED.refused };
+  }
+
+  private isKilled(view: SettlementView): boolean {
+    const ours = view.method === 'eip3009' && view.askedBy === ASKED_BY_OPERATION;
+    return ours && this.rows.has(keyOf({ ...view, method: 'cancel' }));
   }
 
   find(key: TransferKey) {

@@ -1,7 +1,7 @@
 // The early kill of a live authorization: asked for, brought on chain, and decided there, also when the seller is quicker.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { OperationId } from '#domain';
-import { ChainWatcher } from '#engine';
+import { ChainWatcher, type TransferKey } from '#engine';
 import { AGENT, NETWORK, SELLER, TOKEN, WORKSPACE } from '../../../../test/support/builders.js';
 import { fakeSignature } from '../../../../test/support/memory-basics.js';
 import { MemoryChainSource } from '../../../../test/support/memory-chain-source.js';
@@ -146,6 +146,32 @@ describe('an on-chain cancellation', () => {
     expect(purser.database.operations.get(operationId)?.nextAttemptAtMs).not.toBeNull();
     await purser.drive(operationId);
     expect(purser.desk.claims).toMatchObject([{ method: 'cancel' }]);
+  });
+
+  it('is brought again when it failed in a transaction of ours, with an alarm', async () => {
+    const logged: Record<string, unknown>[] = [];
+    const logger = { ...purser.ports.logger, error: (it: Record<string, unknown>) => void logged.push(it) };
+    const { desk } = purser;
+    let fails = true;
+    const settlements = {
+      claim: desk.claim.bind(desk),
+      find: desk.find.bind(desk),
+      ended: async (key: TransferKey, untilMs: number) => {
+        const view = await desk.ended(key, untilMs);
+        return fails
+          ? { ...view, status: 'failed' as const, reason: 'invalid_exact_evm_transaction_failed' }
+          : view;
+      },
+    };
+    await wish();
+    for (let times = 0; times < 2; times += 1) {
+      await purser.drive(operationId, { settlements, logger });
+      purser.nowMs += 16_000;
+    }
+    expect(logged).toMatchObject([{ alarm: 'cancellation_failed', operationId }]);
+    fails = false;
+    await purser.drive(operationId, { settlements, logger });
+    expect(state()).toMatchObject({ cancellation: { submission: { attempt: 3, reason: null } } });
   });
 
   it('before the intent is an ordinary one, and needs accounts of ours after it', async () => {

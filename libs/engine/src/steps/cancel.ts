@@ -41,7 +41,13 @@ export async function cancel({ ports, cursor, step }: StepContext): Promise<Step
   const asking = { workspaceId, askedBy: ASKED_BY_OPERATION, requestKey: operationId };
   await ports.settlements.claim({ transfer: message, ...asking });
   const view = await ports.settlements.ended(message, nowMs + SEEN_WITHIN_MS);
-  return came({ attempt, ...outcomeOf(view, attempt, ports.clock.nowMs()) });
+  const outcome = outcomeOf(view, attempt, ports.clock.nowMs());
+  if (isOursAndFailed(view) && state.cancellation.submission?.reason !== outcome.reason)
+    ports.logger.error(
+      { operationId, network, tx: view.txHash, reason: view.reason, alarm: 'cancellation_failed' },
+      'a cancellation failed in a transaction of ours',
+    );
+  return came({ attempt, ...outcome });
 }
 
 /** Settled: the chain watcher reads the same logs. A used nonce is somebody else's success, which it reads as well. */
@@ -53,10 +59,15 @@ function outcomeOf(view: SettlementView, attempt: number, nowMs: number): Omit<S
     case 'broadcast':
       return { reason: null, retryAtMs: nowMs + LOOK_AGAIN_MS };
     case 'failed': {
-      const over = view.reason === USED || view.txHash !== null;
+      // In a transaction of ours, too: once that is final, the claim has room for another try.
+      const over = view.reason === USED;
       return { reason: view.reason, retryAtMs: over ? null : nowMs + retryAfterMs(attempt - 1) };
     }
   }
 }
+
+/** The authorization may still be live, and nobody brings its cancellation until that transaction is final. */
+const isOursAndFailed = (view: SettlementView): boolean =>
+  view.status === 'failed' && view.reason !== USED && view.txHash !== null;
 
 const came = (submission: Submission): StepOutcome => record({ type: 'RecordCancellation', submission });

@@ -17,6 +17,7 @@ import { SETTLED_CHANNEL } from './desk.js';
 import {
   ASKED,
   BY_KEY,
+  isKilled,
   KEY,
   KEY_LISTS,
   keyLists,
@@ -36,12 +37,13 @@ const MOMENT = `interval '1 second'`;
 const KNOWN_CHAIN = 'SELECT genesis_hash, finalized_to::text FROM chain_cursor WHERE network = $1';
 const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - ${MOMENT} AS tried_out
   FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($4::uuid[])
+   AND NOT ${isKilled('s')}
    AND (s.facilitator IS NULL OR s.facilitator = ANY($3::text[])) ORDER BY s.asked_at LIMIT $2`;
 
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
     SELECT asked.ordinal, ${keyOf('s')} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}
-     WHERE s.status = 'waiting' ORDER BY ${keyOf('s')} FOR UPDATE OF s),
+     WHERE s.status = 'waiting' AND NOT ${isKilled('s')} ORDER BY ${keyOf('s')} FOR UPDATE OF s),
   account AS (
     UPDATE broadcast_account SET next_nonce = next_nonce + 1
      WHERE network = $6::text AND address = $7::text AND next_nonce = $8::bigint AND (SELECT count(*) FROM locked) = cardinality($1::text[]) RETURNING 1),

@@ -16,6 +16,9 @@ import { retried } from '../pool.js';
 import {
   ASKED,
   BY_KEY,
+  CANCELLATION_REQUESTED,
+  isKilled,
+  isOurTransfer,
   KEY,
   KEY_LISTS,
   keyLists,
@@ -23,6 +26,7 @@ import {
   keyOfRow,
   keyText,
   sameKey,
+  sameNonce,
   VIEW,
   viewOfRow,
   type Row,
@@ -40,19 +44,29 @@ export const ENDED_SQL = `SELECT settlement_id AS id FROM settlement
   WHERE settlement_id = ANY($1::uuid[]) AND status IN ('settled', 'failed')`;
 
 const HOLDERS = `unnest(${KEY_LISTS}, $15::uuid[], $16::float8[], $12::uuid[], $14::text[]) AS asked(${KEY}, holder, for_ms, workspace_id, request_key)`;
-// Only a failure that never reached a transaction makes room for another try. A row is locked also where it stays as it is, so all are taken in
-// the order of the broadcaster's intents. Whoever makes the claim has the right to be told of its outcome (ruling 11).
-const CLAIM = `WITH made AS (
-  INSERT INTO settlement AS s (${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, tried_out, ceiling, facilitator, redemption)
-  SELECT * FROM unnest(${KEY_LISTS}, $6::uuid[], $7::text[], $8::numeric[], $9::bigint[], $10::bigint[], $11::bytea[], $12::uuid[],
-    $13::text[], $14::text[], $17::bool[], $18::numeric[], $19::text[], $20::text[]) ORDER BY 1, 2, 3, 4, 5
+const ROW = `${KEY}, settlement_id, payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, tried_out, ceiling, facilitator, redemption`;
+const KILLED = `'${CANCELLATION_REQUESTED}'`;
+// Only a failure that never reached a transaction makes room for another try, and that of a cancellation whose transaction is final: it cannot come to
+// pass any more. A row is locked also where it stays as it is, so all are taken in the order of the broadcaster's intents. Whoever makes the claim has
+// the right to be told of its outcome (ruling 11). What an operation of ours brings is not brought any more once its kill is claimed.
+const CLAIM = `WITH killed AS (
+  UPDATE settlement s SET status = 'failed', reason = ${KILLED}, ended_at = clock_timestamp()
+    FROM ${ASKED} WHERE asked.method = 'cancel' AND ${sameNonce('s', 'asked')} AND ${isOurTransfer('s')} AND s.status = 'waiting'
+  RETURNING pg_notify('${SETTLED_CHANNEL}', s.settlement_id::text)),
+made AS (
+  INSERT INTO settlement AS s (${ROW}, status, reason, ended_at)
+  SELECT asked.*, CASE WHEN k.killed THEN 'failed' ELSE 'waiting' END, CASE WHEN k.killed THEN ${KILLED} END, CASE WHEN k.killed THEN clock_timestamp() END
+    FROM unnest(${KEY_LISTS}, $6::uuid[], $7::text[], $8::numeric[], $9::bigint[], $10::bigint[], $11::bytea[], $12::uuid[],
+      $13::text[], $14::text[], $17::bool[], $18::numeric[], $19::text[], $20::text[]) AS asked(${ROW}),
+      LATERAL (SELECT ${isKilled('asked')} AS killed) k ORDER BY 1, 2, 3, 4, 5
   ON CONFLICT (${KEY}) DO UPDATE
     SET status = 'waiting', reason = NULL, ended_at = NULL, asked_at = clock_timestamp(), payee = excluded.payee, value = excluded.value,
       valid_after = excluded.valid_after, valid_before = excluded.valid_before, signature_sealed = excluded.signature_sealed,
       workspace_id = excluded.workspace_id, asked_by = excluded.asked_by, request_key = excluded.request_key, tried_out = excluded.tried_out,
-      ceiling = excluded.ceiling, facilitator = excluded.facilitator, redemption = excluded.redemption
-    WHERE s.status = 'failed' AND s.sender IS NULL
-  RETURNING ${keyOf('s')}, s.settlement_id),
+      ceiling = excluded.ceiling, facilitator = excluded.facilitator, redemption = excluded.redemption,
+      sender = NULL, account_nonce = NULL, place = NULL, final = false
+    WHERE s.status = 'failed' AND (s.sender IS NULL OR s.method = 'cancel' AND s.final) AND excluded.status <> 'failed'
+  RETURNING ${keyOf('s')}, s.settlement_id, s.status, s.reason),
 taken AS (${takeWithClaim(`made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')} AND asked.for_ms IS NOT NULL`)})
 SELECT made.*, asked.holder, asked.holder IN (SELECT holder FROM taken) AS holds, pg_notify('${WAITING_CHANNEL}', made.network)
   FROM made JOIN ${HOLDERS} ON ${sameKey('made', 'asked')}`;
@@ -151,9 +165,11 @@ function claimedOf({ transfer, ...asking }: Claiming, row: Row): Claimed {
   const key = { network, method, token, from, nonce };
   const asked = { ...key, to, value, workspaceId, askedBy, requestKey, redemption };
   const settlementId = row['settlement_id'] as string;
+  const status = row['status'] as SettlementView['status'];
+  const reason = row['reason'] as string | null;
   return {
     claimed: true,
-    settlement: { ...asked, settlementId, status: 'waiting', txHash: null, reason: null, final: false },
+    settlement: { ...asked, settlementId, status, txHash: null, reason, final: false },
     holder: row['holds'] === true ? (row['holder'] as string) : null,
   };
 }

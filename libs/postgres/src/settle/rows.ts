@@ -1,5 +1,6 @@
 // How settlement rows read, and the keys by which they are found.
 import type { Caip2, EvmAddress, Hex32, WorkspaceId } from '#domain';
+import { ASKED_BY_OPERATION } from '#engine';
 import type {
   BroadcastRef,
   PlacedTransfer,
@@ -23,6 +24,18 @@ export const KEY_LISTS = KEY_NAMES.map((_, index) => `$${index + 1}::text[]`).jo
 export const keyOf = (table: string): string => KEY_NAMES.map((name) => `${table}.${name}`).join(', ');
 export const sameKey = (one: string, other: string): string =>
   KEY_NAMES.map((name) => `${one}.${name} = ${other}.${name}`).join(' AND ');
+
+/** Of two messages over one nonce the token takes one. */
+export const sameNonce = (one: string, other: string): string =>
+  ['network', 'token', 'payer', 'nonce'].map((name) => `${one}.${name} = ${other}.${name}`).join(' AND ');
+/** What one of our own operations brings on chain. */
+export const isOurTransfer = (of: string): string =>
+  `${of}.method = 'eip3009' AND ${of}.asked_by = '${ASKED_BY_OPERATION}'`;
+/** It is ours, and its kill was claimed. */
+export const isKilled = (of: string): string =>
+  `(${isOurTransfer(of)} AND EXISTS (SELECT FROM settlement kill WHERE kill.method = 'cancel' AND ${sameNonce('kill', of)}))`;
+/** Why such a transfer has failed. */
+export const CANCELLATION_REQUESTED = 'cancellation_requested';
 
 /** Joined to `asked`, which `ASKED` makes of the key's lists. */
 export const BY_KEY = sameKey('s', 'asked');
