@@ -734,6 +734,7 @@ ALTER TABLE settlement ADD CONSTRAINT settlement_settlement_id_key UNIQUE (settl
 ALTER TABLE settlement ADD CONSTRAINT settlement_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'broadcast'::text, 'settled'::text, 'failed'::text])));
 ALTER TABLE settlement ADD CONSTRAINT settlement_value_check CHECK ((value >= (0)::numeric));
 CREATE INDEX settlement_cancelled ON public.settlement USING btree (network, block_number) WHERE ((method = 'cancel'::text) AND (status = 'settled'::text));
+CREATE INDEX settlement_failed_alive ON public.settlement USING btree (network, valid_before) WHERE ((status = 'failed'::text) AND (NOT final) AND (sender IS NOT NULL) AND (method <> 'cancel'::text));
 CREATE INDEX settlement_not_final ON public.settlement USING btree (network, block_number) WHERE ((status = 'settled'::text) AND (NOT final));
 CREATE INDEX settlement_of_broadcast ON public.settlement USING btree (network, sender, account_nonce, place) WHERE (sender IS NOT NULL);
 CREATE INDEX settlement_of_workspace ON public.settlement USING btree (workspace_id, asked_at) WHERE (workspace_id IS NOT NULL);

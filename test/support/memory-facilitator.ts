@@ -31,12 +31,18 @@ export class MemoryPaymentChecks implements PaymentChecks {
   readonly contracts = new Map<EvmAddress, Uint8Array>();
   /** Answers in place of the chain. */
   override: Partial<ChainFacts> = {};
+  /** Where transfers are that somebody else brought. */
+  readonly brought = new Map<string, Hex32>();
   fails: Error | null = null;
   asked = 0;
 
   async transferable(transfer: SignedTransfer): Promise<boolean> {
     const { balance = 0n, nonceUsed, payer, transferable } = await this.factsOf(transfer);
     return transferable && nonceUsed === false && payer !== 'refuses' && balance >= transfer.value;
+  }
+
+  broughtIn(transfer: SignedTransfer): Promise<Hex32 | undefined> {
+    return Promise.resolve(this.brought.get(keyText(transfer)));
   }
 
   factsOf(transfer: SignedTransfer): Promise<ChainFacts> {
@@ -117,8 +123,9 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
   }
 
   /** With nobody to end it, the caller's time runs out. */
-  async ended(key: TransferKey, deadlineMs: number): Promise<SettlementView> {
+  async ended(key: TransferKey, deadlineMs: number, last?: SettlementView): Promise<SettlementView> {
     if (this.fails) throw this.fails;
+    if (last?.status === 'settled') return last;
     const row = this.row(key);
     const live = row.status === 'waiting' || row.status === 'broadcast';
     if (live && this.held) await this.changed(key);
@@ -146,6 +153,12 @@ export class MemoryDesk implements SettlementDesk, AnswerRights {
   fail(key: TransferKey, reason: string, txHash: Hex32 | null): void {
     Object.assign(this.row(key), { status: 'failed', reason, txHash });
     this.wake(key);
+  }
+
+  /** By a transaction of somebody else. */
+  bring(key: TransferKey, txHash: Hex32): void {
+    this.checks.brought.set(keyText(key), txHash);
+    this.checks.used.add(keyText(key));
   }
 
   take(key: TransferKey, forMs: number, by: Asker = NOBODY): Promise<string | undefined> {

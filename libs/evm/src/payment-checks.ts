@@ -12,6 +12,8 @@ import {
   type SignedTransfer,
   type UptoTransfer,
 } from '#engine';
+import { agreed } from './agreement.js';
+import { fatesOf } from './methods/index.js';
 import { RpcError } from './json-rpc.js';
 import { toHex } from './keccak.js';
 import { PERMIT2, PROXY_OF } from './permit2.js';
@@ -82,6 +84,11 @@ export function createPaymentChecks({ panels }: PaymentChecksOptions): PaymentCh
         panel.any((rpc) => permit2Facts(rpc, transfer, digest)),
       ]);
       return { ...facts, deployed };
+    },
+    async broughtIn(transfer) {
+      const { panel } = chainOf(transfer.network);
+      const fate = await agreed(panel, (rpc) => fatesOf(transfer).whyNot(rpc, transfer));
+      return fate.kind === 'settled' ? fate.settlement.txHash : undefined;
     },
   };
 }

@@ -104,6 +104,12 @@ export interface BroadcastStore {
   settledElsewhere(network: Caip2, upToBlock: number, limit: number): Promise<readonly SettledElsewhere[]>;
   /** The same, looked at again: final, or not on the chain any more, so that they wait once more. */
   confirmElsewhere(final: readonly TransferKey[], orphaned: readonly TransferKey[]): Promise<void>;
+  /** Failed in a transaction of ours that is final, and not known to be dead: the soonest to expire first. */
+  failedAlive(network: Caip2, limit: number): Promise<readonly PlacedTransfer[]>;
+  /** One of them is on chain all the same. */
+  broughtByOthers(key: TransferKey, settlement: Settlement): Promise<void>;
+  /** Those of them that nobody can bring any more. */
+  failedForGood(keys: readonly TransferKey[]): Promise<void>;
   /** Somebody else's transaction has the nonce: the settlements wait for another. */
   taken(ref: BroadcastRef): Promise<void>;
 }
@@ -150,7 +156,7 @@ export interface BroadcastChain {
   genesisHash(known?: Hex32): Promise<Hex32>;
   latest(): Promise<ChainBlock>;
   /** Undefined also while an RPC is away: nothing becomes final without its word. */
-  finalized(): Promise<{ readonly number: number } | undefined>;
+  finalized(): Promise<Pick<ChainBlock, 'number' | 'timestampSec'> | undefined>;
   /** By the word of those that are there, or, for what becomes final, of all. */
   standing(
     block: { readonly number: number; readonly hash: Hex32 },

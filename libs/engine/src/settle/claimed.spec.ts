@@ -127,6 +127,45 @@ describe('a payment that an operation of ours settled before it asked for the go
   });
 });
 
+describe('a payment that failed in a transaction, and was brought by somebody else', () => {
+  const REASON = 'invalid_exact_evm_transaction_failed';
+  const fail = async () => {
+    world.desk.mode = 'waits';
+    expect(await outcome(named)).toBe('pending');
+    world.desk.fail(transfer, REASON, hex32(0x77));
+  };
+
+  it('is settled once for its seller, who verifies first', async () => {
+    await fail();
+    expect(await outcome(named)).toBe(REASON);
+    world.desk.bring(transfer, hex32(0x99));
+    expect(await verdict(named)).toBe('valid');
+    const patience = { deadlineMs: nowMs + PATIENCE_MS };
+    expect(await settlePayment(world.ports, SHOP, requestOf(named), patience)).toEqual({
+      kind: 'settled',
+      txHash: hex32(0x99),
+    });
+    expect(await verdict(named)).toBe(USED);
+    const told = await Promise.all(Array.from({ length: 5 }, () => outcome(named, OTHER)));
+    expect(new Set(told)).toEqual(new Set([USED]));
+  });
+
+  it('is used for everybody else, and for all when it was cancelled', async () => {
+    await fail();
+    world.desk.bring(transfer, hex32(0x99));
+    expect([await verdict(), await verdict(named, undefined, OTHER)]).toEqual([USED, USED]);
+    world.checks.brought.clear();
+    expect([await verdict(named), await outcome(named)]).toEqual([USED, USED]);
+  });
+
+  it('has no outcome while the chain gives no answer', async () => {
+    await fail();
+    world.desk.bring(transfer, hex32(0x99));
+    world.ports.checks.broughtIn = () => Promise.reject(new Error('no answer'));
+    await expect(outcome(named)).rejects.toThrow('no answer');
+  });
+});
+
 describe('a seller whose answer was lost after it was told', () => {
   it('hears the same again under the key it redeemed with, and nobody else under any', async () => {
     await world.desk.claim(asked());

@@ -35,13 +35,23 @@ export async function isOwed(presented: Presented, claim: SettlementView): Promi
   return (
     (claim.status === 'settled' || claim.status === 'broadcast') &&
     entitled(presented, claim) &&
-    // A metered payment is verified at its ceiling, whatever was charged.
-    (request.transfer.method === 'upto'
-      ? claim.to === request.transfer.to
-      : sameTransfer(presented, claim)) &&
+    isSamePayment(presented, claim) &&
     (judgePayee(request) ?? (await judgeSigner(presented))) === undefined &&
     (await ports.rights.free(request.transfer))
   );
+}
+
+/**
+ * A failure in a transaction of ours is not the last word: since then anybody can bring the transfer, and when somebody has, it is settled (P24). The
+ * broadcaster's row says so when that transaction is final; whoever asks earlier is answered from the chain.
+ * @throws when the chain gives no answer.
+ */
+export async function seenAgain(presented: Presented, claim: SettlementView): Promise<SettlementView> {
+  const { ports, request } = presented;
+  const over = claim.status !== 'failed' || claim.txHash === null || claim.final;
+  if (over || !entitled(presented, claim) || !isSamePayment(presented, claim)) return claim;
+  const txHash = await ports.checks.broughtIn({ ...request.transfer, value: claim.value });
+  return txHash === undefined ? claim : { ...claim, status: 'settled', txHash, reason: null };
 }
 
 /** Whether the payer signed it; of the chain only what a signature can depend on. */
@@ -54,6 +64,12 @@ export async function judgeSigner({
   if (signedByKey(ports, request, digest)) return undefined;
   return judgeSignature(request, false, await ports.checks.factsOf(request.transfer, digest));
 }
+
+/** A metered payment is verified at its ceiling, whatever was charged. */
+const isSamePayment = (presented: Presented, claim: SettlementView): boolean =>
+  presented.request.transfer.method === 'upto'
+    ? claim.to === presented.request.transfer.to
+    : sameTransfer(presented, claim);
 
 export const sameTransfer = ({ request: { transfer } }: Presented, claim: SettlementView): boolean =>
   claim.to === transfer.to && claim.value === transfer.value;

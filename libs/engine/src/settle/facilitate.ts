@@ -12,6 +12,7 @@ import {
   judgeSigner,
   requestKeyOf,
   sameTransfer,
+  seenAgain,
   type Keyed,
 } from './claimed.js';
 import {
@@ -60,9 +61,11 @@ export async function verifyPayment(
   const acceptable = judgeRequirements(ports, request, await askingOf(ports, request, 'verify'));
   if (typeof acceptable === 'string') return { kind: 'invalid', reason: acceptable };
   const judged = await judgePayment(ports, request, acceptable, 'verify');
-  const claim = await ports.desk.find(request.transfer);
-  if (claim !== undefined && (await isOwed({ ports, caller, request, acceptable }, claim)))
-    return { kind: 'valid' };
+  const presented = { ports, caller, request, acceptable };
+  const found = await ports.desk.find(request.transfer);
+  // What is good as it is was brought by nobody.
+  const claim = found && typeof judged === 'string' ? await seenAgain(presented, found) : found;
+  if (claim !== undefined && (await isOwed(presented, claim))) return { kind: 'valid' };
   if (typeof judged === 'string') return { kind: 'invalid', reason: judged };
   // On its way into a block counts as used: a "valid" for somebody else would be a second delivery (ruling 11).
   const used = claim?.status === 'settled' || claim?.status === 'broadcast';
@@ -127,8 +130,9 @@ export async function settlePayment(
   }));
   if (typeof judged === 'string' || 'error' in judged) {
     // A claim that was there before, or was made while the chain was asked, has changed what the chain says.
-    const before = await findClaim(asked);
-    if (before !== undefined) return repeat(asked, before);
+    const before = await ports.desk.find(request.transfer);
+    const now = before && (await seenAgain(asked, before));
+    if (now !== undefined && now.status !== 'failed') return repeat(asked, now);
     if (typeof judged === 'string') return notSettled(judged);
     throw judged.error;
   }
@@ -194,8 +198,10 @@ async function wait(asked: Asked, claim: SettlementView): Promise<Settled> {
   const { ports, request } = asked;
   if (!entitled(asked, claim)) return duplicate(claim);
   const holder = await ports.rights.take(request.transfer, holdMs(asked), askerOf(asked, claim));
-  if (holder !== undefined) return tell(asked, holder);
-  return (await isRepeated(asked, claim)) ? outcomeFor(asked, await ended(asked)) : duplicate(claim);
+  // What is settled stays what this caller saw of it: its row may still call it failed.
+  const last = claim.status === 'settled' ? claim : undefined;
+  if (holder !== undefined) return tell(asked, holder, last);
+  return (await isRepeated(asked, claim)) ? outcomeFor(asked, await ended(asked, last)) : duplicate(claim);
 }
 
 /** The answer is still on its way at the deadline; whoever takes over before it has left would be told the same. */

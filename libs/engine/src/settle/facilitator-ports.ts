@@ -33,6 +33,8 @@ export interface PaymentChecks {
   transferable(transfer: Payment): Promise<boolean>;
   /** Payments asked about at the same time share requests. @throws when there is no trustworthy answer. */
   factsOf(transfer: Payment, digest: Hex32): Promise<ChainFacts>;
+  /** The transaction that brought it, whoever's, by the chain's logs; undefined: none has. @throws when there is no trustworthy answer. */
+  broughtIn(transfer: Payment): Promise<Hex32 | undefined>;
 }
 
 /** A request by its own word and its tenant's. */

@@ -12,6 +12,7 @@ import type {
   MinedIn,
   SettlementOutcome,
 } from './broadcast-ports.js';
+import { lookAtFailed } from './failed.js';
 import { refuseForeignChain } from './known-chain.js';
 import { outcomeOf } from './outcome.js';
 import { keyOf } from './sent-times.js';
@@ -35,6 +36,7 @@ export class Follower {
   private head: ChainBlock | null = null;
   private changed = true;
   private nonceLost = false;
+  private failedLookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly deps: FollowerDeps) {}
 
@@ -214,6 +216,7 @@ export class Follower {
     const others = await store.settledElsewhere(chain.network, final.number, ELSEWHERE);
     const seen = await this.compare(others, (it) => it, 'all');
     await store.confirmElsewhere(seen.canonical, seen.orphaned);
+    this.failedLookedAt = await lookAtFailed(this.deps, final, this.failedLookedAt);
   }
 
   private async reopen(orphaned: readonly Broadcast[]): Promise<void> {

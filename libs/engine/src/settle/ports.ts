@@ -83,7 +83,7 @@ export interface SettlementView extends TransferKey {
   readonly txHash: Hex32 | null;
   /** x402 reason of a failure. */
   readonly reason: string | null;
-  /** Settled in a final block. */
+  /** Settled in a final block; or failed, in a transaction, for good. */
   readonly final: boolean;
 }
 

@@ -27,6 +27,7 @@ import * as topUps from './20261121-74-1-top-ups.js';
 import * as cancellation from './20261121-51-3-cancellation.js';
 import * as redemption from './20261121-76-1-redemption.js';
 import * as answerAsker from './20261121-76-2-answer-asker.js';
+import * as failedAlive from './20261121-76-3-failed-alive.js';
 
 export interface Migration {
   readonly name: string;
@@ -62,4 +63,5 @@ export const MIGRATIONS: readonly Migration[] = [
   topUps,
   redemption,
   answerAsker,
+  failedAlive,
 ];
