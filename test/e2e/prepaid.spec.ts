@@ -76,6 +76,13 @@ describe('a prepaid seller', () => {
     const paymentPayload = decodePaymentSignatureHeader(header);
     const asked = { x402Version: 2, paymentPayload, paymentRequirements: paymentPayload.accepted };
     expect((await atFacilitator('verify', asked)).body).toMatchObject({ isValid: true });
+    // All that a stranger can make of what the chain shows.
+    const { extensions: _named, ...fromChain } = paymentPayload;
+    const stolen = { ...asked, paymentPayload: fromChain };
+    expect((await atFacilitator('verify', stolen)).body).toMatchObject({ isValid: false });
+    expect((await atFacilitator('settle', stolen)).body).toMatchObject({
+      errorReason: 'duplicate_settlement',
+    });
     const dearer = { ...asked, paymentRequirements: { ...paymentPayload.accepted, amount: '1001' } };
     expect((await atFacilitator('verify', dearer)).body).toMatchObject({ isValid: false });
     const answers = await Promise.all(
