@@ -63,6 +63,9 @@ export interface Settling {
   readonly rpc: EvmRpc;
   readonly signer: TestBroadcastSigner;
   readonly lines: Lines;
+  /** Its port, and with a state file its chain, stay. */
+  stopNode(): Promise<void>;
+  startNode(): Promise<void>;
   node(method: string, ...params: readonly unknown[]): Promise<unknown>;
   aPayer(usdc?: bigint): Promise<Payer>;
   claim(transfer: SignedTransfer): Promise<SettlementView>;
@@ -85,11 +88,12 @@ export async function startSettling(
   anvil: AnvilOptions = { mining: 'automine', slotsInAnEpoch: 8 },
   accounts = 1,
 ): Promise<Settling> {
-  const node = await startAnvil(anvil);
+  let node = await startAnvil(anvil);
+  const { url } = node;
   const bench = await storeBench();
-  await prepareChain(node.url);
+  await prepareChain(url);
   const signer = testBroadcastSigner(accounts);
-  for (const account of signer.accounts) await fundGas(node.url, account);
+  for (const account of signer.accounts) await fundGas(url, account);
   const pool = bench.poolOf('purser_system');
   const clock = { nowMs: () => Date.now() };
   const store = createBroadcastStore(pool, plainVault);
@@ -99,7 +103,7 @@ export async function startSettling(
     clock,
     endings: { changed: () => new Promise((resolve) => setTimeout(resolve, 10)) },
   });
-  const rpc = createEvmRpc({ url: node.url, chainId: 84532 });
+  const rpc = createEvmRpc({ url, chainId: 84532 });
   const chain = createBroadcastChain({
     panel: panelOf([rpc]),
     finality: { kind: 'tag' },
@@ -112,7 +116,11 @@ export async function startSettling(
   const logger = { info: say, warn: say, error: say };
   let owners = 0;
   return {
-    url: node.url,
+    url,
+    stopNode: () => node.stop(),
+    async startNode() {
+      node = await startAnvil({ ...anvil, port: Number(new URL(url).port) });
+    },
     bench,
     desk,
     store,
@@ -120,8 +128,8 @@ export async function startSettling(
     rpc,
     signer,
     lines,
-    node: (method, ...params) => rawRpc(node.url, method, params),
-    aPayer: (usdc = 1_000_000_000n) => aPayer(node.url, usdc),
+    node: (method, ...params) => rawRpc(url, method, params),
+    aPayer: (usdc = 1_000_000_000n) => aPayer(url, usdc),
     async claim(transfer) {
       const { settlement } = await desk.claim({
         transfer,
@@ -153,14 +161,14 @@ export async function startSettling(
         const views = await Promise.all(keys.map((key) => desk.find(key)));
         if (views.every((it) => it?.status === 'settled' || it?.status === 'failed'))
           return views.flatMap((it) => it ?? []);
-        if (mine) await rawRpc(node.url, 'evm_mine');
+        if (mine) await rawRpc(url, 'evm_mine');
         await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, 20)));
       }
       throw new Error('the transfers did not end');
     },
-    chargesOf: async (payer) => (await chargesOf(payer.address, node.url)).length,
+    chargesOf: async (payer) => (await chargesOf(payer.address, url)).length,
     violations: async () =>
-      checkBooks(await readBooks({ databaseUrl: bench.database.url, rpcUrl: node.url, token: LOCAL_TOKEN })),
+      checkBooks(await readBooks({ databaseUrl: bench.database.url, rpcUrl: url, token: LOCAL_TOKEN })),
     async close() {
       await bench.close();
       await node.stop();

@@ -3,7 +3,7 @@
 import type { EvmAddress, Hex32 } from '#domain';
 import { decodeFunctionResult, encodeFunctionData, multicall3Abi, type Hex } from 'viem';
 import { codesIn, codeSizesData } from './code-sizes.js';
-import { createJsonRpc, RpcError, type JsonRpcOptions } from './json-rpc.js';
+import { createJsonRpc, RpcError, type JsonRpc, type JsonRpcOptions } from './json-rpc.js';
 import { MULTICALL3 } from './multicall3.js';
 import { bitOf, PERMIT2 } from './permit2.js';
 import {
@@ -96,7 +96,9 @@ export interface EvmRpc {
     calls: readonly { readonly to: EvmAddress; readonly data: Hex }[],
     at: BlockRef,
   ): Promise<readonly (Hex | undefined)[]>;
+  readonly onNewHead: JsonRpc['onNewHead'];
   stats(): { readonly httpRequests: number; readonly calls: number };
+  close(): void;
 }
 
 const CALLS_PER_MULTICALL = 250;
@@ -237,7 +239,9 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
       return hash32(method, await rpc.call(method, [raw]));
     },
     callInOrder: callMany,
+    onNewHead: (heard) => rpc.onNewHead(heard),
     stats: () => rpc.stats(),
+    close: () => rpc.close(),
   };
 }
 

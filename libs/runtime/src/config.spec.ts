@@ -92,6 +92,27 @@ describe('configuration', () => {
     ]);
   });
 
+  it('takes RPCs over WebSockets, of which one is no second RPC beside its own HTTP', () => {
+    const mixed = {
+      ...base,
+      PURSER_NETWORKS: 'base,polygon',
+      RPC_URL: 'wss://a.example/canary',
+      RPC_URLS: 'base=https://b.example;polygon=ws://c.example,wss://user:canary@d.example',
+    };
+    expect(loadConfig('worker', mixed).networks.map((it) => it.rpcUrls)).toEqual([
+      ['wss://a.example/canary', 'https://b.example'],
+      ['ws://c.example', 'wss://user:canary@d.example'],
+    ]);
+    const same = { ...base, PURSER_NETWORKS: 'base', RPC_URL: 'wss://a.example/k,https://a.example/k' };
+    expect(problemsOf(() => loadConfig('worker', same))).toEqual([
+      'RPC_URLS: "base" needs 2 different RPC URLs or more',
+    ]);
+    const facilitator = { ...base, PURSER_SETTLE_FACILITATORS: 'local=wss://canary.example' };
+    expect(problemsOf(() => loadConfig('worker', facilitator)).join()).toMatch(
+      /^PURSER_SETTLE_FACILITATORS: (?!.*canary)/,
+    );
+  });
+
   it('refuses unknown networks and two profiles of one chain', () => {
     const problems = problemsOf(() =>
       loadConfig('api', { ...base, PURSER_NETWORKS: 'local,base-sepolia,moon' }),

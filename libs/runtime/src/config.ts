@@ -243,7 +243,9 @@ function networksOf(settings: Environment, process: ProcessName, problems: strin
     if (networks.some((it) => it.network === profile.network))
       problems.push(`PURSER_NETWORKS: "${name}" is on the same chain as another profile in the list`);
     const rpcUrls = [...new Set([...(urls.get(name) ?? []), ...(urls.get(profile.network) ?? [])])];
-    if (NEEDS_RPC.has(process) && rpcUrls.length < profile.minRpcUrls)
+    // The WebSocket of an RPC is the same RPC.
+    const different = new Set(rpcUrls.map((url) => url.replace(/^ws/, 'http')));
+    if (NEEDS_RPC.has(process) && different.size < profile.minRpcUrls)
       problems.push(`RPC_URLS: "${name}" needs ${profile.minRpcUrls} different RPC URLs or more`);
     networks.push({ profile, network: profile.network, rpcUrls });
   }

@@ -18,8 +18,10 @@ import { LOG_LEVELS } from './logger.js';
 const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
 const REDIS_URL = /^rediss?:\/\/\S+$/;
 const HTTP_URL = /^https?:\/\/\S+$/;
-const HTTP_URLS = /^https?:\/\/[^\s,]+(?:,https?:\/\/[^\s,]+)*$/;
+const RPC_URL = /^(?:https?|wss?):\/\/[^\s,]+(?:,(?:https?|wss?):\/\/[^\s,]+)*$/;
 const RPC_URLS =
+  /^[a-z0-9:-]+=(?:https?|wss?):\/\/[^\s,;]+(?:,(?:https?|wss?):\/\/[^\s,;]+)*(?:;[a-z0-9:-]+=(?:https?|wss?):\/\/[^\s,;]+(?:,(?:https?|wss?):\/\/[^\s,;]+)*)*$/;
+const FACILITATORS =
   /^[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*(?:;[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*)*$/;
 const HOST_TOKENS =
   /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+(?:;(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+)*$/;
@@ -85,7 +87,7 @@ export class Environment {
   @Text(REDIS_URL, 'must be a redis:// URL') REDIS_URL?: string;
 
   @Text(NAMES, 'must be a comma-separated list of network profiles') PURSER_NETWORKS?: string;
-  @Text(HTTP_URLS, 'must be http(s) URLs, separated by commas') RPC_URL?: string;
+  @Text(RPC_URL, 'must be http(s) or ws(s) URLs, separated by commas') RPC_URL?: string;
   @Text(RPC_URLS, 'must look like profile=url,url;profile=url,url') RPC_URLS?: string;
 
   @IsOptional() @IsString() @Length(1, 255) HOST?: string;
@@ -106,7 +108,7 @@ export class Environment {
   @Integer(0, 16) PURSER_BROADCAST_ACCOUNTS?: number;
   @Text(BASE_UNITS, 'must be a whole number of wei') PURSER_BROADCAST_LOW_BALANCE?: string;
 
-  @Text(RPC_URLS, 'must look like profile=url,url;profile=url,url') PURSER_SETTLE_FACILITATORS?: string;
+  @Text(FACILITATORS, 'must look like profile=url,url;profile=url,url') PURSER_SETTLE_FACILITATORS?: string;
   @Text(HOST_TOKENS, 'must look like host=token;host:port=token') PURSER_SETTLE_FACILITATOR_TOKENS?: string;
 
   @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
