@@ -10,6 +10,8 @@ export interface WorkerCore {
   readonly broadcasters: readonly Broadcaster[];
   /** Calls back with the network on which a transfer begins to wait, or null when some may have been missed. */
   onWaitingTransfers(heard: (network: Caip2 | null) => void): { close(): Promise<void> };
+  /** Calls back with the network of which an RPC announces a block. A hint: it may be late, false, or never come. Returns what ends it. */
+  onNewHead(heard: (network: Caip2) => void): () => void;
   readonly projections: {
     /** Follows the log in the background; of all workers the holder of a projection's lease row does the work. */
     start(): void;

@@ -59,6 +59,8 @@ export interface Core {
   /** One per network, none where no account broadcasts. */
   readonly broadcasters: readonly Broadcaster[];
   readonly onWaitingTransfers: Stores['onWaitingTransfers'];
+  /** Calls back with the network of which an RPC over a WebSocket announces a block: a hint, nothing more. Returns what ends it. */
+  onNewHead(heard: (network: Caip2) => void): () => void;
   readonly projections: Stores['projections'];
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -149,6 +151,14 @@ export async function createCore(config: Config): Promise<Core> {
     ports,
     broadcasters: config.broadcast.accounts > 0 ? broadcasters : [],
     onWaitingTransfers: (heard) => stores.onWaitingTransfers(heard),
+    onNewHead(heard) {
+      const ends = [...rpcs].flatMap(([network, some]) =>
+        some.map((rpc) => rpc.onNewHead(() => heard(network))),
+      );
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     admin: stores.admin,
     reads: stores.reads,
     authenticator: stores.authenticator,
@@ -170,6 +180,7 @@ export async function createCore(config: Config): Promise<Core> {
       await relay.close();
       await stores.close();
       signer.close();
+      for (const rpc of [...rpcs.values()].flat()) rpc.close();
       await http.close();
     },
   };

@@ -74,6 +74,7 @@ function world(claimTakes: () => Promise<void> = () => Promise.resolve()): World
     watchers: [],
     broadcasters: [],
     onWaitingTransfers: () => ({ close: () => Promise.resolve() }),
+    onNewHead: () => () => undefined,
     projections: { start: () => undefined, stop: () => Promise.resolve() },
     purgeExpiredBlobs: () => Promise.resolve(0),
     metrics: { contentType: 'text/plain', scrape: () => Promise.resolve('purser_up 1\n') },

@@ -24,17 +24,21 @@ export function broadcastRole(core: WorkerCore): Role {
     ]),
   );
   let listening: { close(): Promise<void> } | undefined;
+  let endHeads: (() => void) | undefined;
   return {
     name: 'broadcast',
     start() {
       for (const loop of loops.values()) loop.start();
-      if (loops.size > 0)
+      if (loops.size > 0) {
         listening = core.onWaitingTransfers((network) => {
           for (const [served, loop] of loops) if (network === null || network === served) loop.wake();
         });
+        endHeads = core.onNewHead((network) => loops.get(network)?.wake());
+      }
       return Promise.resolve();
     },
     async stop() {
+      endHeads?.();
       await listening?.close();
       await Promise.all([...loops.values()].map((loop) => loop.stop()));
     },

@@ -1,3 +1,4 @@
+import type { Caip2 } from '#domain';
 import { sweep } from '#engine';
 import { Loop } from '../loop.js';
 import type { WorkerCore, WorkerOptions } from '../worker-core.js';
@@ -58,27 +59,42 @@ export function sweepRole(core: WorkerCore, { sweepEveryMs }: WorkerOptions): Ro
 /** Follows the chains; of all workers only the holder of a network's lease row looks at it. */
 export function watchRole(core: WorkerCore, { watchEveryMs }: WorkerOptions): Role {
   const { logger } = core.ports;
-  const loops = core.watchers.flatMap((watcher) => {
+  const looks = new Map<Caip2, Loop>();
+  const floats: Loop[] = [];
+  for (const watcher of core.watchers) {
     const { network } = watcher;
-    return [
-      new Loop({
-        name: `watch:${network}`,
-        everyMs: watchEveryMs,
-        logger,
-        turn: async () => {
-          await watcher.tick();
-          return false; // The next block is a block time away, also while there is news.
-        },
-      }),
+    const look = new Loop({
+      name: `watch:${network}`,
+      everyMs: watchEveryMs,
+      logger,
+      turn: async () => {
+        await watcher.tick();
+        return false; // The next block is a block time away, also while there is news.
+      },
+    });
+    looks.set(network, look);
+    floats.push(
       new Loop({
         name: `floats:${network}`,
         everyMs: watchEveryMs,
         logger,
         turn: () => watcher.fillFloats(),
       }),
-    ];
-  });
-  return new LoopRole('watch', loops);
+    );
+  }
+  const role = new LoopRole('watch', [...looks.values(), ...floats]);
+  let endHeads: (() => void) | undefined;
+  return {
+    name: role.name,
+    start() {
+      endHeads = core.onNewHead((network) => looks.get(network)?.wake());
+      return role.start();
+    },
+    stop() {
+      endHeads?.();
+      return role.stop();
+    },
+  };
 }
 
 export function projectRole(core: WorkerCore): Role {
