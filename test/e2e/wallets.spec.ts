@@ -169,8 +169,17 @@ describe('a live authorization', () => {
   it('is paid or dead, never both, in six races with its seller', async () => {
     const before = (await chargesOf(own.address, stack.file.rpcUrl)).length;
     const six = await Promise.all(Array.from({ length: 6 }, authorize));
+    const isOver = async (id: string): Promise<boolean> =>
+      ['settled', 'failed'].includes((await operation(id)).status as string);
     const goods = await Promise.all(
       six.map(async ({ id, redeem }, n) => {
+        // The first has its goods before anybody wants it dead, the last is dead before it is shown; the others race.
+        if (n === 0) return redeem().then(({ status }) => kill(id).then(() => status));
+        if (n === 5) {
+          await kill(id);
+          await until(() => isOver(id), 60_000, 'the kill is final');
+          return (await redeem()).status;
+        }
         const [answer] = await Promise.all([
           pause(n % 2 === 0 ? 0 : 900).then(redeem),
           pause(n % 2 === 0 ? 900 : 0).then(() => kill(id)),
