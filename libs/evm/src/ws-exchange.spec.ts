@@ -1,8 +1,10 @@
+import { getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHAIN, echo, honest, startWsNode, type Entry, type WsNode } from '../../../test/support/ws-node.js';
 import { createJsonRpc, RpcError, type JsonRpc, type JsonRpcOptions } from './json-rpc.js';
+import { createWsExchange } from './ws-exchange.js';
 
 let node: WsNode;
 const clients: JsonRpc[] = [];
@@ -207,6 +209,15 @@ describe('JSON-RPC over a WebSocket', () => {
     expect(await faultOf(rpc().call('echo', [1]))).toBe('unreachable');
     node.compresses = false;
     expect(await rpc().call('echo', [1])).toBe(1);
+  });
+
+  it('leaves nothing behind on a signal that outlives the answer', async () => {
+    const exchange = createWsExchange({ url: node.url, headers: {} }, 1_000);
+    const { signal } = new AbortController();
+    const entry = { jsonrpc: '2.0', id: 0, method: 'echo', params: ['a'] } as const;
+    expect(await exchange.exchange([entry], signal)).toEqual(new Map([[0, { id: 0, result: 'a' }]]));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    exchange.close();
   });
 
   it('ends with what is under way when it is closed, and opens nothing any more', async () => {

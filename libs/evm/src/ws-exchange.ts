@@ -17,6 +17,8 @@ interface Batch {
   readonly size: number;
   /** Answers that had come when it was sent. */
   readonly answeredBefore: number;
+  /** Its signal outlives it, and would keep its answers. */
+  unwatch(): void;
   resolve(replies: Map<number, RpcReply>): void;
   reject(fault: Fault): void;
 }
@@ -39,6 +41,7 @@ export function createWsExchange(endpoint: WsEndpoint, maxMessageBytes: number):
 
   const ended = (batch: Batch): boolean => {
     const was = underWay.delete(batch);
+    batch.unwatch();
     if (underWay.size === 0) connection?.keepAlive(false);
     return was;
   };
@@ -65,15 +68,23 @@ export function createWsExchange(endpoint: WsEndpoint, maxMessageBytes: number):
   const batchOf = (reply: unknown): Batch | undefined => {
     const id = isObject(reply) ? reply['id'] : undefined;
     if (typeof id !== 'number') return undefined;
-    return [...underWay].find(({ firstId, size }) => id >= firstId && id < firstId + size);
+    for (const batch of underWay) if (id >= batch.firstId && id < batch.firstId + batch.size) return batch;
+    return undefined;
+  };
+
+  const addressed = (message: unknown): Batch | undefined => {
+    if (!Array.isArray(message)) return batchOf(message);
+    for (const reply of message as readonly unknown[]) {
+      const batch = batchOf(reply);
+      if (batch !== undefined) return batch;
+    }
+    return undefined;
   };
 
   const hear = (text: string): void => {
     const message = parsed(text);
     if (isObject(message) && message['method'] === 'eth_subscription') return announce();
-    const batch = Array.isArray(message)
-      ? message.map(batchOf).find((it) => it !== undefined)
-      : batchOf(message);
+    const batch = addressed(message);
     if (batch === undefined) {
       // A refusal that names no call: whichever it was meant for, nothing else will tell.
       if (isObject(message) && typeof message['id'] !== 'number') failAll(wholeBatchFault(message));
@@ -118,20 +129,22 @@ export function createWsExchange(endpoint: WsEndpoint, maxMessageBytes: number):
           firstId: nextId,
           size: entries.length,
           answeredBefore: answered,
+          unwatch: () => signal.removeEventListener('abort', timeUp),
           resolve,
           reject,
         };
+        const timeUp = (): void => {
+          if (!ended(batch)) return;
+          reject(new Fault('timeout'));
+          // Nobody has been answered since: the line may be dead, and would not say so.
+          if (answered === batch.answeredBefore) drop(new Fault('unreachable'));
+        };
+        signal.addEventListener('abort', timeUp);
         nextId += entries.length;
         const onto = connected();
         underWay.add(batch);
         onto.keepAlive(true);
         onto.send(JSON.stringify(entries.map((entry) => ({ ...entry, id: entry.id + batch.firstId }))));
-        signal.addEventListener('abort', () => {
-          if (!ended(batch)) return;
-          reject(new Fault('timeout'));
-          // Nobody has been answered since: the line may be dead, and would not say so.
-          if (answered === batch.answeredBefore) drop(new Fault('unreachable'));
-        });
       }),
     onNewHead(heard) {
       const listener = (): void => heard();
