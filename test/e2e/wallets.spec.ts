@@ -130,6 +130,8 @@ const url = () => `${stack.file.sellers['v2']?.url ?? ''}/weather`;
 const kill = (id: string) =>
   agent.post(`/purser/v1/operations/${id}/cancel`, { on_chain: true, reason: 'wrong shop' });
 const operation = (id: string) => admin.must('GET', `/operations/${id}`);
+const isOver = async (id: string): Promise<boolean> =>
+  ['settled', 'failed'].includes((await operation(id)).status as string);
 const heldNow = async () => {
   const { items } = await admin.must('GET', `/agents/${stack.file.agent.id}/budgets`);
   return (items as { unit: string; held: string }[]).find((it) => it.unit === 'USD6')?.held;
@@ -169,8 +171,6 @@ describe('a live authorization', () => {
   it('is paid or dead, never both, in six races with its seller', async () => {
     const before = (await chargesOf(own.address, stack.file.rpcUrl)).length;
     const six = await Promise.all(Array.from({ length: 6 }, authorize));
-    const isOver = async (id: string): Promise<boolean> =>
-      ['settled', 'failed'].includes((await operation(id)).status as string);
     const goods = await Promise.all(
       six.map(async ({ id, redeem }, n) => {
         // The first has its goods before anybody wants it dead, the last is dead before it is shown; the others race.
