@@ -92,7 +92,7 @@ const FINAL = `WITH b AS (
     UPDATE broadcast it SET final = true FROM unnest($1::text[], $2::text[], $3::bigint[]) AS asked(network, sender, account_nonce)
      WHERE it.network = asked.network AND it.sender = asked.sender AND it.account_nonce = asked.account_nonce AND it.status = 'mined'
     RETURNING it.network, it.sender, it.account_nonce)
-  UPDATE settlement s SET final = s.status = 'settled' FROM b WHERE s.network = b.network AND s.sender = b.sender AND s.account_nonce = b.account_nonce`;
+  UPDATE settlement s SET final = (s.status = 'settled' OR s.method = 'cancel') FROM b WHERE s.network = b.network AND s.sender = b.sender AND s.account_nonce = b.account_nonce`;
 
 const ELSEWHERE = `SELECT ${keyOf('s')}, s.block_number::text, s.block_hash FROM settlement s
   WHERE s.network = $1 AND s.status = 'settled' AND NOT s.final AND s.sender IS NULL AND s.block_number <= $2 ORDER BY s.block_number LIMIT $3`;
