@@ -26,7 +26,7 @@ export interface LoggedEvent {
 }
 
 export interface ChainRecord {
-  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer';
+  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer' | 'approval';
   readonly from: string;
   readonly to: string | null;
   readonly value: bigint;

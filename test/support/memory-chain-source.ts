@@ -23,8 +23,12 @@ export class MemoryChainReader implements ChainReader {
     return Promise.resolve(fateIn(authorization, this.chain.receipt(txHash)?.logs ?? []));
   }
 
-  permit2Allowance() {
-    return Promise.resolve(this.chain.permit2Allowance);
+  permit2Allowance(_network: string, _token: string, owner: EvmAddress) {
+    return Promise.resolve(this.chain.allowanceOf(owner));
+  }
+
+  permitNonce(_network: string, _token: string, owner: EvmAddress) {
+    return Promise.resolve(this.chain.permitNonce(owner));
   }
 
   isContract(_network: string, address: EvmAddress): Promise<boolean> {
@@ -63,7 +67,7 @@ export class MemoryChainSource implements ChainSource {
     const owned = new Set<ChainLog>();
     const uses: NonceSeen[] = [];
     logs.forEach((log, index) => {
-      if (log.kind === 'transfer' || log.kind === 'permit') return;
+      if (log.kind === 'transfer' || log.kind === 'permit' || log.kind === 'approval') return;
       if (!watched.has(log.from) || log.nonce === null) return;
       const next = log.kind === 'used' ? logs[index + 1] : undefined;
       const transfer = next?.kind === 'transfer' && next.txHash === log.txHash ? next : undefined;
@@ -77,6 +81,7 @@ export class MemoryChainSource implements ChainSource {
       otherTransfers: transfers
         .filter((log) => watched.has(log.from) && !owned.has(log))
         .map((log) => ({ ...seen(log), ...methodOf(logs[logs.indexOf(log) - 1]) })),
+      allowances: logs.filter((log) => log.kind === 'approval' && watched.has(log.from)).map(seen),
       incoming: transfers.filter((log) => watched.has(log.to)).map(seen),
       fateOf: (authorization) => fateIn({ ...authorization, method: 'eip3009' }, logs),
     });
@@ -127,6 +132,10 @@ export class MemoryChainSource implements ChainSource {
     return Promise.resolve(queries.map(({ owner }) => this.chain.balanceAt(owner, number)));
   }
 
+  permit2Allowances(queries: Parameters<ChainSource['permit2Allowances']>[0]) {
+    return Promise.resolve(queries.map(({ owner }) => this.chain.allowanceOf(owner)));
+  }
+
   /** State is read at a block by its hash: a block that was reorganized away has none. */
   private numberOf(hash: Hex32): number {
     for (let index = this.chain.blocks.length - 1; index >= 0; index -= 1)
@@ -162,6 +171,8 @@ function fateIn(authorization: Payable, logs: readonly ChainLog[]): Authorizatio
   if (!use) return { kind: 'unused' };
   const { txHash, blockNumber, blockHash } = use;
   if (use.kind === 'cancelled') return { kind: 'cancelled', txHash, blockNumber, blockHash };
+  if (use.kind === 'approval')
+    return { kind: 'settled', settlement: { txHash, blockNumber, blockHash, logIndex: use.logIndex } };
   const transfer = logs[index + 1];
   const exact =
     transfer?.kind === 'transfer' &&

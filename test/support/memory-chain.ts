@@ -1,13 +1,20 @@
 // A chain with one EIP-3009 token and Permit2: blocks, a mempool, used nonces, balances, receipts, reorganizations. It checks every signature against
 // the digest of exactly the tuple it was given, as the token contract does.
-import { parseHex32, type Authorization, type EvmAddress, type Hex32, type TransferMethod } from '#domain';
+import {
+  parseHex32,
+  permitNonceOf,
+  type Authorization,
+  type EvmAddress,
+  type Hex32,
+  type TransferMethod,
+} from '#domain';
 import type { WatchedBlock } from '#engine';
 import { digestOf, fakeSignature, type WirePayment } from './memory-basics.js';
 import { TOKEN } from './builders.js';
 
 export interface ChainLog {
   /** `permit` is no log: it stands for a call of a proxy, which only the transaction and Permit2's bitmap tell of. */
-  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer';
+  readonly kind: 'used' | 'cancelled' | 'permit' | 'transfer' | 'approval';
   readonly token: EvmAddress;
   readonly from: EvmAddress;
   readonly to: EvmAddress | null;
@@ -43,8 +50,9 @@ const stateKey = (from: string, nonce: string): string => `${from}/${nonce}`;
 export class MemoryChain {
   readonly blocks: Block[] = [];
   mempool: Transaction[] = [];
-  /** Of every owner. */
+  /** Of every owner that gave none. */
   permit2Allowance = 1n << 255n;
+  private readonly allowances = new Map<EvmAddress, bigint[]>();
   private readonly spent = new Map<string, ChainLog>();
   private readonly balances = new Map<string, bigint>();
   private readonly includedIn = new Map<Hex32, Block>();
@@ -136,6 +144,15 @@ export class MemoryChain {
     return block && { block, logs: block.logs.filter((log) => log.txHash === hash) };
   }
 
+  /** How many permits of the owner the token has taken (EIP-2612). */
+  permitNonce(owner: EvmAddress): bigint {
+    return BigInt(this.allowances.get(owner)?.length ?? 0);
+  }
+
+  allowanceOf(owner: EvmAddress): bigint {
+    return this.allowances.get(owner)?.at(-1) ?? this.permit2Allowance;
+  }
+
   /** What consumed the nonce at or before the block, on the canonical chain. */
   useAt(from: string, nonce: string, blockNumber: number): ChainLog | undefined {
     const log = this.spent.get(stateKey(from, nonce));
@@ -177,6 +194,7 @@ export class MemoryChain {
       return;
     }
     const { from, to, nonce, method } = transaction.payment;
+    if (method === 'allowance') return this.permit(transaction.payment, { at, block }, logs);
     if (!this.accepts(transaction.payment, transaction.charge, block.timestampSec)) return;
     const value = transaction.charge;
     const how = method === 'eip3009' ? ({ kind: 'used' } as const) : ({ kind: 'permit', method } as const);
@@ -184,6 +202,30 @@ export class MemoryChain {
     this.spent.set(stateKey(from, nonce), used);
     this.move(from, to, value);
     logs.push(used, { ...at, kind: 'transfer', from, to, value, nonce: null, logIndex: logs.length + 1 });
+  }
+
+  private permit(
+    payment: WirePayment,
+    {
+      at,
+      block,
+    }: {
+      readonly at: Pick<ChainLog, 'token' | 'txHash' | 'blockNumber' | 'blockHash'>;
+      readonly block: { readonly timestampSec: number };
+    },
+    logs: ChainLog[],
+  ): void {
+    const { signature, operationId: _operationId, ...tuple } = payment;
+    const { from, to, value, nonce } = tuple;
+    const valid =
+      block.timestampSec <= tuple.validBeforeSec &&
+      signature === fakeSignature(digestOf(tuple), from) &&
+      permitNonceOf(nonce) === this.permitNonce(from);
+    if (!valid) return;
+    const log: ChainLog = { ...at, kind: 'approval', from, to, value, nonce, logIndex: logs.length };
+    this.allowances.set(from, [...(this.allowances.get(from) ?? []), value]);
+    this.spent.set(stateKey(from, nonce), log);
+    logs.push(log);
   }
 
   private accepts(payment: WirePayment, charge: bigint, timestampSec: number): boolean {
@@ -207,6 +249,7 @@ export class MemoryChain {
   private undo(log: ChainLog): void {
     if (log.kind === 'transfer') this.move(log.to as EvmAddress, log.from, log.value);
     else this.spent.delete(stateKey(log.from, log.nonce as Hex32));
+    if (log.kind === 'approval') this.allowances.get(log.from)?.pop();
   }
 }
 

@@ -172,6 +172,7 @@ export class CommitRows {
     // What the chain shows to have happened is taken over: no stop, wallet or approval can still prevent it.
     const adopts = this.commit.events.some((event) => event.type === 'SettlementObserved');
     if (scope !== undefined && !adopts && !this.skipped.has('stopped')) return refused('stopped', { scope });
+    if (authorization.method === 'allowance') return this.allow(authorization);
     const reservation = database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') throw new Error('an intent without a hold');
     const nowMs = database.nowMs();
@@ -197,12 +198,41 @@ export class CommitRows {
     return null;
   }
 
+  /** No hold and no cover; one of a wallet and token at a time. */
+  private allow(authorization: Authorization): GuardRefusal | null {
+    const { workspaceId, operationId } = this.commit;
+    const { database } = this;
+    const approval = database.approvals.get(operationId);
+    if (approval?.status !== 'approved') throw new Error('an allowance without approval');
+    if (database.nowMs() >= (approval.useByMs ?? 0)) return refused('deadline');
+    const { token, from } = authorization;
+    const other = [...database.ledger.values()].find(
+      ({ status, authorization: it }) =>
+        status === 'live' && it.method === 'allowance' && it.token === token && it.from === from,
+    );
+    if (other && !this.skipped.has('under_way'))
+      return refused('under_way', { operation_id: other.operationId });
+    const row: LedgerRow = { workspaceId, operationId, authorization, status: 'live', settlement: null };
+    database.ledger.set(operationId, row);
+    database.nonces.set(nonceKey(authorization), row);
+    this.undos.push(() => {
+      database.ledger.delete(operationId);
+      database.nonces.delete(nonceKey(authorization));
+    });
+    return null;
+  }
+
   /** Ruling 17: balance as last read, less what is live and not yet seen on chain. */
   private uncovered({ from, token, value }: Authorization): ErrorDetails | null {
     const balance = this.database.balances.get(`${from}/${token}`)?.balance ?? 0n;
     let committed = 0n;
     for (const row of this.database.ledger.values()) {
-      if (row.status === 'live' && row.authorization.from === from) committed += row.authorization.value;
+      if (
+        row.status === 'live' &&
+        row.authorization.from === from &&
+        row.authorization.method !== 'allowance'
+      )
+        committed += row.authorization.value;
     }
     if (balance - committed >= value) return null;
     return { balance: `${balance}`, committed: `${committed}`, needed: `${value}` };

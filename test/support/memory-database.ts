@@ -68,7 +68,10 @@ export class MemoryDatabase {
   readonly blobs = new Map<string, Blob>();
   readonly wallets = new Map<string, MemoryWallet>();
   /** Last balance read at a block, by wallet address and token. */
-  readonly balances = new Map<string, { readonly balance: bigint; readonly block: number }>();
+  readonly balances = new Map<
+    string,
+    { readonly balance: bigint; readonly block: number; readonly permit2Allowance?: bigint | undefined }
+  >();
   /** Stopped scopes: `global`, `workspace:<id>`, `agent:<id>`. */
   readonly stopped = new Set<string>();
   readonly leases = new Map<string, { owner: string; untilMs: number }>();

@@ -26,6 +26,11 @@ interface Row {
 }
 
 const KILLED = { refused: 'cancellation_requested' };
+/** The log that tells of success, where it is not a transfer. */
+const WANTED: Partial<Record<SettlementView['method'], string>> = {
+  cancel: 'cancelled',
+  allowance: 'approval',
+};
 
 const POLL_MS = 250;
 
@@ -113,7 +118,7 @@ export class MemoryDesk implements SettlementDesk {
     }
     const { signature, network, token, from, to, value, validAfterSec, validBeforeSec, nonce } = transfer;
     const tuple = {
-      method: 'eip3009',
+      method: transfer.method === 'allowance' ? 'allowance' : 'eip3009',
       network,
       token,
       from,
@@ -136,7 +141,7 @@ export class MemoryDesk implements SettlementDesk {
   private look(row: Row): SettlementView {
     const receipt = row.hashes.map((hash) => this.world.chain.receipt(hash)).find((it) => it !== undefined);
     if (receipt === undefined) return row.view.status === 'failed' ? row.view : { ...row.view, reason: null };
-    const wanted = row.view.method === 'cancel' ? 'cancelled' : 'transfer';
+    const wanted = WANTED[row.view.method] ?? 'transfer';
     return receipt.logs.some((log) => log.kind === wanted)
       ? { ...row.view, status: 'settled' }
       : { ...row.view, status: 'failed', reason: 'invalid_exact_evm_transaction_failed' };

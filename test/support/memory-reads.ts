@@ -85,6 +85,7 @@ export class MemoryReads implements ReadStore {
           committed: 0n,
           available: stored?.balance ?? 0n,
           lowBelow,
+          permit2Allowance: stored?.permit2Allowance ?? null,
         };
       }),
       floats: [...this.admin.wallets.floats.values()].filter((it) => it.walletId === walletId),

@@ -36,12 +36,12 @@ export class MemorySigner implements Signer {
     if (this.burned.has(operationId)) return Promise.resolve({ kind: 'burned', reason: 'burned_before' });
     const row = this.database.ledger.get(operationId);
     if (!row) throw new Error('asked to sign what was never committed');
-    const { digest, from, value } = row.authorization;
+    const { digest, from, value, method } = row.authorization;
     const signed = this.ledger.get(operationId);
     if (signed !== undefined && signed !== digest) throw new Error('another digest for the same operation');
     if (signed === undefined) {
       const hold = this.database.budgets.reservations.get(operationId);
-      const covered = hold?.state === 'held' && hold.amount >= value;
+      const covered = method === 'allowance' || (hold?.state === 'held' && hold.amount >= value);
       if (!covered || this.refuses(operationId)) {
         this.burned.add(operationId);
         return Promise.resolve({ kind: 'burned', reason: covered ? 'hard_limit' : 'no_reservation' });

@@ -47,6 +47,16 @@ export class MemoryWatchStore implements WatchStore {
     return Promise.resolve(rows.filter((row) => row !== undefined).map(snapshot));
   }
 
+  allowancesUnderWay(...[, seen]: Parameters<WatchStore['allowancesUnderWay']>) {
+    const underWay = this.rows(
+      ({ status, authorization: { method, token, from } }) =>
+        method === 'allowance' &&
+        status === 'live' &&
+        seen.some((it) => it.token === token && it.from === from),
+    );
+    return Promise.resolve(underWay.map(snapshot));
+  }
+
   expiredLive(_network: string, beforeSec: number, part: Part) {
     const expired = this.rows((row) => row.status === 'live' && row.authorization.validBeforeSec < beforeSec);
     return Promise.resolve(partOf(expired, part, (row) => row.authorization.validBeforeSec));
@@ -75,12 +85,12 @@ export class MemoryWatchStore implements WatchStore {
   }
 
   updateBalances(balances: Parameters<WatchStore['updateBalances']>[0]): Promise<void> {
-    for (const { walletId, token, balance, block } of balances) {
+    for (const { walletId, token, balance, permit2Allowance, block } of balances) {
       const wallet = [...this.database.wallets.values()].find((it) => it.walletId === walletId);
       if (!wallet) throw new Error('a balance of no wallet');
       const key = `${wallet.address}/${token}`;
       if ((this.database.balances.get(key)?.block ?? -1) <= block)
-        this.database.balances.set(key, { balance, block });
+        this.database.balances.set(key, { balance, block, permit2Allowance });
     }
     return Promise.resolve();
   }

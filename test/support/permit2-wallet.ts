@@ -52,7 +52,7 @@ export async function permit2WalletOn(url: string) {
   /** The call that settles it, with `charge` where the method lets the seller choose. */
   const callOf = (authorization: Authorization, charge = authorization.value): Call => {
     const { method, network, token } = authorization;
-    if (method === 'eip3009') return expect.fail('not by Permit2');
+    if (method === 'eip3009' || method === 'allowance') return expect.fail('not by Permit2');
     const hasher = hasherFor({ network, token, method }) ?? expect.fail('not registered');
     const signature = toHex(key.signTransfer(hasher, authorization).signature);
     const permit = {

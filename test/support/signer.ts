@@ -10,9 +10,11 @@ import {
   parseHex32,
   parseOperationId,
   parseWorkspaceId,
+  allowanceNonce,
+  allowanceResource,
+  type AuthorizationMethod,
   type BudgetUnit,
   type Terms,
-  type TransferMethod,
 } from '#domain';
 import { approvalDigest, termsDigest } from '#engine';
 import { hasherFor, REGISTERED_ASSETS, toHex } from '#evm';
@@ -44,7 +46,7 @@ export interface SeededOperation {
 
 /** What differs from an operation that may be signed. */
 export interface Seed {
-  readonly kind?: 'authorize' | 'top_up';
+  readonly kind?: 'authorize' | 'top_up' | 'allowance';
   readonly unit?: BudgetUnit;
   readonly value?: bigint;
   readonly to?: string;
@@ -57,7 +59,7 @@ export interface Seed {
   readonly needsApproval?: boolean;
   readonly approval?: { readonly status?: string; readonly digest?: string; readonly useInSec?: number };
   readonly judgedAmount?: bigint;
-  readonly method?: TransferMethod;
+  readonly method?: AuthorizationMethod;
   readonly facilitator?: string;
   readonly judgedTerms?: Partial<Terms>;
 }
@@ -178,8 +180,8 @@ export class SignerStage {
       );
     }
     await this.sql.query(
-      `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status, method, facilitator)
-       SELECT t.ws, t.op, t.agent, $4, $5, $6, $7, $8, $9::numeric, 0, $10::bigint, t.nonce, t.digest, 'live', $13, $14
+      `INSERT INTO authorization_ledger (workspace_id, operation_id, agent_id, wallet_id, network, token, from_address, to_address, value, valid_after, valid_before, nonce, digest, status, method, facilitator, allowance)
+       SELECT t.ws, t.op, t.agent, $4, $5, $6, $7, $8, $9::numeric, 0, $10::bigint, t.nonce, t.digest, 'live', $13, $14, $15::numeric
        FROM ${rowsOf(', $11::text[], $12::text[]')}(ws, op, agent, nonce, digest)`,
       [
         ...keys,
@@ -188,12 +190,13 @@ export class SignerStage {
         TOKEN,
         this.payer,
         seed.to ?? SELLER,
-        (seed.value ?? 10_000n).toString(),
+        seed.method === 'allowance' ? '0' : (seed.value ?? 10_000n).toString(),
         validBeforeSec,
         column('nonce'),
         column('digest'),
         seed.method ?? 'eip3009',
         seed.facilitator ?? null,
+        seed.method === 'allowance' ? (seed.value ?? 10_000n).toString() : null,
       ],
     );
     if (seed.approval !== undefined) {
@@ -221,10 +224,12 @@ export class SignerStage {
       payTo: to,
       unit: seed.unit ?? 'USD6',
       ...(method === 'eip3009' ? {} : { transferMethod: method }),
+      ...(method === 'allowance' ? { resourceUrl: allowanceResource(this.walletId) } : {}),
       ...by,
       ...seed.judgedTerms,
     });
-    const nonce = seed.nonce ?? this.#derivation.authorizationNonce(workspaceId, operationId);
+    const derived = this.#derivation.authorizationNonce(workspaceId, operationId);
+    const nonce = seed.nonce ?? (method === 'allowance' ? allowanceNonce(derived, 3n) : derived);
     const digest = toHex(
       hasherFor({ network: NETWORK, token: TOKEN, method })?.transferDigest({
         method,

@@ -1,11 +1,17 @@
 // Signs authorizations in batches: read, check, write the ledger, move the mark, and only then make signatures. A crash at any instruction
 // leaves either nothing or a ledger row, and a row means the same bytes next time.
-import type { Caip2, Policy, WalletId } from '#domain';
+import { movesMoney, type Caip2, type Policy, type WalletId } from '#domain';
 import type { Derivation, OperationRef, PolicyStore } from '#engine';
 import { hasherFor, type SignableTuple } from '#evm';
 import type { AuthorizeReply, RuntimeLogger } from '#runtime';
 import { checkAuthorization, type Check } from './check-authorization.js';
-import { subjectKey, type LedgerEntry, type LedgerRow, type SignerDatabase } from './database.js';
+import {
+  subjectKey,
+  type LedgerEntry,
+  type LedgerRow,
+  type Purpose,
+  type SignerDatabase,
+} from './database.js';
 import type { HighWater } from './high-water.js';
 import type { Lane } from './lane.js';
 import type { Subject } from './subject.js';
@@ -122,9 +128,18 @@ export class Authorizer {
     const nowMs = (subjects[0]?.nowSec ?? 0) * 1000;
     try {
       if (highWater.quarantined) return QUARANTINED;
-      const entries = subjects.flatMap((subject, index) => entryOf(subject, checks[index] as Check));
-      if (entries.length === 0) return new Map();
-      const { inserted, rows } = await db.record('authorize', entries);
+      const inserted: LedgerRow[] = [];
+      const rows = new Map<string, LedgerRow>();
+      for (const purpose of PURPOSES) {
+        const entries = subjects.flatMap((subject, index) =>
+          purposeOf(subject) === purpose ? entryOf(subject, checks[index] as Check) : [],
+        );
+        if (entries.length === 0) continue;
+        const recorded = await db.record(purpose, entries);
+        inserted.push(...recorded.inserted);
+        for (const [subject, row] of recorded.rows) rows.set(subject, row);
+      }
+      if (inserted.length === 0 && rows.size === 0) return rows;
       return (await highWater.advance(inserted, nowMs)) ? rows : QUARANTINED;
     } catch (error) {
       return this.#failed(error, subjects.length);
@@ -166,7 +181,7 @@ export class Authorizer {
         payee: subject.payee ? wallets.find(subject.payee.walletId) : undefined,
         expectedNonce: derivation.authorizationNonce(subject.workspaceId, subject.operationId),
       });
-      if (check.kind !== 'sign' || check.again) return check;
+      if (check.kind !== 'sign' || check.again || purposeOf(subject) === 'allowance') return check;
       const room = limits.take(walletId as WalletId, check.tuple.value, subject.nowSec * 1000);
       return room ? check : { kind: 'burn', reason: 'limit_per_wallet_hour' };
     });
@@ -230,6 +245,13 @@ export class Authorizer {
     if (reply.kind === 'refused') this.deps.log.error(fields, 'refused to sign what differs from the ledger');
     else this.deps.log.warn(fields, 'not signed');
   }
+}
+
+/** What is asked for is told by the committed intent: a payment and an allowance never stand in for each other in the ledger. */
+const PURPOSES = ['authorize', 'allowance'] as const satisfies readonly Purpose[];
+
+function purposeOf({ authorization }: Subject): (typeof PURPOSES)[number] {
+  return movesMoney(authorization?.method) ? 'authorize' : 'allowance';
 }
 
 function entryOf(subject: Subject, check: Check): LedgerEntry[] {

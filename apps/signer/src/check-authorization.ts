@@ -1,11 +1,18 @@
 // What the signer demands before it signs, from rows it read itself (T39). Pure. It does not trust the worker that asks, and checks again
 // what the store guarded: a signature is the one thing that cannot be taken back.
 import {
+  allowanceNonce,
+  allowanceResource,
   chainIdOf,
   isTopUpUnit,
   judge,
+  judgeAllowance,
   judgeTopUp,
+  movesMoney,
   parseEvmAddress,
+  parseHex32,
+  PERMIT2,
+  permitNonceOf,
   TERMINAL,
   type Caip2,
   type OperationStatus,
@@ -86,6 +93,8 @@ const of = (subject: Subject): Authorized => subject.authorization as Authorized
 function wrongOperation(subject: Subject): string | undefined {
   if (subject.status !== 'authorized') return 'operation_ended';
   if (of(subject).status !== 'live') return 'authorization_not_live';
+  // An allowance holds nothing; a person's yes is its limit.
+  if (!movesMoney(of(subject).method)) return undefined;
   const { reservation } = subject;
   if (reservation === null || reservation.state !== 'held') return 'no_reservation';
   if (reservation.amount < of(subject).value) return 'reservation_too_small';
@@ -99,13 +108,28 @@ function wrongTuple(subject: Subject, digest: string | undefined, context: Check
   if (!context.networks.has(tuple.network) || asset.chainId !== chainIdOf(tuple.network))
     return 'chain_not_allowed';
   if (digest !== tuple.digest) return 'digest_mismatch';
+  const wrong = movesMoney(tuple.method) ? wrongPayment(tuple, context) : wrongAllowance(tuple, context);
+  if (wrong !== undefined) return wrong;
+  if (tuple.validAfterSec > subject.nowSec) return 'not_yet_valid';
+  if (tuple.validBeforeSec <= subject.nowSec) return 'expired';
+  if (tuple.validBeforeSec - subject.nowSec > MAX_VALIDITY_SEC) return 'validity_too_long';
+  return undefined;
+}
+
+function wrongPayment(tuple: Authorized, context: CheckContext): string | undefined {
   if (tuple.nonce !== context.expectedNonce) return 'nonce_not_derived';
   if ([ZERO, tuple.token, tuple.from].includes(tuple.to)) return 'forbidden_payee';
   if (tuple.value <= 0n) return 'nothing_to_pay';
   if (tuple.value > context.maxPerSignature) return 'limit_per_signature';
-  if (tuple.validAfterSec > subject.nowSec) return 'not_yet_valid';
-  if (tuple.validBeforeSec <= subject.nowSec) return 'expired';
-  if (tuple.validBeforeSec - subject.nowSec > MAX_VALIDITY_SEC) return 'validity_too_long';
+  return undefined;
+}
+
+/** It moves nothing: whatever Permit2 is to move is signed for again, within the limits of payments. Zero takes an allowance back. */
+function wrongAllowance(tuple: Authorized, context: CheckContext): string | undefined {
+  const derived = parseHex32(context.expectedNonce);
+  if (tuple.nonce !== allowanceNonce(derived, permitNonceOf(tuple.nonce))) return 'nonce_not_derived';
+  if (tuple.to !== PERMIT2) return 'spender_not_permit2';
+  if (tuple.value < 0n) return 'no_amount';
   return undefined;
 }
 
@@ -127,6 +151,7 @@ function wrongRole(subject: Subject, { payee: key }: CheckContext): string | und
     return isTopUp ? 'top_up_not_from_treasury' : 'treasury_for_top_ups_only';
   if (subject.judged !== null && isTopUpUnit(subject.judged.terms.unit) !== isTopUp)
     return 'unit_of_another_kind';
+  if ((subject.kind === 'allowance') !== !movesMoney(of(subject).method)) return 'method_of_another_kind';
   if (!isTopUp) return undefined;
   if (of(subject).method !== 'eip3009') return 'top_up_by_another_method';
   const { payee } = subject;
@@ -148,7 +173,8 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
     terms.payTo === tuple.to &&
     terms.amount === tuple.value &&
     (terms.transferMethod ?? 'eip3009') === tuple.method &&
-    terms.facilitator === tuple.facilitator;
+    terms.facilitator === tuple.facilitator &&
+    (movesMoney(tuple.method) || terms.resourceUrl === allowanceResource(tuple.walletId));
   if (!bound || termsDigest({ hashing }, terms) !== judged.termsDigest) return 'terms_mismatch';
   return judgementOf(terms, tuple, context).ok ? undefined : 'policy';
 }
@@ -157,6 +183,7 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
 function judgementOf(terms: Terms, tuple: Authorized, { policies }: CheckContext) {
   const host = URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '';
   const facts = { host, payeeIsContract: false, forbiddenPayees: [ZERO, tuple.token, tuple.from] };
+  if (!movesMoney(tuple.method)) return judgeAllowance(terms, policies);
   return isTopUpUnit(terms.unit) ? judgeTopUp(terms, facts, policies) : judge(terms, facts, policies);
 }
 

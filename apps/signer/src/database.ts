@@ -7,7 +7,7 @@ import type { OperationRef } from '#engine';
 import { subjectOf, type Row, type Subject } from './subject.js';
 
 /** What a signature is for; subjects are unique within it (ruling 8). */
-export type Purpose = 'authorize' | 'broadcast' | 'cancel';
+export type Purpose = 'authorize' | 'allowance' | 'broadcast' | 'cancel';
 
 /** `digest` null burns the subject. */
 export interface LedgerEntry {
@@ -51,7 +51,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
     OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
   EXISTS (SELECT FROM events e WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
     AND e.opened_month = ${OPENED_MONTH} AND e.type = 'CancellationRequested') AS cancellation_requested,
-  a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, a.value::text AS value, a.valid_after::text AS valid_after,
+  a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, coalesce(a.allowance, a.value)::text AS value, a.valid_after::text AS valid_after,
   a.valid_before::text AS valid_before, a.nonce, a.digest, a.status AS authorization_status,
   w.status AS wallet_status, w.address AS wallet_address, w.role AS wallet_role,
   q.wallet_id AS payee_wallet_id, q.agent_id AS payee_agent_id, q.role AS payee_role, q.status AS payee_status,
@@ -79,7 +79,7 @@ LEFT JOIN LATERAL (
     AND e.type IN ('TermsAccepted', 'TermsChanged')
   ORDER BY e.version DESC LIMIT 1) t ON true
 LEFT JOIN LATERAL (SELECT * FROM signer_ledger
-  WHERE purpose = 'authorize' AND epoch = 0 AND subject = asked.workspace_id || '/' || asked.operation_id LIMIT 1) l ON true
+  WHERE purpose = CASE a.method WHEN 'allowance' THEN 'allowance' ELSE 'authorize' END AND epoch = 0 AND subject = asked.workspace_id || '/' || asked.operation_id LIMIT 1) l ON true
 ORDER BY asked.ordinal`;
 
 const RECORD = `

@@ -169,7 +169,12 @@ export const ERRORS = {
   permit2_allowance_required: {
     kind: 'refused',
     retry: 'new_key',
-    says: 'The offer is paid through Permit2, which may move too little of the wallet; `wallet`, `asset`, `allowance`, `needed` tell. Give it an allowance first.',
+    says: 'The offer is paid through Permit2, which may move too little of the wallet; `wallet`, `asset`, `allowance`, `needed` tell. An operation of kind `allowance` gives it more.',
+  },
+  allowance_under_way: {
+    kind: 'refused',
+    retry: 'new_key',
+    says: 'Another allowance of this wallet and asset is signed and not on chain yet; `operation_id` tells which.',
   },
   wallet_missing: {
     kind: 'refused',

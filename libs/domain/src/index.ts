@@ -41,6 +41,7 @@ export {
   DEFAULT_POLICY,
   hostMatches,
   judge,
+  judgeAllowance,
   judgeTopUp,
   validityOf,
   type Judgement,

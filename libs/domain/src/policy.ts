@@ -119,6 +119,17 @@ export function judgeTopUp(
   };
 }
 
+/**
+ * An allowance is money at risk for as long as it stands, so a person decides each one; also the one of nothing, after which payments are refused.
+ * Rules about sellers do not speak of it.
+ */
+export function judgeAllowance(terms: Terms, policies: readonly Policy[]): Judgement {
+  const closed = policies.some((it) => it.allowedNetworks && !it.allowedNetworks.includes(terms.network));
+  if (closed) return denied('network_not_allowed', { network: terms.network });
+  const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
+  return { ok: true, verdict: { policyVersion, needsApproval: true, reasons: ['allowance'] } };
+}
+
 /** A trailing dot names the same host (RFC 1034 3.1), and must not slip past a rule about it. */
 export function hostMatches(pattern: string, named: string): boolean {
   const host = named.endsWith('.') ? named.slice(0, -1) : named;

@@ -27,6 +27,8 @@ export interface ChainReader {
   isContract(network: Caip2, address: EvmAddress): Promise<boolean>;
   /** What Permit2 may move of the owner's tokens, base units, at latest. */
   permit2Allowance(network: Caip2, token: EvmAddress, owner: EvmAddress): Promise<bigint>;
+  /** The number that the token asks of the owner's next permit (EIP-2612), by the word of every RPC. */
+  permitNonce(network: Caip2, token: EvmAddress, owner: EvmAddress): Promise<bigint>;
 }
 
 /** A nonce that was derived before a restore and that the database no longer knows of. */

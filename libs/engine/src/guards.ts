@@ -46,6 +46,10 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       cursor.record({ type: 'Refuse', code, details: refused.details });
       return 'decided_anew';
     }
+    case 'under_way':
+      cursor.takeBack('PrepareAuthorization');
+      cursor.record({ type: 'Refuse', code: 'allowance_under_way', details: refused.details });
+      return 'decided_anew';
     case 'duplicate_nonce':
       cursor.takeBack('PrepareAuthorization');
       cursor.record({

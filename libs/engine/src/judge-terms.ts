@@ -2,6 +2,7 @@ import {
   canonicalJson,
   isTopUpUnit,
   judge,
+  judgeAllowance,
   judgeTopUp,
   parseEvmAddress,
   PERMIT2,
@@ -54,6 +55,7 @@ interface Who {
 
 /** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
 export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+  if (terms.transferMethod === 'allowance') return judgePermit(ports, who, terms);
   if (isTopUpUnit(terms.unit)) return judgeOwnWallet(ports, who, terms);
   const [{ policies, wallet }, payeeIsContract] = await Promise.all([
     rulesFor(ports, who, terms),
@@ -100,7 +102,7 @@ async function lackingAllowance(
   { network, token, amount, transferMethod = 'eip3009' }: Terms,
   wallet: EvmAddress,
 ): Promise<Judged | null> {
-  if (transferMethod === 'eip3009') return null;
+  if (transferMethod !== 'permit2' && transferMethod !== 'upto') return null;
   const allowance = await ports.chain.permit2Allowance(network, token, wallet).catch(() => {
     throw refuse('chain_unavailable');
   });
@@ -129,6 +131,16 @@ async function judgeOwnWallet(ports: Ports, who: Who, terms: Terms): Promise<Jud
     { forbiddenPayees: [ZERO, terms.token, rules.wallet.address] },
     rules.policies,
   );
+  return judged.ok ? { ...judged, rules } : judged;
+}
+
+/** Nobody but Permit2 is ever let into a wallet. */
+async function judgePermit(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+  const rules = await rulesFor(ports, who, terms);
+  if (!rules.wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
+  if (terms.payTo !== PERMIT2)
+    return { ok: false, code: 'policy_refused', details: { rule: 'spender_not_permit2' } };
+  const judged = judgeAllowance(terms, rules.policies);
   return judged.ok ? { ...judged, rules } : judged;
 }
 

@@ -13,7 +13,7 @@ import type {
   OperationKind,
   OperationStatus,
   PaymentFlow,
-  TransferMethod,
+  AuthorizationMethod,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -70,7 +70,7 @@ export interface ApprovalView {
   readonly amountDecimal: string;
   readonly paymentFlow: PaymentFlow;
   /** With `upto` the amount is a ceiling. */
-  readonly transferMethod: TransferMethod;
+  readonly transferMethod: AuthorizationMethod;
   /** `upto`: the only account that may charge. */
   readonly facilitator: EvmAddress | null;
   /** Why a person is asked: `above_threshold`, `contract_payee`. */
@@ -101,6 +101,8 @@ export interface WalletBalanceView {
   readonly available: bigint;
   /** An admin is told when less than this is available; null: nobody asked to be. */
   readonly lowBelow: bigint | null;
+  /** What Permit2 may move of it, at `block`; null: never read. */
+  readonly permit2Allowance: bigint | null;
 }
 
 export interface FundsView {

@@ -4,6 +4,7 @@ import {
   ERRORS,
   evolve,
   isAnswerable,
+  movesMoney,
   throughAttention,
   type Authorization,
   type Cancellation,
@@ -84,10 +85,13 @@ export function viewOf(loaded: Loaded): OperationView {
     terms: 'terms' in shown ? shown.terms : null,
     settled: finality !== 'none',
     finality,
-    paid: authorization !== null && shown.status !== 'failed',
+    paid: authorization !== null && movesMoney(authorization.method) && shown.status !== 'failed',
     sellerAccepted: delivery === null ? null : delivery.outcome === 'delivered',
     settlement,
-    charged: settlement && authorization && (settlement.amount ?? authorization.value),
+    charged:
+      settlement && authorization && movesMoney(authorization.method)
+        ? (settlement.amount ?? authorization.value)
+        : null,
     authorization,
     delivery,
     submission: 'submission' in shown ? shown.submission : null,

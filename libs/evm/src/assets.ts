@@ -11,6 +11,7 @@ import {
   type Hex32,
 } from '#domain';
 import type { AssetRegistry, RegisteredAsset } from '#engine';
+import { createAllowanceHasher, type AllowanceHasher } from './eip2612.js';
 import { createEip3009Hasher, type Eip3009Hasher, type TransferTuple } from './eip3009.js';
 import { toHex } from './keccak.js';
 import { createPermitHasher, type PermitHasher, type PermitTuple } from './permit2.js';
@@ -139,11 +140,18 @@ export const REGISTERED_ASSETS: readonly EvmAsset[] = [
 
 const keyOf = (network: Caip2, token: EvmAddress): string => `${network}/${token}`;
 
-const BY_KEY: ReadonlyMap<string, { readonly asset: EvmAsset; readonly hasher: Eip3009Hasher }> = new Map(
-  REGISTERED_ASSETS.map((asset) => [
-    keyOf(asset.network, asset.token),
-    { asset, hasher: createEip3009Hasher(asset) },
-  ]),
+interface Known {
+  readonly asset: EvmAsset;
+  readonly hasher: Eip3009Hasher;
+  readonly allowances: AllowanceHasher;
+}
+
+const BY_KEY: ReadonlyMap<string, Known> = new Map(
+  REGISTERED_ASSETS.map((asset) => {
+    const hasher = createEip3009Hasher(asset);
+    const allowances = createAllowanceHasher(Buffer.from(hasher.domainSeparator.slice(2), 'hex'));
+    return [keyOf(asset.network, asset.token), { asset, hasher, allowances }];
+  }),
 );
 
 /** The registered asset at that address of that chain, or undefined: then nothing may be signed for it. */
@@ -181,6 +189,8 @@ export function hasherFor({
     case 'permit2':
     case 'upto':
       return known && PERMITS.get(known.asset.chainId);
+    case 'allowance':
+      return known?.allowances;
   }
 }
 

@@ -2,6 +2,7 @@
 import { chainIdOf, PERMIT2, type Caip2 } from '#domain';
 import type { ChainReader } from '#engine';
 import { agreed, agreedReceipts } from './agreement.js';
+import { allowanceAmong, permitNonceAt } from './allowance-fates.js';
 import { RpcError } from './json-rpc.js';
 import { permitFateIn } from './permit-fates.js';
 import { padded } from './rpc.js';
@@ -29,9 +30,15 @@ export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainRe
       const panel = panelOf(authorization.network);
       const [receipt] = await agreedReceipts(panel, [txHash]);
       if (receipt?.succeeded !== true) return { kind: 'unused' };
-      return authorization.method === 'eip3009'
-        ? fateInLogs(authorization, receipt.logs)
-        : agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt, [authorization.token]));
+      switch (authorization.method) {
+        case 'eip3009':
+          return fateInLogs(authorization, receipt.logs);
+        case 'permit2':
+        case 'upto':
+          return agreed(panel, (rpc) => permitFateIn(rpc, authorization, receipt, [authorization.token]));
+        case 'allowance':
+          return agreed(panel, (rpc) => allowanceAmong(rpc, authorization, receipt.logs));
+      }
     },
     async permit2Allowance(network, token, owner) {
       const data = `0x${ALLOWANCE}${padded(owner)}${padded(PERMIT2)}` as const;
@@ -39,6 +46,8 @@ export function createChainReader(panels: ReadonlyMap<Caip2, RpcPanel>): ChainRe
       if (allowance === undefined) throw new RpcError('bad_response', 'eth_call');
       return allowance;
     },
+    permitNonce: (network, token, owner) =>
+      agreed(panelOf(network), (rpc) => permitNonceAt(rpc, { token, from: owner })),
     async isContract(network, address) {
       const code = await panelOf(network).any((rpc) => rpc.code(address));
       return code !== '0x';

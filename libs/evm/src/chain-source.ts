@@ -2,8 +2,9 @@
 // needs the word of all.
 import type { EvmAddress, Hex32 } from '#domain';
 import type { AuthorizationFate, ChainSource, NonceSeen, Scan, TransferSeen } from '#engine';
+import { decodeApprovals, findAllowance, isPermitUsed } from './allowance-fates.js';
 import { agreed, agreedByAll, agreedFinal } from './agreement.js';
-import { findForkPoint, logsInRange, scanRange, type BlockRange } from './chain-watcher.js';
+import { findForkPoint, logsInRange, scanLogs, type BlockRange } from './chain-watcher.js';
 import type { NetworkProfile } from './chains.js';
 import { finalityWitnesses } from './finality.js';
 import { findPermitUse, isSettledAs, permitsBehind, transferSeen } from './permit-fates.js';
@@ -61,6 +62,8 @@ export function createChainSource({ profile, panel, tokens }: ChainSourceOptions
       return { witnesses: cancelled.length, txHash: cancelled[0]?.txHash ?? null };
     },
     balances: (queries, block) => panel.any((rpc) => rpc.balances(queries, { blockHash: block.hash })),
+    permit2Allowances: (queries, block) =>
+      panel.any((rpc) => rpc.permit2Allowances(queries, { blockHash: block.hash })),
   };
 }
 
@@ -70,12 +73,19 @@ async function scan(
   range: BlockRange,
 ): Promise<Scan> {
   if (watched.wallets.length === 0)
-    return { uses: [], otherTransfers: [], permits: [], incoming: [], fateOf: () => ({ kind: 'unused' }) };
-  const [events, incoming] = await Promise.all([
-    scanRange(rpc, watched, range),
+    return {
+      uses: [],
+      otherTransfers: [],
+      permits: [],
+      allowances: [],
+      incoming: [],
+      fateOf: () => ({ kind: 'unused' }),
+    };
+  const [logs, incoming] = await Promise.all([
+    scanLogs(rpc, watched, range),
     incomingTransfers(rpc, watched, range),
   ]);
-  const index = indexTokenEvents(events);
+  const index = indexTokenEvents(decodeTokenEvents(logs));
   const { permits, transfers } = await permitsBehind(rpc, index.otherTransfers.map(transferSeen), {
     tokens: watched.tokens,
     // A spent nonce stays spent: the newest state tells it, also where the state of old blocks is not kept.
@@ -86,6 +96,7 @@ async function scan(
     uses: index.uses.map(nonceSeen),
     otherTransfers: transfers,
     permits,
+    allowances: decodeApprovals(logs),
     incoming,
     fateOf: (authorization) => fateOf(authorization, index),
   };
@@ -128,14 +139,17 @@ async function statesAt(
   at: BlockRef,
 ): Promise<readonly (boolean | undefined)[]> {
   const ofToken = queries.filter((it) => it.method === 'eip3009');
-  const ofPermit2 = queries.filter((it) => it.method !== 'eip3009');
-  const [token, permit2] = await Promise.all([
+  const ofPermit2 = queries.filter((it) => it.method === 'permit2' || it.method === 'upto');
+  const allowances = queries.filter((it) => it.method === 'allowance');
+  const [token, permit2, permits] = await Promise.all([
     rpc.authorizationStates(ofToken, at),
     rpc.permitStates(ofPermit2, at),
+    Promise.all(allowances.map((it) => isPermitUsed(rpc, it, at))),
   ]);
   const states = new Map([
     ...ofToken.map((it, index) => [it, token[index]] as const),
     ...ofPermit2.map((it, index) => [it, permit2[index]] as const),
+    ...allowances.map((it, index) => [it, permits[index]] as const),
   ]);
   return queries.map((it) => states.get(it));
 }
@@ -147,6 +161,7 @@ async function findUse(
   upTo: number,
 ): Promise<AuthorizationFate> {
   const range = { fromBlock: Math.max(0, upTo - LOOK_BACK_BLOCKS), toBlock: upTo };
+  if (authorization.method === 'allowance') return findAllowance(rpc, authorization, range);
   if (authorization.method !== 'eip3009') return findPermitUse(rpc, authorization, range, tokens);
   const payer = `0x${padded(authorization.from)}` as Hex32;
   const uses = await logsInRange(rpc, {

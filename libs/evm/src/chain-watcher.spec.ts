@@ -95,6 +95,7 @@ describe('scanning a range', () => {
       TOPICS.authorizationUsed,
       TOPICS.authorizationCanceled,
       TOPICS.transfer,
+      TOPICS.approval,
     ]);
     expect(asked[0]?.topics[1]).toHaveLength(500);
     expect(asked[0]?.topics[1]?.[0]).toBe(`0x${'1'.padStart(64, '0')}`);

@@ -31,18 +31,27 @@ export async function scanRange(
   watched: WatchedSet,
   range: BlockRange,
 ): Promise<readonly TokenEvent[]> {
+  return decodeTokenEvents(await scanLogs(rpc, watched, range));
+}
+
+/** The logs of {@link scanRange}, and with them those of allowances that the wallets gave, which tell of no payment. */
+export async function scanLogs(
+  rpc: EvmRpc,
+  watched: WatchedSet,
+  range: BlockRange,
+): Promise<readonly RawLog[]> {
   if (watched.tokens.length === 0 || range.fromBlock > range.toBlock) return [];
   const queries: Promise<readonly RawLog[]>[] = [];
   for (let start = 0; start < watched.wallets.length; start += WALLETS_PER_QUERY) {
     const wallets = watched.wallets.slice(start, start + WALLETS_PER_QUERY);
     queries.push(logsOf(rpc, { tokens: watched.tokens, wallets }, range));
   }
-  return decodeTokenEvents((await Promise.all(queries)).flat()).toSorted(inChainOrder);
+  return (await Promise.all(queries)).flat().toSorted(inChainOrder);
 }
 
 async function logsOf(rpc: EvmRpc, watched: WatchedSet, range: BlockRange): Promise<readonly RawLog[]> {
   const topics = [
-    [TOPICS.authorizationUsed, TOPICS.authorizationCanceled, TOPICS.transfer],
+    [TOPICS.authorizationUsed, TOPICS.authorizationCanceled, TOPICS.transfer, TOPICS.approval],
     watched.wallets.map((wallet) => parseHex32(`0x${padded(wallet)}`)),
   ];
   return logsInRange(rpc, { ...range, addresses: watched.tokens, topics });

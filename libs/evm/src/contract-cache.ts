@@ -12,6 +12,7 @@ export function rememberContracts(reader: ChainReader, clock: Clock): ChainReade
     latest: (network) => reader.latest(network),
     fateInTransaction: (authorization, txHash) => reader.fateInTransaction(authorization, txHash),
     permit2Allowance: (network, token, owner) => reader.permit2Allowance(network, token, owner),
+    permitNonce: (network, token, owner) => reader.permitNonce(network, token, owner),
     async isContract(network: Caip2, address: EvmAddress) {
       const key = `${network}/${address}`;
       const hit = known.get(key);

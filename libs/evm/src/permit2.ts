@@ -48,7 +48,7 @@ export function createPermitHasher(chainId: number): PermitHasher {
   return {
     transferDigest(authorization) {
       const { method } = authorization;
-      if (method === 'eip3009') throw new InvalidAuthorizationError('method');
+      if (method === 'eip3009' || method === 'allowance') throw new InvalidAuthorizationError('method');
       const { permit, witness } = blocks[method];
       writeAddress(permittedBlock, WORD, authorization.token, 'token');
       writeUint(permittedBlock, 2 * WORD, authorization.value, 'value');

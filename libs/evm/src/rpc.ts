@@ -65,6 +65,11 @@ export interface EvmRpc {
     queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
     at: BlockRef,
   ): Promise<readonly (bigint | undefined)[]>;
+  /** What Permit2 may move of each owner's tokens, base units; otherwise as balances. */
+  permit2Allowances(
+    queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
+    at: BlockRef,
+  ): Promise<readonly (bigint | undefined)[]>;
   /** Runtime bytecode as `0x` hex, `0x` where there is none. */
   code(address: EvmAddress, at?: BlockRef): Promise<Hex>;
   /** Whether there is code at each address, in the order asked. */
@@ -102,10 +107,11 @@ export interface EvmRpc {
 }
 
 const CALLS_PER_MULTICALL = 250;
-/** Function selectors: authorizationState(address,bytes32), nonceBitmap(address,uint256) and balanceOf(address). */
+/** Function selectors: authorizationState(address,bytes32), nonceBitmap(address,uint256), balanceOf(address) and allowance(address,address). */
 const AUTHORIZATION_STATE = 'e94a0102';
 const NONCE_BITMAP = '4fe02b44';
 const BALANCE_OF = '70a08231';
+const ALLOWANCE = 'dd62ed3e';
 
 interface ContractCall {
   readonly to: EvmAddress;
@@ -198,6 +204,13 @@ export function createEvmRpc(options: JsonRpcOptions): EvmRpc {
       const calls = queries.map(({ token, owner }) => ({
         to: token,
         data: `0x${BALANCE_OF}${padded(owner)}` as const,
+      }));
+      return (await readAll(calls, at)).map(uintOf);
+    },
+    async permit2Allowances(queries, at) {
+      const calls = queries.map(({ token, owner }) => ({
+        to: token,
+        data: `0x${ALLOWANCE}${padded(owner)}${padded(PERMIT2)}` as const,
       }));
       return (await readAll(calls, at)).map(uintOf);
     },

@@ -6,11 +6,12 @@ import type { AuthorizationFate } from '#engine';
 import { keccak256OfText, toHex } from './keccak.js';
 import { inChainOrder, type RawLog } from './rpc.js';
 
-/** Topic 0 of the three events that tell the fate of an authorization. */
+/** Topic 0 of the events that tell the fate of an authorization; an allowance's is told by `approval` alone. */
 export const TOPICS = {
   authorizationUsed: topicOf('AuthorizationUsed(address,bytes32)'),
   authorizationCanceled: topicOf('AuthorizationCanceled(address,bytes32)'),
   transfer: topicOf('Transfer(address,address,uint256)'),
+  approval: topicOf('Approval(address,address,uint256)'),
 } as const;
 
 /** Where a log is. */

@@ -1,6 +1,7 @@
 // What each event does to rows other than its own: the only place that knows. The database applies these on locked rows.
 import {
   eventDataToJson,
+  movesMoney,
   type BudgetUnit,
   type Json,
   type OperationEvent,
@@ -26,6 +27,7 @@ export interface MoneyEffect {
     | 'release'
     | 'capture'
     | 'prepare'
+    | 'allow'
     | 'adopt'
     | 'burned'
     | 'dead'
@@ -187,6 +189,8 @@ function intentEffect(event: Of<'AuthorizationPrepared'>, state: OperationState)
   const { authorization } = event.data;
   const { walletId, network, token } = authorization;
   const data = eventDataToJson(event) as { readonly authorization: Json };
+  if (!movesMoney(authorization.method))
+    return { kind: 'allow', amount: authorization.value, unit: null, wallet: null, data: data.authorization };
   return {
     kind: 'prepare',
     amount: authorization.value,

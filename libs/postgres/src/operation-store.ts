@@ -157,6 +157,7 @@ const GUARDS: ReadonlySet<string> = new Set<Guard>([
   'stopped',
   'deadline',
   'duplicate_nonce',
+  'under_way',
 ]);
 
 function refusedOutcome({ result, reason }: CommitResult): CommitOutcome {

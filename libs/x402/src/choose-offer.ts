@@ -228,7 +228,7 @@ function echoOf(challenge: Challenge, offer: Offer): string {
 }
 
 /** At the same price: what needs no allowance, and then what leaves the seller no choice, comes first. */
-const METHODS: readonly TransferMethod[] = ['eip3009', 'permit2', 'upto'];
+const METHODS: readonly (Terms['transferMethod'] & string)[] = ['eip3009', 'permit2', 'upto'];
 
 function byPreference(a: Judged, b: Judged): number {
   const [upfrontA, upfrontB] = [a, b].map(({ terms }) => terms.paymentFlow === 'upfront');

@@ -83,9 +83,15 @@ function payloadOf(wire: Wire, authorization: Signed, bytes: Uint8Array): Json {
   const signature = `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
   // Some sellers compare text: give the payee back in the seller's own spelling.
   const to = wire.payTo.toLowerCase() === authorization.to ? wire.payTo : authorization.to;
-  return authorization.method === 'eip3009'
-    ? { signature, ...transferPayload(authorization, to) }
-    : { signature, ...permitPayload(authorization, authorization.method, to) };
+  switch (authorization.method) {
+    case 'eip3009':
+      return { signature, ...transferPayload(authorization, to) };
+    case 'permit2':
+    case 'upto':
+      return { signature, ...permitPayload(authorization, authorization.method, to) };
+    case 'allowance':
+      throw new Error('an allowance is shown to nobody');
+  }
 }
 
 function permitPayload(authorization: Signed, method: PermitMethod, to: string) {

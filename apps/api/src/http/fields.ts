@@ -24,6 +24,8 @@ export interface Common {
   readonly about: string;
   readonly optional?: boolean;
   readonly nullable?: boolean;
+  /** The `kind` whose requests go without it. */
+  readonly notFor?: string;
   readonly example?: unknown;
 }
 
@@ -37,7 +39,7 @@ const check = (validate: (value: unknown) => boolean, found: Rule): PropertyDeco
   ValidateBy({ name: 'check', validator: { validate, defaultMessage: () => found.context.reason } }, found);
 
 function field(
-  { about, optional = false, nullable = false, example }: Common,
+  { about, optional = false, nullable = false, notFor, example }: Common,
   schema: ApiPropertyOptions,
   ...rules: readonly PropertyDecorator[]
 ): PropertyDecorator {
@@ -49,13 +51,19 @@ function field(
       ),
     );
   }
+  if (notFor !== undefined)
+    skips.push(
+      ValidateIf(
+        (dto: { readonly kind?: unknown }, value: unknown) => value !== undefined || dto.kind !== notFor,
+      ),
+    );
   const described = {
     ...schema,
     ...(nullable && 'type' in schema && typeof schema.type === 'string'
       ? { type: [schema.type, 'null'] }
       : {}),
     description: about,
-    required: !optional,
+    required: !optional && notFor === undefined,
     ...(example === undefined ? {} : { example }),
   };
   return applyDecorators(...skips, ...rules, ApiProperty(described as ApiPropertyOptions));

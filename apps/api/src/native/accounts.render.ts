@@ -52,6 +52,7 @@ export const renderBalance = (view: WalletBalanceView): object => ({
   available: view.available.toString(),
   low_below: view.lowBelow?.toString() ?? null,
   low: view.lowBelow !== null && view.available < view.lowBelow,
+  permit2_allowance: view.permit2Allowance?.toString() ?? null,
 });
 
 export const renderFloat = (view: FloatView): object => ({

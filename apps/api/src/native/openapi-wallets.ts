@@ -35,6 +35,7 @@ const BALANCE = {
   available: atomic,
   low_below: maybeAtomic,
   low: flag,
+  permit2_allowance: maybeAtomic,
 };
 
 const FLOAT = {

@@ -20,7 +20,7 @@ const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 
 /** Who brings a settlement on chain. */
 export const SETTLE_BY = ['direct', 'facilitator'] as const;
-export const KINDS = ['purchase', 'authorize', 'settle'] as const;
+export const KINDS = ['purchase', 'authorize', 'settle', 'allowance'] as const;
 /** What can be listed; top-ups are asked for at the wallet. */
 const LISTED_KINDS = [...KINDS, 'top_up'] as const;
 
@@ -42,12 +42,30 @@ export class ExpectDto {
 export class SubmitDto {
   @OneOf(KINDS, {
     about:
-      'purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms.',
+      'purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms. allowance: let Permit2 move so much of the wallet; network, asset and amount alone.',
   })
   kind!: (typeof KINDS)[number];
 
-  @Url({ about: 'the resource' })
-  url!: string;
+  @Url({ about: 'the resource; not for an allowance', notFor: 'allowance' })
+  url?: string;
+
+  @Text({
+    optional: true,
+    max: 32,
+    pattern: CAIP2,
+    about: 'allowance only: CAIP-2 network',
+    example: 'eip155:8453',
+  })
+  network?: string;
+
+  @Address({ optional: true, about: 'allowance only: token contract' })
+  asset?: string;
+
+  @Amount({
+    optional: true,
+    about: 'allowance only: what Permit2 may move from then on, base units; 0 takes it back',
+  })
+  amount?: string;
 
   @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
   method?: (typeof METHODS)[number];

@@ -1,4 +1,12 @@
-import { parseAtomic, parseCaip2, parseEvmAddress, refuse, type Json, type OperationRequest } from '#domain';
+import {
+  parseAtomic,
+  parseCaip2,
+  parseEvmAddress,
+  PERMIT2,
+  refuse,
+  type Json,
+  type OperationRequest,
+} from '#domain';
 import { settleByOf, type Ports, type SubmitRequest } from '#engine';
 import { forwardOf } from '../http/forward.js';
 import type { ExpectDto, SubmitDto } from './operations.dto.js';
@@ -7,6 +15,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Pure: the native request as the core's command. Refuses when no ceiling is named: nothing is bought at any price. */
 export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8Array | null } {
+  if (dto.kind === 'allowance') return { request: allowanceOf(dto), body: null };
+  for (const field of OF_ALLOWANCES)
+    if (dto[field] !== undefined) throw refuse('validation_failed', { field, reason: 'only_for_allowance' });
+  if (!hasUrl(dto)) throw refuse('validation_failed', { field: 'url', reason: 'needed' });
   if (dto.kind === 'settle' && dto.challenge === undefined) assertNamed(dto.expect ?? {});
   if (dto.max_amount === undefined && dto.expect?.amount === undefined)
     throw refuse('validation_failed', { field: 'max_amount', reason: 'needed_unless_expect_amount' });
@@ -31,11 +43,64 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
   };
 }
 
+const hasUrl = (dto: SubmitDto): dto is SubmitDto & { readonly url: string } => dto.url !== undefined;
+
+const OF_ALLOWANCES = ['network', 'asset', 'amount'] as const;
+const OF_PAYMENTS = [
+  'url',
+  'method',
+  'headers',
+  'body',
+  'body_base64',
+  'max_amount',
+  'expect',
+  'challenge',
+  'settle',
+  'allow_replay',
+  'timeout_ms',
+] as const;
+
+/** There is no seller, and the spender is always Permit2. Which wallet, the agent's own rules say. */
+function allowanceOf(dto: SubmitDto): SubmitRequest {
+  for (const field of OF_PAYMENTS)
+    if (dto[field] !== undefined) throw refuse('validation_failed', { field, reason: 'not_for_allowance' });
+  const { network, asset, amount } = dto;
+  if (network === undefined || asset === undefined || amount === undefined) {
+    const field = OF_ALLOWANCES.find((it) => dto[it] === undefined) ?? '';
+    throw refuse('validation_failed', { field, reason: 'needed_for_allowance' });
+  }
+  const value = parseAtomic(amount, 'amount');
+  return {
+    kind: 'allowance',
+    url: 'purser://permit2/allowance',
+    method: 'GET',
+    headers: {},
+    maxAmount: value,
+    expect: {
+      payTo: PERMIT2,
+      amount: value,
+      network: parseCaip2(network, 'network'),
+      asset: parseEvmAddress(asset, 'asset'),
+    },
+    challenge: null,
+    settleBy: 'direct',
+    allowReplay: false,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    note: dto.note ?? null,
+  };
+}
+
 /** Where nobody can bring it on chain, or not in the way that is asked for, it is not accepted; terms in a challenge are looked at later. */
 export function assertSettles(
   ports: Pick<Ports, 'broadcasts' | 'facilitators' | 'assets'>,
-  { kind, settle, expect }: Pick<SubmitDto, 'kind' | 'settle' | 'expect'>,
+  { kind, settle, expect, network }: Pick<SubmitDto, 'kind' | 'settle' | 'expect' | 'network'>,
 ): void {
+  if (
+    kind === 'allowance' &&
+    network !== undefined &&
+    settleByOf(ports, parseCaip2(network), 'direct') === null
+  )
+    throw refuse('validation_failed', { field: 'kind', reason: 'nothing_settles_here' });
   if (kind !== 'settle') return;
   const networks =
     expect?.network === undefined

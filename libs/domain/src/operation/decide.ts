@@ -1,5 +1,6 @@
 // What a command does to an operation, as facts or as a refusal. Repeating a command that has taken effect returns no events:
 // steps run at least once, decisions take effect once.
+import { allowanceResource, holdsBudget } from './allowance.js';
 import { cancelOnChain } from './cancel-on-chain.js';
 import type { OperationCommand } from './commands.js';
 import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
@@ -20,12 +21,10 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'Refuse':
       return refuseOperation(state, command);
     case 'ReserveBudget':
-      if (state.status !== 'judged') return NOTHING;
+      if (state.status !== 'judged' || !holdsBudget(state.terms)) return NOTHING;
       return facts({ type: 'BudgetReserved', data: { amount: state.terms.amount, unit: state.terms.unit } });
     case 'RequestApproval':
-      return state.status === 'reserved' && state.verdict.needsApproval
-        ? facts({ type: 'ApprovalRequested', data: without(command) })
-        : NOTHING;
+      return awaitsApproval(state) ? facts({ type: 'ApprovalRequested', data: without(command) }) : NOTHING;
     case 'Approve':
       return approve(state, command);
     case 'Reject':
@@ -65,13 +64,21 @@ export function decide(current: OperationState, command: OperationCommand): Deci
   }
 }
 
+/** What holds no budget is not reserved before a person is asked, and nobody but a person lets it pass. */
+function awaitsApproval(state: Whole): boolean {
+  if (state.status === 'judged') return !holdsBudget(state.terms);
+  return state.status === 'reserved' && state.verdict.needsApproval;
+}
+
 /** Held budget goes back whenever an operation ends before its intent. */
 function released(state: Whole, reason: string): OperationEvent[] {
   switch (state.status) {
     case 'reserved':
     case 'awaiting_approval':
     case 'approved':
-      return [{ type: 'BudgetReleased', data: { amount: state.terms.amount, reason } }];
+      return holdsBudget(state.terms)
+        ? [{ type: 'BudgetReleased', data: { amount: state.terms.amount, reason } }]
+        : [];
     case 'absent':
     case 'opened':
     case 'judged':
@@ -179,7 +186,8 @@ function assertBound(terms: Terms, authorization: Authorization): void {
     authorization.to === terms.payTo &&
     authorization.value === terms.amount &&
     authorization.method === (terms.transferMethod ?? 'eip3009') &&
-    authorization.facilitator === terms.facilitator;
+    authorization.facilitator === terms.facilitator &&
+    (holdsBudget(terms) || terms.resourceUrl === allowanceResource(authorization.walletId));
   if (!bound) throw new Error('authorization differs from the judged terms');
 }
 
@@ -203,10 +211,10 @@ function recordPresentation(
       // The signer's ledger refuses this operation for ever, so no signature can come to exist: the only release without chain proof (ruling 7).
       if (state.status !== 'authorized' || state.signatureHash !== null) return NOTHING;
       const release = { amount: state.terms.amount, reason: 'burned' };
-      return facts(
-        { type: 'AuthorizationBurned', data: without(command) },
-        { type: 'BudgetReleased', data: release },
-      );
+      const burned: OperationEvent = { type: 'AuthorizationBurned', data: without(command) };
+      return holdsBudget(state.terms)
+        ? facts(burned, { type: 'BudgetReleased', data: release })
+        : facts(burned);
     }
     case 'StartPresentation':
       if (state.presenting === command.attempt) return NOTHING;

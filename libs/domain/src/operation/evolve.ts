@@ -54,7 +54,7 @@ function next(
     case 'BudgetReserved':
       return { ...as(state, 'judged'), status: 'reserved' };
     case 'ApprovalRequested':
-      return { ...as(state, 'reserved'), status: 'awaiting_approval', approval: event.data };
+      return { ...as(state, 'reserved', 'judged'), status: 'awaiting_approval', approval: event.data };
     case 'ApprovalGranted': {
       const { approval, ...rest } = as(state, 'awaiting_approval');
       return {

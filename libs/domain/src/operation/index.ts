@@ -1,3 +1,4 @@
+export { allowanceNonce, allowanceResource, holdsBudget, movesMoney, permitNonceOf } from './allowance.js';
 export type { OperationCommand } from './commands.js';
 export { decide } from './decide.js';
 export type { Decision } from './decision.js';
@@ -17,6 +18,7 @@ export {
 export {
   DELIVERY_OUTCOMES,
   type Authorization,
+  type AuthorizationMethod,
   type Cancellation,
   type DeathProof,
   type Delivery,

@@ -1,3 +1,4 @@
+import { holdsBudget } from './allowance.js';
 import type { OperationState } from './state.js';
 import type { Cancellation, Delivery, Submission } from './terms.js';
 
@@ -29,7 +30,7 @@ export function nextStep(state: OperationState, nowMs: number): Step {
     case 'opened':
       return { kind: 'quote' };
     case 'judged':
-      return { kind: 'reserve' };
+      return { kind: holdsBudget(state.terms) ? 'reserve' : 'request_approval' };
     case 'reserved':
       return { kind: state.verdict.needsApproval ? 'request_approval' : 'prepare' };
     case 'awaiting_approval':
@@ -74,8 +75,7 @@ function afterIntent(
   if (isToBeKilled(state)) return tried('cancel', state.cancellation.submission, nowMs);
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
-  if (state.request.kind === 'settle' || state.request.kind === 'top_up' || isUnpaidYet(state))
-    return settling(state, nowMs);
+  if (state.request.kind !== 'purchase' || isUnpaidYet(state)) return settling(state, nowMs);
   if (state.delivery === null) return { kind: 'present', attempt: 1 };
   if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
   if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
@@ -100,7 +100,7 @@ function tried(kind: 'settle' | 'cancel', newest: Submission | null, nowMs: numb
 }
 
 /**
- * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle, top_up), or
+ * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle, top_up, allowance), or
  * delivered-or-not with our own look at the chain behind it.
  */
 export function isAnswerable(state: OperationState): boolean {
@@ -118,6 +118,7 @@ export function isAnswerable(state: OperationState): boolean {
           return state.signatureHash !== null;
         case 'settle':
         case 'top_up':
+        case 'allowance':
           return isGivenUp(state.submission);
         case 'purchase':
           return presented(state.delivery) || isGivenUp(state.submission);

@@ -1,4 +1,5 @@
 // What the chain says, and what it means for the money that is held.
+import { holdsBudget, movesMoney } from './allowance.js';
 import { facts, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
 import type { Settlement } from './terms.js';
@@ -29,23 +30,23 @@ export function recordChain(state: Whole, command: ChainCommand): Decision {
       if (state.status !== 'authorized') return NOTHING;
       if (command.proof.blockTimeSec <= state.authorization.validBeforeSec)
         throw new Error('proof of expiry older than the expiry');
-      return facts(
-        { type: 'AuthorizationExpiredUnused', data: without(command) },
-        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'expired_unused' } },
-      );
+      return dead(state, { type: 'AuthorizationExpiredUnused', data: without(command) }, 'expired_unused');
     case 'RecordVoided':
       if (state.status !== 'authorized') return NOTHING;
-      return facts(
-        { type: 'AuthorizationVoided', data: without(command) },
-        { type: 'BudgetReleased', data: { amount: state.terms.amount, reason: 'voided' } },
-      );
+      return dead(state, { type: 'AuthorizationVoided', data: without(command) }, 'voided');
   }
+}
+
+function dead({ terms }: Live, proven: OperationEvent, reason: string): Decision {
+  if (!holdsBudget(terms)) return facts(proven);
+  return facts(proven, { type: 'BudgetReleased', data: { amount: terms.amount, reason } });
 }
 
 /** What the chain says was charged is captured; what was held beyond it goes back only now that nothing more can be charged (S5). */
 function finalize(state: Live, command: Of<'FinalizeSettlement'>): Decision {
   const amount = chargedBy(state, command.settlement);
   const rest = state.terms.amount - amount;
+  if (!holdsBudget(state.terms)) return facts({ type: 'SettlementFinalized', data: without(command) });
   const captured: OperationEvent[] = [
     { type: 'SettlementFinalized', data: without(command) },
     { type: 'BudgetCaptured', data: { amount } },
@@ -69,6 +70,8 @@ export function isContradicted(state: Whole, settlement: Settlement): boolean {
 
 /** Nothing is no charge: the proxy refuses it, and the token lets anybody log a transfer of nothing. */
 function chargedBy({ authorization }: Live, { amount = authorization.value }: Settlement): bigint {
+  // An allowance of nothing takes one back, and is as good as any.
+  if (!movesMoney(authorization.method) && amount === authorization.value) return amount;
   if (
     amount <= 0n ||
     amount > authorization.value ||

@@ -4,9 +4,10 @@ import type { BudgetUnit } from '../money.js';
 
 /**
  * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
- * `top_up`: the same from the workspace's treasury to one of its agents' wallets.
+ * `top_up`: the same from the workspace's treasury to one of its agents' wallets. `allowance`: how much Permit2 may move out of the agent's wallet; it
+ * moves nothing itself (ADR 13).
  */
-export type OperationKind = 'purchase' | 'authorize' | 'settle' | 'top_up';
+export type OperationKind = 'purchase' | 'authorize' | 'settle' | 'top_up' | 'allowance';
 
 /** Who brings a settlement on chain: our own broadcast accounts, or an x402 facilitator that the operator configured. */
 export type SettleBy = 'direct' | 'facilitator';
@@ -52,6 +53,9 @@ export type PaymentFlow = 'authorization' | 'upfront';
  */
 export type TransferMethod = 'eip3009' | 'permit2' | 'upto';
 
+/** What is signed: a transfer, or with `allowance` an EIP-2612 permit, whose spender is the payee and whose amount is what it may move from then on. */
+export type AuthorizationMethod = TransferMethod | 'allowance';
+
 /** What is to be paid, normalised from one x402 offer and checked against the registry. */
 export interface Terms {
   readonly network: Caip2;
@@ -67,7 +71,7 @@ export interface Terms {
   /** Absent: `authorization`. */
   readonly paymentFlow?: PaymentFlow;
   /** Absent: `eip3009`. With `upto` the amount is a ceiling. */
-  readonly transferMethod?: TransferMethod;
+  readonly transferMethod?: AuthorizationMethod;
   /** `upto`: the only account that may charge. */
   readonly facilitator?: EvmAddress;
   /** The seller's own words, needed to echo the offer: opaque to the domain, never trusted. */
@@ -86,7 +90,7 @@ export interface Verdict {
 
 /** The exact tuple that is signed. Times are unix seconds; it is live from the moment it is committed. */
 export interface Authorization {
-  readonly method: TransferMethod;
+  readonly method: AuthorizationMethod;
   readonly network: Caip2;
   readonly token: EvmAddress;
   readonly walletId: WalletId;
@@ -97,7 +101,7 @@ export interface Authorization {
   readonly validAfterSec: number;
   /** Permit2's deadline, where the method is one of Permit2's. */
   readonly validBeforeSec: number;
-  /** 32 bytes of EIP-3009; Permit2 reads them as the number of a bit in its bitmap. */
+  /** 32 bytes of EIP-3009; Permit2 reads them as the number of a bit in its bitmap. Of an allowance see `permitNonceOf`. */
   readonly nonce: Hex32;
   /** `upto`: the only account that may charge. */
   readonly facilitator?: EvmAddress;

@@ -15,6 +15,7 @@ const LOST: Readonly<Record<SettlementMethod, { readonly cancelled: string; read
     foreign: 'invalid_exact_evm_nonce_already_used',
   },
   upto: { cancelled: 'permit2_invalid_nonce', foreign: 'permit2_invalid_nonce' },
+  allowance: { cancelled: 'permit2_invalid_nonce', foreign: 'permit2_invalid_nonce' },
 };
 
 /** What a transfer's fate on chain means for whoever asked for it, in the reasons of x402 (x402.md section 6). */

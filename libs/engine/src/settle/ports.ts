@@ -21,6 +21,11 @@ export interface Eip3009Cancel extends SignedMessage {
   readonly method: 'cancel';
 }
 
+/** `permit` of the token (EIP-2612): `to` may move `value` out of the payer's wallet from then on. The nonce is the operation's (`allowanceNonce`). */
+export interface AllowancePermit extends SignedMessage {
+  readonly method: 'allowance';
+}
+
 /**
  * `settle` of x402's proxy for the scheme `exact`: Permit2 moves what was signed. `validBeforeSec` is Permit2's deadline, the nonce the number of a
  * bit that Permit2 keeps per payer, over all tokens and spenders. Both times are inside, other than with EIP-3009.
@@ -41,7 +46,8 @@ export interface UptoTransfer extends SignedMessage {
  * A message of a payer that our broadcaster puts on chain, and whose outcome is read from the transaction's own logs. Each method has one row in
  * the table of `libs/evm/src/methods`: how its call is written and read, and what the chain says became of it.
  */
-export type SignedTransfer = Eip3009Transfer | Permit2Transfer | UptoTransfer | Eip3009Cancel;
+export type SignedTransfer =
+  Eip3009Transfer | Permit2Transfer | UptoTransfer | Eip3009Cancel | AllowancePermit;
 
 export type SettlementMethod = SignedTransfer['method'];
 

@@ -8,7 +8,7 @@ export function reserve(): Promise<StepOutcome> {
 }
 
 export async function requestApproval({ ports, cursor }: StepContext): Promise<StepOutcome> {
-  if (cursor.state.status !== 'reserved') return { kind: 'again' };
+  if (cursor.state.status !== 'reserved' && cursor.state.status !== 'judged') return { kind: 'again' };
   const { workspaceId, agentId, operationId } = cursor.claimed;
   // The rules that gave the verdict also say how long its approval may take.
   const policies = cursor.rules?.policies ?? (await ports.policies.policiesFor(workspaceId, agentId));

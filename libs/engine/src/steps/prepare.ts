@@ -1,4 +1,13 @@
-import { validityOf, type Authorization } from '#domain';
+import {
+  allowanceNonce,
+  refuse,
+  validityOf,
+  type Authorization,
+  type EvmAddress,
+  type Hex32,
+  type Terms,
+} from '#domain';
+import type { Ports } from '../ports.js';
 import { rulesFor } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
@@ -34,6 +43,7 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
       details: { reasons: ['validity_too_short'] },
     });
   }
+  const derived = ports.derivation.authorizationNonce(workspaceId, operationId);
   const tuple = {
     method: terms.transferMethod ?? 'eip3009',
     ...(terms.facilitator === undefined ? {} : { facilitator: terms.facilitator }),
@@ -44,7 +54,10 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
     value: terms.amount,
     validAfterSec: 0,
     validBeforeSec,
-    nonce: ports.derivation.authorizationNonce(workspaceId, operationId),
+    nonce:
+      terms.transferMethod === 'allowance'
+        ? await permitNonceFor(ports, derived, { ...terms, owner: wallet.address })
+        : derived,
   };
   const authorization: Authorization = {
     ...tuple,
@@ -52,4 +65,16 @@ export async function prepare({ ports, cursor }: StepContext): Promise<StepOutco
     digest: ports.assets.digest(asset, tuple),
   };
   return record({ type: 'PrepareAuthorization', authorization, nowMs });
+}
+
+/** A permit has the token's next number; another of this wallet's that is under way is a guard inside the commit. */
+async function permitNonceFor(
+  ports: Pick<Ports, 'chain'>,
+  derived: Hex32,
+  { network, token, owner }: Pick<Terms, 'network' | 'token'> & { readonly owner: EvmAddress },
+): Promise<Hex32> {
+  const next = await ports.chain.permitNonce(network, token, owner).catch(() => {
+    throw refuse('chain_unavailable');
+  });
+  return allowanceNonce(derived, next);
 }

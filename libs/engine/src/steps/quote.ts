@@ -1,4 +1,11 @@
-import { topUpUnit, type Json, type OperationRequest, type Terms, type Verdict } from '#domain';
+import {
+  allowanceResource,
+  topUpUnit,
+  type Json,
+  type OperationRequest,
+  type Terms,
+  type Verdict,
+} from '#domain';
 import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
 import type { Blob, OperationRef, Ports } from '../ports.js';
@@ -42,6 +49,8 @@ export function whyNotSettled(
   terms: Terms,
   { prepaid }: Verdict,
 ): string | null {
+  if (kind === 'allowance')
+    return settleByOf(ports, terms.network, 'direct') === null ? 'nothing_settles_here' : null;
   const isPrepaid = kind === 'purchase' && prepaid === true;
   if (kind !== 'settle' && !isPrepaid) return null;
   // A facilitator takes the payer for the seller: it would tell us that it is settled, and the seller that it is used.
@@ -58,14 +67,18 @@ export async function askPrice(
   // What an operation brings on chain itself is a transfer of the token's own.
   const methods = request.kind === 'settle' ? { methods: ['eip3009'] as const } : {};
   const limits = { maxAmount: request.maxAmount, ...request.expect, ...methods };
-  const named = request.kind === 'settle' || request.kind === 'top_up';
-  if (named && request.challenge === null) return namedTerms(ports, request);
+  const named = request.kind !== 'purchase' && request.kind !== 'authorize';
+  if (named && request.challenge === null) return namedTerms(ports, ref, request);
   if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);
   return ports.seller.askPrice(await sellerRequest(ports, ref, request), limits);
 }
 
-/** `settle` without a challenge, and `top_up`, pays what the caller names, no more and nobody else. */
-function namedTerms(ports: Ports, request: OperationRequest): PriceAnswer {
+/** `settle` without a challenge, `top_up` and `allowance`: what the caller names, no more and nobody else. */
+async function namedTerms(
+  ports: Ports,
+  { workspaceId }: OperationRef,
+  request: OperationRequest,
+): Promise<PriceAnswer> {
   const { payTo, amount, network, asset: token } = request.expect;
   if (payTo === undefined || amount === undefined || network === undefined || token === undefined)
     return { kind: 'refused', code: 'unpayable_challenge', details: { reasons: ['terms_incomplete'] } };
@@ -75,8 +88,23 @@ function namedTerms(ports: Ports, request: OperationRequest): PriceAnswer {
   if (!asset) return { kind: 'refused', code: 'unknown_asset', details: { network, asset: token } };
   const { url: resourceUrl, method } = request;
   const unit = request.kind === 'top_up' ? topUpUnit(asset.unit) : asset.unit;
-  const terms = { network, token, payTo, amount, unit, resourceUrl, method } as const;
-  return { kind: 'terms', terms: { ...terms, x402Version: 2, maxTimeoutSec: NAMED_TIMEOUT_SEC, wire: {} } };
+  const terms: Terms = {
+    network,
+    token,
+    payTo,
+    amount,
+    unit,
+    resourceUrl,
+    method,
+    x402Version: 2,
+    maxTimeoutSec: NAMED_TIMEOUT_SEC,
+    wire: {},
+  };
+  if (request.kind !== 'allowance') return { kind: 'terms', terms };
+  const wallet = await ports.policies.walletFor(workspaceId, request.agentId, network);
+  if (!wallet) return { kind: 'refused', code: 'wallet_missing', details: { network } };
+  const about = allowanceResource(wallet.walletId);
+  return { kind: 'terms', terms: { ...terms, resourceUrl: about, transferMethod: 'allowance' } };
 }
 
 /** No seller says how long it takes; policy may say less (ruling 13). */

@@ -15,7 +15,8 @@ export async function settleDirectly(
 ): Promise<Attempted> {
   const prepaid = request.kind === 'purchase';
   const { method } = authorization;
-  if (method !== 'eip3009') throw new Error(`an operation is not settled by ${method}`);
+  if (method !== 'eip3009' && method !== 'allowance')
+    throw new Error(`an operation is not settled by ${method}`);
   const transfer = { ...authorization, method, signature };
   await ports.settlements.claim({
     transfer,

@@ -28,7 +28,8 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
 
   const nowMs = ports.clock.nowMs();
   // Terms that nobody here can settle are refused before anything is signed. Should one come so far, its signature is shown to nobody.
-  if (authorization.method !== 'eip3009') return nothing('unsupported_transfer_method', null);
+  const { method } = authorization;
+  if (method !== 'eip3009' && method !== 'allowance') return nothing('unsupported_transfer_method', null);
   if (nowMs > untilMs) return nothing('invalid_exact_evm_payload_authorization_valid_before', null);
   const signature = await liveSignature(ports, cursor, state);
   if (!signature) return nothing('signature_missing', null);

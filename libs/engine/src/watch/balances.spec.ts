@@ -16,6 +16,7 @@ const NOTHING: Scan = {
   uses: [],
   otherTransfers: [],
   permits: [],
+  allowances: [],
   incoming: [],
   fateOf: () => ({ kind: 'unused' }),
 };

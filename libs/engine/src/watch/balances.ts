@@ -50,6 +50,7 @@ export class Balances {
     const touched = new Set<EvmAddress>([
       ...scan.uses.map((use) => use.from),
       ...scan.otherTransfers.map((transfer) => transfer.from),
+      ...scan.allowances.map((it) => it.from),
       ...scan.incoming.map((transfer) => transfer.to),
     ]);
     const isOwed = ({ walletId }: ManagedWallet): boolean =>
@@ -73,12 +74,17 @@ export class Balances {
     const queries = due.flatMap((wallet) => tokens.map((token) => ({ wallet, token })));
     if (queries.length === 0) return;
     const asked = queries.map(({ wallet, token }) => ({ token, owner: wallet.address }));
-    const answers = await source.balances(asked, head);
+    const [answers, allowances] = await Promise.all([
+      source.balances(asked, head),
+      source.permit2Allowances(asked, head),
+    ]);
     const balances = queries.flatMap(({ wallet, token }, index) => {
       const balance = answers[index];
       const { workspaceId, walletId } = wallet;
       if (balance === undefined) return [];
-      return [{ workspaceId, walletId, network: source.network, token, balance, block: head.number }];
+      const permit2Allowance = allowances[index];
+      const { network } = source;
+      return [{ workspaceId, walletId, network, token, balance, permit2Allowance, block: head.number }];
     });
     await store.updateBalances(balances);
   }

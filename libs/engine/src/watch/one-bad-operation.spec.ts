@@ -119,6 +119,7 @@ describe('the chain watcher', () => {
         uses: [{ ...at, nonce, transfer: { ...at, to, value, logIndex: 1 } }],
         otherTransfers: [],
         permits: [],
+        allowances: [],
         incoming: [],
         fateOf: () => ({ kind: 'settled', settlement: aSettlement() }),
       });

@@ -51,6 +51,9 @@ export interface PermitSeen {
   readonly spent: boolean;
 }
 
+/** An Approval of a managed wallet: how much `to` may move from then on. It names no permit; whose it was `findUse` tells. */
+export type AllowanceSeen = Omit<TransferSeen, 'method' | 'facilitator'>;
+
 export interface NonceSeen {
   /** Of Permit2's methods; absent where the token itself said so (EIP-3009). */
   readonly method?: PermitSeen['method'];
@@ -71,6 +74,8 @@ export interface Scan {
   readonly otherTransfers: readonly TransferSeen[];
   /** Calls of Permit2 proxies in the transactions of `otherTransfers`, in no order. */
   readonly permits: readonly PermitSeen[];
+  /** Allowances that managed wallets gave, or had given for them. */
+  readonly allowances: readonly AllowanceSeen[];
   /** Incoming transfers to managed wallets: deposits, refunds. */
   readonly incoming: readonly TransferSeen[];
   /** What the range says about one authorization; `unused` means it is not mentioned. */
@@ -124,6 +129,11 @@ export interface ChainSource {
     queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
     block: { readonly hash: Hex32 },
   ): Promise<readonly (bigint | undefined)[]>;
+  /** What Permit2 may move of them, base units; undefined: no answer. In the order asked. */
+  permit2Allowances(
+    queries: readonly { readonly token: EvmAddress; readonly owner: EvmAddress }[],
+    block: { readonly hash: Hex32 },
+  ): Promise<readonly (bigint | undefined)[]>;
 }
 
 /** A row of the authorization ledger as the watcher needs it. */
@@ -149,6 +159,8 @@ export interface WalletBalance {
   readonly network: Caip2;
   readonly token: EvmAddress;
   readonly balance: bigint;
+  /** What Permit2 may move of it; absent: the token gave no answer. */
+  readonly permit2Allowance?: bigint | undefined;
   readonly block: number;
 }
 
@@ -203,6 +215,11 @@ export interface WatchStore {
   match(
     network: Caip2,
     nonces: readonly Pick<Authorization, 'token' | 'from' | 'nonce'>[],
+  ): Promise<readonly TrackedAuthorization[]>;
+  /** Live allowances of these tokens and wallets. */
+  allowancesUnderWay(
+    network: Caip2,
+    seen: readonly Pick<Authorization, 'token' | 'from'>[],
   ): Promise<readonly TrackedAuthorization[]>;
   /** Live ones whose validBefore is below the given block time, oldest first. */
   expiredLive(network: Caip2, beforeSec: number, part: Part): Promise<readonly TrackedAuthorization[]>;

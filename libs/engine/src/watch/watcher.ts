@@ -192,6 +192,7 @@ export class ChainWatcher {
     for (const [it, use] of elsewhere)
       if (!gone.has(it)) exceptions.push(exceptionFor(source.network, use, 'foreign_use'));
     await this.facts.apply([...facts.keys()], (it) => facts.get(it) ?? null);
+    await this.observeAllowances(scan);
     if (exceptions.length > 0) {
       ports.logger.error(
         { network: source.network, count: exceptions.length },
@@ -199,6 +200,18 @@ export class ChainWatcher {
       );
       await store.recordExceptions(exceptions);
     }
+  }
+
+  /** An approval says nothing of the permit behind it: only for wallets that have one under way it is asked whose it was. */
+  private async observeAllowances({ allowances }: Scan): Promise<void> {
+    const { source, store } = this.deps;
+    if (allowances.length === 0) return;
+    const underWay = await store.allowancesUnderWay(source.network, allowances);
+    const last = Math.max(...allowances.map((it) => it.blockNumber));
+    await this.facts.apply(underWay, async ({ authorization }) => {
+      const fate = await source.findUse(authorization, { number: last });
+      return fate?.kind === 'settled' ? { type: 'ObserveSettlement', settlement: fate.settlement } : null;
+    });
   }
 
   private factFor(it: TrackedAuthorization, use: NonceSeen, scan: Scan): OperationCommand | null {

@@ -1,5 +1,7 @@
 // Every method that a settlement can have: adding one is a row in each table, and the compiler asks for it.
 import type { SettlementMethod, SignedTransfer } from '#engine';
+import { allowanceCodec } from './allowance-call.js';
+import { allowanceFate } from './allowance-fate.js';
 import { cancelCodec } from './cancel-call.js';
 import { cancelFate } from './cancel-fate.js';
 import { eip3009Codec } from './eip3009-call.js';
@@ -13,6 +15,7 @@ const CODECS: { readonly [M in SettlementMethod]: MethodCodec<Extract<TransferCa
   permit2: permit2Codec,
   upto: uptoCodec,
   cancel: cancelCodec,
+  allowance: allowanceCodec,
 };
 
 const FATES: { readonly [M in SettlementMethod]: MethodFate<Extract<SignedTransfer, { method: M }>> } = {
@@ -20,6 +23,7 @@ const FATES: { readonly [M in SettlementMethod]: MethodFate<Extract<SignedTransf
   permit2: permit2Fate,
   upto: permit2Fate,
   cancel: cancelFate,
+  allowance: allowanceFate,
 };
 
 const BY_SELECTOR: ReadonlyMap<string, MethodCodec<TransferCall>> = new Map(

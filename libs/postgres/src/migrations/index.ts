@@ -28,6 +28,7 @@ import * as cancellation from './20261121-51-3-cancellation.js';
 import * as redemption from './20261121-76-1-redemption.js';
 import * as answerAsker from './20261121-76-2-answer-asker.js';
 import * as failedAlive from './20261121-76-3-failed-alive.js';
+import * as allowance from './20261121-42-1-allowance.js';
 
 export interface Migration {
   readonly name: string;
@@ -64,4 +65,5 @@ export const MIGRATIONS: readonly Migration[] = [
   redemption,
   answerAsker,
   failedAlive,
+  allowance,
 ];

@@ -19,7 +19,7 @@ const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY
 const BALANCES = `SELECT
   (SELECT json_agg(json_build_object('wallet_id', w.wallet_id, 'agent_id', w.agent_id, 'address', w.address, 'network', b.network,
       'token', b.token, 'balance', b.balance::text, 'block', b.balance_block::text, 'committed', b.committed::text,
-      'low_below', b.low_below::text)
+      'low_below', b.low_below::text, 'permit2_allowance', b.permit2_allowance::text)
       ORDER BY w.wallet_id, b.network, b.token)
     FROM wallet w JOIN wallet_asset b ON b.workspace_id = w.workspace_id AND b.wallet_id = w.wallet_id
     WHERE w.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2 OR w.agent_id IS NULL AND w.role = 'payments')
@@ -124,6 +124,7 @@ function toWallet(row: Text): BalancesView['wallets'][number] {
     committed,
     available: onChain > committed ? onChain - committed : 0n,
     lowBelow: row['low_below'] == null ? null : BigInt(row['low_below']),
+    permit2Allowance: row['permit2_allowance'] == null ? null : BigInt(row['permit2_allowance']),
   };
 }
 

@@ -93,6 +93,7 @@ export function placedOfRow(row: Row, sealing: Sealing): PlacedTransfer {
     case 'eip3009':
     case 'permit2':
     case 'cancel':
+    case 'allowance':
       return { ...common, method };
     case 'upto':
       return {

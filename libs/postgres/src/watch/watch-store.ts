@@ -1,5 +1,13 @@
 // The chain watcher's rows. It serves every workspace of a network at once, so its role is not bound to one; its cost grows with blocks.
-import type { Caip2, EvmAddress, Hex32, OperationId, TransferMethod, WalletId, WorkspaceId } from '#domain';
+import type {
+  AuthorizationMethod,
+  Caip2,
+  EvmAddress,
+  Hex32,
+  OperationId,
+  WalletId,
+  WorkspaceId,
+} from '#domain';
 import type {
   ChainException,
   LowBalance,
@@ -17,11 +25,14 @@ const KEPT_BLOCKS = 256;
 
 type Text = Readonly<Record<string, string | null>>;
 
-const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_address, a.to_address, a.value::text, a.method, a.charged::text, a.nonce,
+const TRACKED = `a.workspace_id, a.operation_id, a.network, a.token, a.from_address, a.to_address, coalesce(a.allowance, a.value)::text AS value, a.method, a.charged::text, a.nonce,
   a.valid_before::text, a.status, a.seen_block::text, a.seen_block_hash, a.tx_hash, a.log_index::text`;
 
 const MATCH = `SELECT ${TRACKED} FROM unnest($2::text[], $3::text[], $4::text[]) AS asked(token, from_address, nonce)
   JOIN authorization_ledger a ON a.network = $1 AND a.token = asked.token AND a.from_address = asked.from_address AND a.nonce = asked.nonce`;
+const ALLOWANCES = `SELECT ${TRACKED} FROM (SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS it(token, from_address)) asked
+  JOIN authorization_ledger a ON a.network = $1 AND a.token = asked.token AND a.from_address = asked.from_address
+   AND a.method = 'allowance' AND a.status = 'live'`;
 const EXPIRED = `SELECT ${TRACKED} FROM authorization_ledger a
   WHERE a.network = $1 AND a.status = 'live' AND a.valid_before < $2 AND (a.valid_before, a.operation_id) > ($4, $5)
   ORDER BY a.valid_before, a.operation_id LIMIT $3`;
@@ -37,18 +48,20 @@ const SEEN_ABOVE = `SELECT ${TRACKED} FROM authorization_ledger a
 
 // An older reading never overwrites a newer one. A payment that a worker saw in a later block than the reading is not committed any more and
 // not yet gone from it, so it is taken off here (ruling 17). Sorted, so that two writers lock rows in one order.
-const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, network, token, balance, balance_block)
-  SELECT read.workspace_id, read.wallet_id, read.network, read.token, greatest(read.balance - coalesce(later.value, 0), 0), read.block
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[])
-      AS read(workspace_id, wallet_id, network, token, balance, block)
+const BALANCES = `INSERT INTO wallet_asset AS held (workspace_id, wallet_id, network, token, balance, balance_block, permit2_allowance)
+  SELECT read.workspace_id, read.wallet_id, read.network, read.token, greatest(read.balance - coalesce(later.value, 0), 0), read.block, read.allowance
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::bigint[], $7::numeric[])
+      AS read(workspace_id, wallet_id, network, token, balance, block, allowance)
    CROSS JOIN LATERAL (SELECT sum(coalesce(a.charged, a.value)) AS value FROM authorization_ledger a
       WHERE a.network = read.network AND a.seen_block > read.block AND a.workspace_id = read.workspace_id
         AND a.wallet_id = read.wallet_id AND a.token = read.token AND a.status IN ('provisional', 'settled')) later
    ORDER BY 1, 2, 3, 4
   ON CONFLICT (workspace_id, wallet_id, network, token) DO UPDATE
-    SET balance = excluded.balance, balance_block = excluded.balance_block
+    SET balance = excluded.balance, balance_block = excluded.balance_block,
+      permit2_allowance = coalesce(excluded.permit2_allowance, held.permit2_allowance)
   WHERE held.balance_block <= excluded.balance_block
-    AND (held.balance, held.balance_block) IS DISTINCT FROM (excluded.balance, excluded.balance_block)`;
+    AND (held.balance, held.balance_block, held.permit2_allowance)
+      IS DISTINCT FROM (excluded.balance, excluded.balance_block, excluded.permit2_allowance)`;
 
 // The first new reading of a block replaces it, whatever its number.
 const REREAD = `UPDATE wallet_asset SET balance_block = $2 WHERE network = $1 AND balance_block > $2 RETURNING wallet_id`;
@@ -84,6 +97,8 @@ export function createWatchStore(pool: pg.Pool): WatchStore {
         nonces.map((it) => it.from),
         nonces.map((it) => it.nonce),
       ]),
+    allowancesUnderWay: (network, seen) =>
+      tracked(ALLOWANCES, [network, seen.map((it) => it.token), seen.map((it) => it.from)]),
     expiredLive: (network, beforeSec, { limit, after }) =>
       tracked(EXPIRED, [
         network,
@@ -217,6 +232,7 @@ async function updateBalances(pool: pg.Pool, balances: readonly WalletBalance[])
     balances.map((it) => it.token),
     balances.map((it) => it.balance.toString()),
     balances.map((it) => it.block),
+    balances.map((it) => it.permit2Allowance?.toString() ?? null),
   ]);
 }
 
@@ -252,7 +268,7 @@ function toTracked(row: Text): TrackedAuthorization {
     workspaceId: row['workspace_id'] as WorkspaceId,
     operationId: row['operation_id'] as OperationId,
     authorization: {
-      method: row['method'] as TransferMethod,
+      method: row['method'] as AuthorizationMethod,
       network: row['network'] as Caip2,
       token: row['token'] as EvmAddress,
       from: row['from_address'] as EvmAddress,

@@ -55,6 +55,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   budget_exhausted: row(403, 'limit_exceeded'),
   insufficient_wallet_balance: row(422, 'insufficient_funds'),
   permit2_allowance_required: row(422, 'insufficient_funds'),
+  allowance_under_way: row(409, 'owner_changed_pending_state'),
   wallet_missing: row(422, 'insufficient_funds'),
   redirected: row(502, 'execution_failed'),
   seller_unreachable: row(502, 'execution_failed'),

@@ -35,12 +35,13 @@ export function statusOf(view: Pick<OperationView, 'status' | 'error'>): Hightop
   return status === 403 || status === 422 ? 'policy_rejected' : 'execution_failed';
 }
 
-/** The last one cannot be asked for in this dialect, but stands in the lists of an agent that settled natively. */
+/** The first two can be asked for in this dialect; the others stand in the lists of an agent that asked natively. */
 const TYPES = {
   purchase: 'x402_purchase',
   authorize: 'x402_sign',
   settle: 'x402_settle',
   top_up: 'wallet_top_up',
+  allowance: 'wallet_allowance',
 } as const;
 export const OPERATION_TYPES: readonly string[] = [TYPES.purchase, TYPES.authorize];
 const iso = (ms: number): string => new Date(ms).toISOString();
