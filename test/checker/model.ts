@@ -63,6 +63,18 @@ export interface TransferLog {
   readonly logIndex: number;
 }
 
+/** How much a wallet let somebody move; the token says so. */
+export interface ApprovalLog {
+  readonly token: string;
+  readonly owner: string;
+  readonly spender: string;
+  readonly value: bigint;
+  readonly txHash: string;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly logIndex: number;
+}
+
 /** One claim to bring a transfer on chain, and what was said of it. */
 export interface SettlementRow {
   readonly method: string;
@@ -91,6 +103,8 @@ export interface Books {
   /** Of managed wallets, and of whoever paid through a settlement of ours. */
   readonly uses: readonly NonceUse[];
   readonly transfers: readonly TransferLog[];
+  /** Of managed wallets. */
+  readonly approvals: readonly ApprovalLog[];
   /** Canonical block hash and time by number, for every block that events name. */
   readonly blocks: ReadonlyMap<number, { readonly hash: string; readonly timestampSec: number }>;
   /** Managed wallets by address. */

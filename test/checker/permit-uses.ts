@@ -33,7 +33,7 @@ export function permitsIn(events: readonly EventRow[]): Permit[] {
   return events.flatMap(({ type, data }): Permit[] => {
     const it = data['authorization'] as Plain | undefined;
     const method = it?.['method'] ?? 'eip3009';
-    if (type !== 'AuthorizationPrepared' || !it || method === 'eip3009') return [];
+    if (type !== 'AuthorizationPrepared' || !it || method === 'eip3009' || method === 'allowance') return [];
     return [
       {
         from: String(it['from']).toLowerCase(),

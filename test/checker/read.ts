@@ -1,5 +1,6 @@
 import pg from 'pg';
 import {
+  type ApprovalLog,
   groupBy,
   nonceKey,
   type Books,
@@ -157,6 +158,8 @@ const USED = '0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5
 const CANCELED = '0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81';
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
+const APPROVAL = '0x8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925';
+
 interface RpcLog {
   readonly address: string;
   readonly topics: readonly string[];
@@ -171,7 +174,7 @@ async function readChain(
   stack: StackFile,
   wallets: ReadonlySet<string>,
   named: ReadonlySet<number>,
-): Promise<Pick<Books, 'uses' | 'transfers' | 'blocks'>> {
+): Promise<Pick<Books, 'uses' | 'transfers' | 'approvals' | 'blocks'>> {
   const logs = wallets.size === 0 ? [] : await walletLogs(stack, [...wallets]);
   const uses = logs.flatMap((log): NonceUse[] => {
     if (log.topics[0] !== USED && log.topics[0] !== CANCELED) return [];
@@ -195,6 +198,11 @@ async function readChain(
       },
     ];
   });
+  const approvals = logs.flatMap((log): ApprovalLog[] => {
+    if (log.topics[0] !== APPROVAL) return [];
+    const [, owner, spender] = log.topics;
+    return [{ owner: addressOf(owner), spender: addressOf(spender), value: BigInt(log.data), ...place(log) }];
+  });
   const blocks = new Map<number, { hash: string; timestampSec: number }>();
   for (const number of named) {
     const block = await rpc<{ hash: string; timestamp: string } | null>(
@@ -206,7 +214,7 @@ async function readChain(
   }
   const seen = new Set(uses.map((use) => `${nonceKey(use)}@${use.txHash}/${use.logIndex}`));
   if (seen.size !== uses.length) throw new Error('the node listed a log twice');
-  return { uses, transfers, blocks };
+  return { uses, transfers, approvals, blocks };
 }
 
 async function callOf(stack: StackFile, txHash: string): Promise<SentCall> {
@@ -221,7 +229,7 @@ async function walletLogs(stack: StackFile, wallets: readonly string[]): Promise
       address: stack.token,
       fromBlock: '0x0',
       toBlock: 'latest',
-      topics: [[USED, CANCELED, TRANSFER], padded],
+      topics: [[USED, CANCELED, TRANSFER, APPROVAL], padded],
     };
     logs.push(...(await rpc<RpcLog[]>(stack.rpcUrl, 'eth_getLogs', [filter])));
   }

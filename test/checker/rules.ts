@@ -1,3 +1,4 @@
+import { checkAllowance, checkShared, isAllowance } from './allowance-rules.js';
 import { checkSettlements } from './settlement-rules.js';
 import { checkTopUps } from './top-up-rules.js';
 import { createHash } from 'node:crypto';
@@ -52,9 +53,12 @@ export function checkBooks(books: Books): Violation[] {
   for (const [operationId, events] of books.operations) {
     checkChain(operationId, events, report);
     checkKey(operationId, events, keys, report);
-    checkOperation(books, operationId, events, { byNonce, transfers, owners, report });
+    if (isAllowance(events))
+      checkEnds(operationId, events, checkAllowance(books, operationId, events, report), report);
+    else checkOperation(books, operationId, events, { byNonce, transfers, owners, report });
   }
   checkWallets(books, byNonce, owners, report);
+  checkShared(books, report);
   checkTopUps(books, report);
   checkBudgets(books, report);
   return found;

@@ -2,6 +2,7 @@
 import {
   groupBy,
   nonceKey,
+  type ApprovalLog,
   type Books,
   type NonceUse,
   type SettlementRow,
@@ -15,6 +16,11 @@ export function checkSettlements(books: Books, report: Report): void {
   const transfers = new Map(books.transfers.map((it) => [`${it.txHash}/${it.logIndex}`, it]));
   for (const row of books.settlements) {
     const key = nonceKey({ token: row.token, from: row.payer, nonce: row.nonce });
+    if (row.method === 'allowance') {
+      if (row.status === 'settled' && !isApproved(row, books.approvals))
+        report('S7', key, 'said to be given, and no such approval is there');
+      continue;
+    }
     if (row.method === 'cancel') {
       checkCancelled(row, uses.get(key) ?? [], (rule, what) => report(rule, key, what));
       continue;
@@ -26,6 +32,17 @@ export function checkSettlements(books: Books, report: Report): void {
       report('S8', key, 'said to have failed, and was paid');
   }
 }
+
+const isApproved = (row: SettlementRow, approvals: readonly ApprovalLog[]): boolean =>
+  approvals.some(
+    (it) =>
+      it.txHash === row.txHash &&
+      it.logIndex === row.logIndex &&
+      it.token === row.token &&
+      it.owner === row.payer &&
+      it.spender === row.payee &&
+      it.value === row.value,
+  );
 
 /** A cancellation pays nobody: settled means that the token says so where we say, failed that it does not. */
 function checkCancelled(
