@@ -33,14 +33,12 @@ import {
 } from './rows.js';
 import { sealingOf, type Sealing } from './sealed.js';
 
-/** Blocks come every second or two: what was seen that long ago need not hold any more. */
-const MOMENT = `interval '1 second'`;
 const KNOWN_CHAIN = 'SELECT genesis_hash, finalized_to::text FROM chain_cursor WHERE network = $1';
-const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - ${MOMENT} AS tried_out
+// Blocks come every second or two: what was seen that long ago need not hold any more.
+const WAITING = `SELECT ${PLACED}, s.tried_out AND s.asked_at > clock_timestamp() - interval '1 second' AS tried_out
   FROM settlement s WHERE s.network = $1 AND s.status = 'waiting' AND s.settlement_id <> ALL($4::uuid[])
    AND NOT ${isKilled('s')}
    AND (s.facilitator IS NULL OR s.facilitator = ANY($3::text[])) ORDER BY s.asked_at LIMIT $2`;
-
 // Locked first: a transfer that left the queue meanwhile, or a nonce that was taken, leaves everything as it was.
 const INTEND = `WITH locked AS MATERIALIZED (
     SELECT asked.ordinal, ${keyOf('s')} FROM ${ASKED} JOIN settlement s ON ${BY_KEY}
