@@ -111,8 +111,25 @@ export async function mintUsdc(rpcUrl: string, to: Address, amountAtomic: bigint
   );
 }
 
-/** Sends one transaction as the token's owner (`mint`, `pause`, `blacklist`...) and waits for its success. */
+/**
+ * Sends one transaction as the token's owner (`mint`, `pause`, `blacklist`...) and waits for its success. One after the other: the node
+ * numbers an account's transactions itself, and gives two that arrive at once the same number, of which one is lost.
+ */
 export async function asTokenOwner(
+  rpcUrl: string,
+  send: (clients: ReturnType<typeof chainClients>) => Promise<Hex>,
+): Promise<Hex> {
+  const turn = (ownerTurns.get(rpcUrl) ?? Promise.resolve()).then(() => sendAsTokenOwner(rpcUrl, send));
+  ownerTurns.set(
+    rpcUrl,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
+const ownerTurns = new Map<string, Promise<unknown>>();
+
+async function sendAsTokenOwner(
   rpcUrl: string,
   send: (clients: ReturnType<typeof chainClients>) => Promise<Hex>,
 ): Promise<Hex> {
