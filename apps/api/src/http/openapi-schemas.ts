@@ -1,10 +1,12 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
 import { FACILITATOR } from '../facilitator/openapi.js';
+import { CONTROLS } from '../native/openapi-controls.js';
+import { OPERATIONS } from '../native/openapi-operations.js';
 import { WALLETS } from '../native/openapi-wallets.js';
 import {
   any,
-  atomic,
+  FINALITY,
   flag,
   int,
   list,
@@ -24,7 +26,6 @@ const HIGHTOP_STATUS = {
   type: 'string',
   enum: ['accepted', 'submitted', 'executed', 'execution_failed', 'policy_rejected', 'cancelled'],
 } as const;
-const FINALITY = { type: 'string', enum: ['none', 'provisional', 'final'] } as const;
 const paymentFields = {
   paid: flag,
   seller_accepted: maybe(flag),
@@ -134,75 +135,7 @@ const HIGHTOP = {
   }),
 } as const;
 
-const UpstreamResponse = object({
-  status: maybe(int),
-  headers: { type: 'object', additionalProperties: text },
-  'body?': text,
-  'body_base64?': text,
-  'body_bytes?': int,
-  'body_expired?': { const: true },
-});
-
 const NATIVE = {
-  Error: object({
-    error: object({
-      code: text,
-      message: text,
-      details: { type: 'object' },
-      retry: text,
-      correlation_id: text,
-    }),
-    'operation_id?': text,
-    'operation?': ref('Operation'),
-  }),
-  Operation: object({
-    operation_id: text,
-    kind: text,
-    status: text,
-    answerable: flag,
-    agent_id: text,
-    'version?': int,
-    url: text,
-    method: text,
-    max_amount: maybeAtomic,
-    amount: maybeAtomic,
-    network: maybeText,
-    asset: maybeText,
-    pay_to: maybeText,
-    payment_flow: maybeText,
-    transfer_method: maybeText,
-    facilitator: maybeText,
-    paid: flag,
-    seller_accepted: maybe(flag),
-    settled: flag,
-    finality: FINALITY,
-    charged: maybeAtomic,
-    transaction: maybeText,
-    settlement: { type: ['object', 'null'] },
-    authorization: { type: ['object', 'null'] },
-    cancellation: { type: ['object', 'null'] },
-    approval: { type: ['object', 'null'] },
-    error: { type: ['object', 'null'] },
-    retry_with: maybeText,
-    idempotency_key_hash: maybeText,
-    note: maybeText,
-    created_at: time,
-    updated_at: time,
-    'response?': maybeRef('UpstreamResponse'),
-    'payment?': { type: ['object', 'null'] },
-  }),
-  AcceptedOperation: object({
-    operation_id: text,
-    kind: text,
-    status: text,
-    answerable: flag,
-    agent_id: text,
-  }),
-  PendingOperation: { anyOf: [ref('AcceptedOperation'), ref('Operation')] },
-  Operations: page('Operation'),
-  OperationEvents: object({
-    items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),
-  }),
   Workspace: object({ workspace_id: text, name: text, paused: flag, created_at: time }),
   NewWorkspace: object({ workspace: ref('Workspace'), key: ref('Key'), secret: text }),
   Agent: object({ agent_id: text, name: text, status: text, paused: flag, created_at: time }),
@@ -222,15 +155,6 @@ const NATIVE = {
   }),
   Keys: page('Key'),
   IssuedKey: object({ key: ref('Key'), secret: text }),
-  Budget: object({
-    node: text,
-    node_id: text,
-    unit: text,
-    held: atomic,
-    held_count: int,
-    windows: list({ type: 'object' }),
-  }),
-  Budgets: object({ items: list(ref('Budget')) }),
   Policy: object({
     version: int,
     hash: maybeText,
@@ -250,42 +174,10 @@ const NATIVE = {
     created_at: maybeTime,
     created_by: maybeText,
   }),
-  Approval: object({
-    approval_id: text,
-    operation_id: text,
-    status: text,
-    digest: text,
-    agent_id: text,
-    agent_name: text,
-    requester: text,
-    payee: text,
-    host: text,
-    url: text,
-    method: text,
-    amount: atomic,
-    amount_decimal: text,
-    unit: text,
-    asset: text,
-    asset_symbol: maybeText,
-    network: text,
-    payment_flow: text,
-    transfer_method: text,
-    facilitator: maybeText,
-    reasons: list(text),
-    policy_version: int,
-    budget: list({ type: 'object' }),
-    requested_at: time,
-    decide_by: time,
-    decided_at: maybeTime,
-    decided_by: maybeText,
-    reason: maybeText,
-    note: { type: ['object', 'null'] },
-  }),
-  Approvals: page('Approval'),
   Paused: object({ paused: { const: true }, scope: text, still_live: list({ type: 'object' }) }),
   Resumed: object({ paused: { const: false }, scope: text }),
   History: object({ items: list({ type: 'object' }), next_cursor: maybeText, has_more: flag }),
 } as const;
 
-export const SCHEMAS = { ...HIGHTOP, UpstreamResponse, ...NATIVE, ...WALLETS, ...FACILITATOR };
+export const SCHEMAS = { ...HIGHTOP, ...NATIVE, ...OPERATIONS, ...CONTROLS, ...WALLETS, ...FACILITATOR };
 export type SchemaName = keyof typeof SCHEMAS;

@@ -14,6 +14,9 @@ export const maybeTime = { type: ['string', 'null'], format: 'date-time' } as co
 export const atomic = { type: 'string', pattern: '^(0|[1-9][0-9]*)$', description: 'base units' } as const;
 export const maybeAtomic = { ...atomic, type: ['string', 'null'] } as const;
 export const any: Schema = {};
+export const anyObject: Schema = { type: 'object' };
+export const oneOf = (values: readonly string[]) => ({ type: 'string', enum: [...values] }) as const;
+export const FINALITY = oneOf(['none', 'provisional', 'final']);
 export const list = (items: Schema): Schema => ({ type: 'array', items });
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 export const maybeRef = (name: string): Schema => ({ oneOf: [ref(name), { type: 'null' }] });
@@ -29,5 +32,12 @@ export function object(properties: Readonly<Record<string, Schema>>): Schema {
     required: names.filter((name) => !name.endsWith('?')),
   };
 }
+
+/** An object as above, or null. */
+export const maybeObject = (properties: Readonly<Record<string, Schema>>): Schema => ({
+  ...object(properties),
+  type: ['object', 'null'],
+});
+
 export const page = (items: string): Schema =>
   object({ items: list(ref(items)), next_cursor: maybeText, has_more: flag });

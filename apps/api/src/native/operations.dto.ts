@@ -22,7 +22,7 @@ const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 export const SETTLE_BY = ['direct', 'facilitator'] as const;
 export const KINDS = ['purchase', 'authorize', 'settle', 'allowance'] as const;
 /** What can be listed; top-ups are asked for at the wallet. */
-const LISTED_KINDS = [...KINDS, 'top_up'] as const;
+export const LISTED_KINDS = [...KINDS, 'top_up'] as const;
 
 /** Terms the seller must ask for, to the letter; for `settle` without a challenge, what is paid. */
 export class ExpectDto {
@@ -142,7 +142,7 @@ export class CancelDto {
   reason?: string;
 }
 
-const STATUSES = [
+export const STATUSES = [
   'opened',
   'judged',
   'reserved',

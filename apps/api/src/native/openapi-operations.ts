@@ -1,0 +1,91 @@
+// Shapes of answers about operations: what any caller of the native API programs against.
+import {
+  any,
+  anyObject,
+  atomic,
+  FINALITY,
+  flag,
+  int,
+  list,
+  maybe,
+  maybeAtomic,
+  maybeObject,
+  maybeRef,
+  maybeText,
+  object,
+  oneOf,
+  page,
+  ref,
+  text,
+  time,
+} from '../http/openapi-words.js';
+import { LISTED_KINDS, STATUSES } from './operations.dto.js';
+
+const UUID = { type: 'string', format: 'uuid' } as const;
+const KIND = oneOf(LISTED_KINDS);
+const STATUS = oneOf(STATUSES);
+const RETRY = oneOf(['same_key', 'new_key', 'after_change', 'poll', 'no']);
+
+export const OPERATIONS = {
+  UpstreamResponse: object({
+    status: maybe(int),
+    headers: { type: 'object', additionalProperties: text },
+    'body?': text,
+    'body_base64?': text,
+    'body_bytes?': int,
+    'body_expired?': { const: true },
+  }),
+  Error: object({
+    error: object({ code: text, message: text, details: anyObject, retry: RETRY, correlation_id: text }),
+    'operation_id?': UUID,
+    'operation?': ref('Operation'),
+  }),
+  Operation: object({
+    operation_id: UUID,
+    kind: KIND,
+    status: STATUS,
+    answerable: flag,
+    agent_id: text,
+    version: int,
+    url: text,
+    method: text,
+    max_amount: maybeAtomic,
+    amount: maybeAtomic,
+    network: maybeText,
+    asset: maybeText,
+    pay_to: maybeText,
+    payment_flow: maybeText,
+    transfer_method: maybeText,
+    facilitator: maybeText,
+    paid: flag,
+    seller_accepted: maybe(flag),
+    settled: flag,
+    finality: FINALITY,
+    charged: maybeAtomic,
+    transaction: maybeText,
+    settlement: maybeObject({ transaction: text, block_number: int, block_hash: text, log_index: int }),
+    authorization: maybeObject({ from: text, to: text, value: atomic, valid_before: time, nonce: text }),
+    cancellation: maybeObject({ by: any, reason: text, problem: maybeText }),
+    approval: maybeObject({ approval_id: text, digest: text, decide_by: time }),
+    error: maybeObject({ code: text, message: text, details: anyObject }),
+    retry_with: maybeText,
+    idempotency_key_hash: maybeText,
+    note: maybeText,
+    created_at: time,
+    updated_at: time,
+    'response?': maybeRef('UpstreamResponse'),
+    'payment?': maybeObject({ header_name: text, header: text }),
+  }),
+  AcceptedOperation: object({
+    operation_id: UUID,
+    kind: KIND,
+    status: { const: 'opened' },
+    answerable: { const: false },
+    agent_id: text,
+  }),
+  PendingOperation: { anyOf: [ref('AcceptedOperation'), ref('Operation')] },
+  Operations: page('Operation'),
+  OperationEvents: object({
+    items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),
+  }),
+} as const;
