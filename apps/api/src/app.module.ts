@@ -11,6 +11,7 @@ import { AgentsController } from './native/agents.controller.js';
 import { ApprovalsController } from './native/approvals.controller.js';
 import { KeysController } from './native/keys.controller.js';
 import { OperationsController } from './native/operations.controller.js';
+import { QuotesController } from './native/quotes.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
 import { TopUpsController } from './native/top-ups.controller.js';
@@ -23,6 +24,7 @@ export const CONTROLLERS = [
   HightopAgentController,
   HightopSimulateController,
   OperationsController,
+  QuotesController,
   ApprovalsController,
   AgentsController,
   KeysController,

@@ -85,6 +85,22 @@ export const OPERATIONS = {
   }),
   PendingOperation: { anyOf: [ref('AcceptedOperation'), ref('Operation')] },
   Operations: page('Operation'),
+  Quote: object({
+    outcome: oneOf(['free', 'priced', 'unpayable']),
+    terms: maybeObject({
+      amount: atomic,
+      unit: text,
+      network: text,
+      asset: text,
+      asset_symbol: maybeText,
+      pay_to: text,
+      payment_flow: text,
+      transfer_method: text,
+      x402_version: int,
+    }),
+    policy: maybeObject({ allowed: flag, version: maybe(int), needs_approval: flag, reasons: list(text) }),
+    error: maybeObject({ code: text, message: text, details: anyObject }),
+  }),
   OperationEvents: object({
     items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),
   }),

@@ -1,0 +1,118 @@
+import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ERRORS, parseAtomic, refuse, type ErrorCode, type ErrorDetails, type Terms } from '#domain';
+import { quote, type AssetRegistry, type Principal, type Quote } from '#engine';
+import type { ApiCore } from '../core.js';
+import { Caller, Roles } from '../http/access.js';
+import { agentOf } from '../http/agent.js';
+import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url } from '../http/fields.js';
+import { forwardOf, METHODS } from '../http/forward.js';
+import { Answer, Errors } from '../http/openapi-answers.js';
+import { CORE } from '../tokens.js';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** The request to the seller, as in an operation. */
+export class NewQuoteDto {
+  @Url({ about: 'the resource' })
+  url!: string;
+
+  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
+  method?: (typeof METHODS)[number];
+
+  @Headers({
+    optional: true,
+    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
+  })
+  headers?: Record<string, string>;
+
+  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
+  body?: string | object;
+
+  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
+  body_base64?: string;
+
+  @Amount({ optional: true, about: 'the most that would be paid; offers above it are passed over' })
+  max_amount?: string;
+
+  @Integer({
+    optional: true,
+    min: 1_000,
+    max: 60_000,
+    about: 'how long the seller may take; 30000 when absent',
+  })
+  timeout_ms?: number;
+}
+
+@ApiTags('Operations')
+@Controller('purser/v1/quotes')
+export class QuotesController {
+  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  @Post()
+  @HttpCode(200)
+  @Roles('agent')
+  @ApiOperation({ summary: 'Ask what a URL costs and what policy would say; spends and stores nothing' })
+  @Answer(200, 'Quote')
+  @Errors('Error', 400, 401, 403, 413, 422, 502, 503)
+  async ask(@Caller() caller: Principal, @Body() dto: NewQuoteDto): Promise<object> {
+    const { body, ...forward } = forwardOf(dto);
+    const maxAmount = dto.max_amount === undefined ? null : parseAtomic(dto.max_amount, 'max_amount');
+    const request = {
+      ...forward,
+      kind: 'purchase' as const,
+      maxAmount,
+      expect: {},
+      challenge: null,
+      allowReplay: false,
+      timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+      note: null,
+    };
+    const { ports } = this.core;
+    return renderQuote(ports.assets, await quote(ports, agentOf(caller), request, body));
+  }
+}
+
+function renderQuote(assets: AssetRegistry, quoted: Quote): object {
+  switch (quoted.kind) {
+    case 'free':
+      return { outcome: 'free', terms: null, policy: null, error: null };
+    case 'unpayable':
+      // What is wrong with the seller or its demand is the answer; what is wrong with the request, or with us, is an error.
+      if (ERRORS[quoted.code].kind !== 'refused') throw refuse(quoted.code, quoted.details);
+      return { outcome: 'unpayable', terms: null, policy: null, error: renderError(quoted) };
+    case 'priced': {
+      const { terms, judged } = quoted;
+      const verdict = judged.ok ? judged.verdict : null;
+      return {
+        outcome: 'priced',
+        terms: renderTerms(assets, terms),
+        policy: {
+          allowed: judged.ok,
+          version: verdict?.policyVersion ?? null,
+          needs_approval: verdict?.needsApproval ?? false,
+          reasons: verdict?.reasons ?? [],
+        },
+        error: judged.ok ? null : renderError(judged),
+      };
+    }
+  }
+}
+
+function renderTerms(assets: AssetRegistry, terms: Terms): object {
+  return {
+    amount: terms.amount.toString(),
+    unit: terms.unit,
+    network: terms.network,
+    asset: terms.token,
+    asset_symbol: assets.find(terms.network, terms.token)?.symbol ?? null,
+    pay_to: terms.payTo,
+    payment_flow: terms.paymentFlow ?? 'authorization',
+    transfer_method: terms.transferMethod ?? 'eip3009',
+    x402_version: terms.x402Version,
+  };
+}
+
+function renderError({ code, details }: { readonly code: ErrorCode; readonly details: ErrorDetails }) {
+  return { code, message: ERRORS[code].says, details };
+}
