@@ -12,8 +12,9 @@ const TABLE = {
     node: 'all',
   },
   'libs/http': { internal: ['domain', 'engine', 'x402'], npm: ['undici', 'ipaddr.js'], node: 'all' },
+  'libs/oauth': { internal: ['domain', 'engine'], npm: ['jose'], node: 'none' },
   'libs/runtime': {
-    internal: ['domain', 'engine', 'x402', 'postgres', 'redis', 'evm', 'http'],
+    internal: ['domain', 'engine', 'x402', 'postgres', 'redis', 'evm', 'http', 'oauth'],
     npm: [
       'class-validator',
       'class-transformer',

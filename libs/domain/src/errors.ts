@@ -64,6 +64,11 @@ export const ERRORS = {
     retry: 'after_change',
     says: 'The credentials are missing or wrong.',
   },
+  invalid_token: {
+    kind: 'unauthenticated',
+    retry: 'after_change',
+    says: 'The access token is not good here; `reason` tells why where the issuer has signed it. Get a new one.',
+  },
   agent_disabled: { kind: 'unauthenticated', retry: 'after_change', says: 'The agent is disabled.' },
   agent_paused: {
     kind: 'forbidden',
@@ -247,6 +252,11 @@ export const ERRORS = {
     kind: 'unavailable',
     retry: 'same_key',
     says: 'The database is older than the signer remembers; nothing is signed until the chain has been compared.',
+  },
+  issuer_unavailable: {
+    kind: 'unavailable',
+    retry: 'same_key',
+    says: 'The keys of the token\'s issuer cannot be had right now; nothing can be said about the token.',
   },
   internal: {
     kind: 'internal',

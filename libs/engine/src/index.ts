@@ -2,6 +2,7 @@ export type * from './admin-ports.js';
 export type * from './read-ports.js';
 export type * from './page.js';
 export type * from './wallet-ports.js';
+export type * from './token-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
 export type * from './chain-ports.js';

@@ -28,6 +28,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   idempotency_key_reused: row(409, 'idempotency_key_reuse_mismatch'),
   invalid_cursor: row(400, 'validation_failed'),
   authentication_failed: row(401, 'authentication_failed'),
+  invalid_token: row(401, 'invalid_token'),
   agent_disabled: row(401, 'agent_disabled'),
   agent_paused: row(401, 'agent_disabled'),
   workspace_paused: row(403, 'operation_feature_disabled'),
@@ -72,5 +73,6 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   chain_unavailable: row(503, 'agent_api_chain_unavailable'),
   database_unavailable: row(503, 'agent_api_cutover_in_progress'),
   quarantined: row(503, 'agent_api_cutover_in_progress'),
+  issuer_unavailable: row(503, 'agent_api_cutover_in_progress'),
   internal: row(500, 'internal_error'),
 };
