@@ -472,6 +472,7 @@ CREATE TABLE idempotency (
   opened_at_ms bigint NOT NULL
 );
 ALTER TABLE idempotency ADD CONSTRAINT idempotency_pkey PRIMARY KEY (workspace_id, agent_id, key_hash);
+CREATE INDEX idempotency_successors ON public.idempotency USING btree (workspace_id, agent_id, split_part(key_hash, ':'::text, 2), opened_at_ms DESC) WHERE (key_hash ~~ '%:%'::text);
 CREATE POLICY checker ON idempotency FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON idempotency FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON idempotency FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
@@ -889,8 +890,10 @@ CREATE TABLE workspace (
   workspace_id uuid NOT NULL,
   name text NOT NULL,
   dual_control boolean NOT NULL DEFAULT false,
-  created_at timestamp with time zone NOT NULL DEFAULT now()
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  keyless_window_sec integer NOT NULL DEFAULT 10
 );
+ALTER TABLE workspace ADD CONSTRAINT workspace_keyless_window_sec_check CHECK (((keyless_window_sec >= 0) AND (keyless_window_sec <= 3600)));
 ALTER TABLE workspace ADD CONSTRAINT workspace_pkey PRIMARY KEY (workspace_id);
 CREATE POLICY checker ON workspace FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON workspace FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
@@ -898,7 +901,7 @@ CREATE POLICY system ON workspace FOR ALL TO purser_signer, purser_system, purse
 GRANT INSERT, SELECT ON workspace TO purser_system;
 GRANT SELECT ON workspace TO purser_checker;
 GRANT SELECT ON workspace TO purser_reader;
-GRANT UPDATE (name, dual_control) ON workspace TO purser_system;
+GRANT UPDATE (name, dual_control, keyless_window_sec) ON workspace TO purser_system;
 ALTER TABLE workspace ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION public.purser_allow(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], m_cmd integer[], m_kind text[], m_amount numeric[], m_data jsonb, INOUT results text[], INOUT details jsonb[])
@@ -1609,6 +1612,31 @@ GRANT EXECUTE ON FUNCTION purser_ms TO purser_reader;
 GRANT EXECUTE ON FUNCTION purser_ms TO purser_signer;
 GRANT EXECUTE ON FUNCTION purser_ms TO purser_system;
 GRANT EXECUTE ON FUNCTION purser_ms TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_newest(workspace uuid, agent uuid, root text, only_id uuid)
+ RETURNS TABLE(operation_id uuid, keyless_window_sec integer, history jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  newest uuid := only_id;
+BEGIN
+  PERFORM set_config('purser.workspace_id', workspace::text, true);
+  IF newest IS NULL THEN
+    SELECT i.operation_id INTO newest FROM idempotency i
+     WHERE i.workspace_id = workspace AND i.agent_id = agent AND i.key_hash LIKE '%:%'
+       AND split_part(i.key_hash, ':', 2) = split_part(root, ':', 2) AND starts_with(i.key_hash, root || ':')
+     ORDER BY i.opened_at_ms DESC LIMIT 1;
+  END IF;
+  RETURN QUERY
+    SELECT o.operation_id, w.keyless_window_sec,
+           (SELECT jsonb_agg(jsonb_build_object('type', e.type, 'schema', e.schema, 'data', e.data, 'at', e.occurred_at_ms) ORDER BY e.version) FROM events e
+             WHERE e.workspace_id = o.workspace_id AND e.opened_month = purser_month(o.opened_at_ms) AND e.operation_id = o.operation_id)
+      FROM operations o JOIN workspace w ON w.workspace_id = o.workspace_id
+     WHERE o.workspace_id = workspace AND o.agent_id = agent AND o.operation_id = newest;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.purser_notify_answers(c_op uuid[], c_answerable boolean[], answered boolean[], results text[])
  RETURNS void

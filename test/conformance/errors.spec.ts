@@ -1,7 +1,8 @@
 // Every error of the catalogue in both dialects. The tables are printed into docs/errors.md (compared in generated.spec.ts); here: what holds for all rows.
 import { describe, expect, it } from 'vitest';
 import { ERRORS, refuse, type ErrorCode } from '#domain';
-import { dialectOf } from '../../apps/api/src/http/dialects.js';
+import { CONTROLLERS } from '../../apps/api/src/app.module.js';
+import { Dialects } from '../../apps/api/src/http/dialects.js';
 import { refusalOf } from '../../apps/api/src/http/error.filter.js';
 import { HIGHTOP_ERRORS } from '../../apps/api/src/dialects/hightop/errors.js';
 import { MemoryApi } from '../support/memory-api.js';
@@ -43,8 +44,11 @@ describe('errors', () => {
   });
 
   it.each(CODES)('%s is never rendered as 402, nor with a payment header', (code) => {
+    const dialects = new Dialects(CONTROLLERS);
     for (const url of ['/v1/agent/x402/purchase', '/purser/v1/operations', '/elsewhere']) {
-      const rendered = dialectOf(url).renderError({ code, details: {}, correlationId: 'c' });
+      const rendered = dialects
+        .of({ method: 'POST', url })
+        .renderError({ code, details: {}, correlationId: 'c' });
       expect(rendered.status).toBeGreaterThanOrEqual(400);
       expect(rendered.status).not.toBe(402);
       expect(Object.keys(rendered.headers ?? {}).map((name) => name.toLowerCase())).not.toContain(

@@ -172,7 +172,9 @@ describe('roles', () => {
     const callers = rows.filter((row) => row.name === 'purser_commit').map((row) => row.role);
     expect(callers).toEqual(['purser_writer']);
     const readers = new Set(rows.filter((row) => row.role === 'purser_reader').map((row) => row.name));
-    expect(readers).toEqual(new Set(['purser_load', 'purser_load_blob', 'purser_month', 'purser_ms']));
+    expect(readers).toEqual(
+      new Set(['purser_load', 'purser_newest', 'purser_load_blob', 'purser_month', 'purser_ms']),
+    );
   });
 });
 

@@ -57,7 +57,14 @@ export class MemoryAdmin implements Administration, Authenticator {
   readonly workspaces: Administration['workspaces'] = {
     create: ({ name, dualControl }) => {
       const workspaceId = parseWorkspaceId(uuid(this.next(), 1));
-      const view = { workspaceId, name, dualControl, paused: false, createdAtMs: this.database.nowMs() };
+      const view = {
+        workspaceId,
+        name,
+        dualControl,
+        keylessWindowSec: 10,
+        paused: false,
+        createdAtMs: this.database.nowMs(),
+      };
       this.workspaceViews.push(view);
       return Promise.resolve(view);
     },
@@ -67,6 +74,13 @@ export class MemoryAdmin implements Administration, Authenticator {
         'workspace',
       );
       return Promise.resolve({ ...view, paused: this.database.stopped.has(`workspace:${workspaceId}`) });
+    },
+    change: (workspaceId, settings) => {
+      const at = this.workspaceViews.findIndex((it) => it.workspaceId === workspaceId);
+      const view = { ...found(this.workspaceViews[at], 'workspace'), ...settings };
+      this.workspaceViews[at] = view;
+      this.database.keylessWindowSec.set(workspaceId, settings.keylessWindowSec);
+      return Promise.resolve(view);
     },
     list: () => Promise.resolve(this.workspaceViews),
   };

@@ -2,6 +2,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AgentId, OperationId, Policy, WorkspaceId } from '#domain';
 import { drive, type Ports, type Role } from '#engine';
+import { DIALECTS } from '#runtime';
 import type { ApiCore } from '../../apps/api/src/core.js';
 import { createApp } from '../../apps/api/src/create-app.js';
 import { Stopping } from '../../apps/api/src/http/stopping.js';
@@ -151,6 +152,7 @@ export class MemoryApi {
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
       metricsFor: 'on',
+      dialects: DIALECTS,
       facilitator: {
         access: 'keys',
         ports: { ...this.facilitator.ports, logger: this.ports.logger },
@@ -182,6 +184,7 @@ export class MemoryApi {
         workspaceId,
         name,
         dualControl: false,
+        keylessWindowSec: 10,
         paused: false,
         createdAtMs: NOON,
       });

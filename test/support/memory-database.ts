@@ -74,6 +74,7 @@ export class MemoryDatabase {
   >();
   /** Stopped scopes: `global`, `workspace:<id>`, `agent:<id>`. */
   readonly stopped = new Set<string>();
+  readonly keylessWindowSec = new Map<WorkspaceId, number>();
   readonly leases = new Map<string, { owner: string; untilMs: number }>();
   cursor: { genesisHash: Hex32; scannedTo: number; finalizedTo: number } | undefined;
   blocks: WatchedBlock[] = [];

@@ -1,5 +1,13 @@
 // OperationStore in memory, with the semantics its port documents. Every method does its work in one go, as one transaction would.
-import { EVENT_VERSIONS, canonicalJson, eventDataToJson, type OperationId } from '#domain';
+import {
+  EVENT_VERSIONS,
+  canonicalJson,
+  eventDataToJson,
+  upcast,
+  type AgentId,
+  type OperationId,
+  type WorkspaceId,
+} from '#domain';
 import type {
   Claimed,
   Commit,
@@ -86,6 +94,25 @@ export class MemoryOperations implements OperationStore {
   load({ workspaceId, operationId }: OperationRef) {
     const loaded = this.database.operations.get(operationId)?.loaded;
     return Promise.resolve(loaded?.workspaceId === workspaceId ? loaded : undefined);
+  }
+
+  newest(workspaceId: WorkspaceId, agentId: AgentId, root: string, operationId?: OperationId) {
+    const prefix = `${workspaceId}/${agentId}/${root}:`;
+    const ids = [...this.database.keys]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([, it]) => it.operationId);
+    const found =
+      operationId ??
+      ids.toSorted((a, b) => this.row(a).loaded.openedAtMs - this.row(b).loaded.openedAtMs).at(-1);
+    if (found === undefined) return Promise.resolve(undefined);
+    const history = this.database.events
+      .filter((it) => it.operationId === found)
+      .map((it) => ({ event: upcast(it), atMs: it.occurredAtMs }));
+    return Promise.resolve({
+      operationId: found,
+      history,
+      keylessWindowMs: (this.database.keylessWindowSec.get(workspaceId) ?? 10) * 1000,
+    });
   }
 
   claim(operationId: OperationId, owner: string): Promise<Claimed | undefined> {

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import type { ApiCore } from './core.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
@@ -41,10 +41,10 @@ export const CONTROLLERS = [
 /** Nest only holds the core; everything else is composed in the runtime. */
 @Module({})
 export class AppModule {
-  static with(core: ApiCore, stopping: Stopping): DynamicModule {
+  static with(core: ApiCore, stopping: Stopping, controllers: readonly Type[]): DynamicModule {
     return {
       module: AppModule,
-      controllers: [...CONTROLLERS],
+      controllers: [...controllers],
       providers: [
         { provide: CORE, useValue: core },
         { provide: STOPPING, useValue: stopping },

@@ -39,6 +39,8 @@ export interface ApiCore {
   readonly metrics: HttpMetrics;
   /** Who may read `/metrics`; its figures are sums over all workspaces (S12). */
   readonly metricsFor: 'on' | 'loopback' | 'off';
+  /** Names of the vendors' APIs that are served beside the native one. */
+  readonly dialects: readonly string[];
   /** Null: this installation serves no facilitator. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;

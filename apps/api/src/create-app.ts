@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
@@ -9,6 +10,7 @@ import { acceptCorrelationId } from '#runtime';
 import { AppModule, CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { AuthGuard } from './http/auth.guard.js';
+import { Dialects, served } from './http/dialects.js';
 import { answerError, ErrorFilter } from './http/error.filter.js';
 import { readJsonBodies } from './http/json-body.js';
 import { describe } from './http/openapi.js';
@@ -26,7 +28,10 @@ export async function createApp(
   core: ApiCore,
   stopping: Stopping = new Stopping(),
 ): Promise<NestFastifyApplication> {
-  assertAccessDeclared(CONTROLLERS);
+  const controllers = served<Type>(CONTROLLERS, core.dialects);
+  const dialects = new Dialects(controllers);
+  const errors = { logger: core.logger, dialects };
+  assertAccessDeclared(controllers);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: (request: IncomingMessage) =>
@@ -36,23 +41,27 @@ export async function createApp(
     requestTimeout: RECEIVE_WITHIN_MS,
     // What is refused before there is a route, such as a malformed path.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      answerError(core.logger, error, request, reply),
+      answerError(errors, error, request, reply),
     // Requests under way at shutdown are finished; new ones on kept connections are told to go elsewhere.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     logger: false,
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(core, stopping), adapter, {
-    bodyParser: false,
-    logger: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with(core, stopping, controllers),
+    adapter,
+    {
+      bodyParser: false,
+      logger: false,
+      abortOnError: false,
+    },
+  );
   readJsonBodies(adapter.getInstance());
   hook(adapter.getInstance(), core);
-  app.useGlobalGuards(new AuthGuard(core));
+  app.useGlobalGuards(new AuthGuard(core, dialects));
   app.useGlobalPipes(new DtoPipe());
-  app.useGlobalFilters(new ErrorFilter(core.logger));
-  app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, CONTROLLERS);
+  app.useGlobalFilters(new ErrorFilter(core.logger, dialects));
+  app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, controllers);
   await app.init();
   await adapter.getInstance().ready();
   return app;

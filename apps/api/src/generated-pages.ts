@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERRORS, type ErrorCode } from '#domain';
+import { DIALECTS } from '#runtime';
 import { CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { createApp } from './create-app.js';
@@ -19,7 +20,7 @@ export async function generatedPages(): Promise<Readonly<Record<string, string>>
 
 /** Nothing of the core is called while the application is put together. */
 async function openApi(): Promise<OpenAPIObject | null> {
-  const app = await createApp({} as ApiCore);
+  const app = await createApp({ dialects: DIALECTS } as Pick<ApiCore, 'dialects'> as ApiCore);
   try {
     return app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current;
   } finally {

@@ -51,6 +51,8 @@ export interface WorkspaceView {
   readonly workspaceId: WorkspaceId;
   readonly name: string;
   readonly dualControl: boolean;
+  /** For how long after an answer the same request without a key means the same purchase (ruling 3). */
+  readonly keylessWindowSec: number;
   readonly paused: boolean;
   readonly createdAtMs: number;
 }
@@ -59,6 +61,11 @@ export interface WorkspaceStore {
   /** With its control row and a budget node without limits in every unit. */
   create(input: { readonly name: string; readonly dualControl: boolean }, by: Actor): Promise<WorkspaceView>;
   get(workspaceId: WorkspaceId): Promise<WorkspaceView>;
+  change(
+    workspaceId: WorkspaceId,
+    settings: { readonly keylessWindowSec: number },
+    by: Actor,
+  ): Promise<WorkspaceView>;
   /** All of them, oldest first; for bootstrap and operators only. */
   list(): Promise<readonly WorkspaceView[]>;
 }

@@ -45,6 +45,7 @@ export {
   type SubmitRequest,
   type Submitted,
 } from './use-cases/submit.js';
+export { submitAgain } from './use-cases/submit-again.js';
 export { planTopUp, topUp, type TopUpOrder, type TopUpPlan, type TopUpWish } from './use-cases/top-up.js';
 export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
 export { fateOfPermit, tiePermits, type Tied } from './watch/permits.js';

@@ -149,10 +149,25 @@ export type OpenOutcome =
       readonly details: ErrorDetails;
     };
 
+/** The last of the operations that were opened one after the other under one root (see `submitAgain`). */
+export interface NewestOperation {
+  readonly operationId: OperationId;
+  readonly history: readonly { readonly event: OperationEvent; readonly atMs: number }[];
+  /** The workspace's: for how long after an answer the same request without a key means the same purchase. */
+  readonly keylessWindowMs: number;
+}
+
 export interface OperationStore {
   open(commit: OpenCommit): Promise<OpenOutcome>;
   append(commit: Commit): Promise<CommitOutcome>;
   load(ref: OperationRef): Promise<Loaded | undefined>;
+  /** By the beginning of the stored key, `keyless:<hash>` or `again:<hash>`. `operationId`: that one instead, whichever is the newest. */
+  newest(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    root: string,
+    operationId?: OperationId,
+  ): Promise<NewestOperation | undefined>;
   /** Takes the lease when it is free or expired, raising the epoch; undefined when another worker holds it or the operation is unknown. */
   claim(operationId: OperationId, owner: string): Promise<Claimed | undefined>;
   /** Keeps leases alive while steps run; returns the operations whose lease is lost. */

@@ -55,7 +55,8 @@ export interface OperationView extends OperationRef {
    * catalogue's advice for the code: a pause that ended an operation does not lift for its old key.
    */
   readonly retryWith: 'new_key' | null;
-  readonly idempotencyKeyHash: string;
+  /** Of the key that the caller sent; null when it sent none. */
+  readonly idempotencyKeyHash: string | null;
   readonly openedAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -99,10 +100,17 @@ export function viewOf(loaded: Loaded): OperationView {
     approval: approvalOf(shown),
     error: errorOf(state),
     retryWith: 'code' in shown && ERRORS[shown.code].retry !== 'no' ? 'new_key' : null,
-    idempotencyKeyHash: loaded.idempotencyKeyHash,
+    idempotencyKeyHash: sentKeyHash(loaded.idempotencyKeyHash),
     openedAtMs: loaded.openedAtMs,
     updatedAtMs: loaded.updatedAtMs,
   };
+}
+
+/** `<sha256>`, or of an operation that follows another one `keyless:<sha256 of the request>:<id>` and `again:<sha256 of the key>:<id>`. */
+function sentKeyHash(stored: string): string | null {
+  const [how, hash] = stored.split(':');
+  if (hash === undefined) return stored;
+  return how === 'again' ? hash : null;
 }
 
 function approvalOf(state: OperationState): OperationView['approval'] {
@@ -129,6 +137,8 @@ export interface OperationTimes {
   readonly submittedAtMs: number | null;
   /** The status has been what it is since then. */
   readonly statusSinceMs: number;
+  /** Since when the caller can be answered as things stand (ruling 1); null: not yet. */
+  readonly answeredAtMs: number | null;
 }
 
 /** An operation as read from its whole history. */
@@ -144,11 +154,14 @@ export function foldWithTimes(
   let state: OperationState = ABSENT;
   let submittedAtMs: number | null = null;
   let statusSinceMs = 0;
+  let answeredAtMs: number | null = null;
   for (const { event, atMs } of history) {
     const next = evolve(state, event);
     if (next.status !== state.status) statusSinceMs = atMs;
     if (event.type === 'AuthorizationPrepared') submittedAtMs = atMs;
+    if (!isAnswerable(next)) answeredAtMs = null;
+    else if (!isAnswerable(state)) answeredAtMs = atMs;
     state = next;
   }
-  return { state, times: { submittedAtMs, statusSinceMs } };
+  return { state, times: { submittedAtMs, statusSinceMs, answeredAtMs } };
 }

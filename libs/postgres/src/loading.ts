@@ -10,7 +10,7 @@ import {
 } from '#domain';
 import type { Loaded } from '#engine';
 
-interface StoredEvent {
+export interface StoredEvent {
   readonly type: string;
   readonly schema: number;
   readonly data: Json;

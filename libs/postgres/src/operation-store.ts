@@ -1,5 +1,13 @@
 // The engine's OperationStore on Postgres: writes through the group commit, reads and leases coalesced.
-import { refuse, Refusal, type ErrorDetails, type OperationId, type WorkspaceId } from '#domain';
+import {
+  refuse,
+  Refusal,
+  upcast,
+  type AgentId,
+  type ErrorDetails,
+  type OperationId,
+  type WorkspaceId,
+} from '#domain';
 import {
   coalesce,
   type Blob,
@@ -8,6 +16,7 @@ import {
   type CommitOutcome,
   type Guard,
   type Loaded,
+  type NewestOperation,
   type OpenCommit,
   type OpenOutcome,
   type OperationRef,
@@ -17,7 +26,7 @@ import type pg from 'pg';
 import { prepareCommit } from './commit-batch.js';
 import { GroupCommit, type CommitResult, type GroupCommitOptions } from './group-commit.js';
 import { Leases } from './leases.js';
-import { readable, tryLoadedOf, Unreadable, type LoadedRow } from './loading.js';
+import { readable, tryLoadedOf, Unreadable, type LoadedRow, type StoredEvent } from './loading.js';
 import { faultOf } from './pool.js';
 
 export interface OperationStoreOptions {
@@ -31,7 +40,14 @@ export interface OperationStoreOptions {
 }
 
 const LOAD = `SELECT * FROM purser_load($1::uuid, $2::uuid[])`;
+const NEWEST = `SELECT * FROM purser_newest($1::uuid, $2::uuid, $3::text, $4::uuid)`;
 const LOAD_BLOB = `SELECT sealed, meta FROM purser_load_blob($1::uuid, $2::uuid, $3::text)`;
+
+interface NewestRow {
+  readonly operation_id: OperationId;
+  readonly keyless_window_sec: number;
+  readonly history: readonly (StoredEvent & { readonly at: number })[];
+}
 
 /** The pools stay the caller's. A database that is away is a `Refusal('database_unavailable')`: the outcome of a write is then unknown. */
 export function createOperationStore(options: OperationStoreOptions): PostgresOperationStore {
@@ -88,6 +104,29 @@ export class PostgresOperationStore implements OperationStore {
       this.loaders.set(workspaceId, loader);
     }
     return guarded(loader(operationId).then(readable));
+  }
+
+  async newest(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    root: string,
+    operationId?: OperationId,
+  ): Promise<NewestOperation | undefined> {
+    const { rows } = await guarded(
+      this.options.reads.query<NewestRow>({
+        name: 'purser_newest',
+        text: NEWEST,
+        values: [workspaceId, agentId, root, operationId ?? null],
+      }),
+    );
+    const [row] = rows;
+    return (
+      row && {
+        operationId: row.operation_id,
+        keylessWindowMs: row.keyless_window_sec * 1000,
+        history: row.history.map((stored) => ({ event: upcast(stored), atMs: stored.at })),
+      }
+    );
   }
 
   claim(operationId: OperationId, owner: string): Promise<Claimed | undefined> {

@@ -65,6 +65,7 @@ export interface Core {
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
+  readonly dialects: Config['dialects'];
   /** Null: none is served here. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
@@ -169,6 +170,7 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
+    dialects: config.dialects,
     facilitator: composeFacilitator(config, ports, {
       panels,
       rights: stores.answerRights,

@@ -7,7 +7,14 @@ import { validateSync } from 'class-validator';
 import type { Caip2 } from '#domain';
 import { networkProfile, type NetworkProfile } from '#evm';
 import type { FacilitatorEndpoint } from '#http';
-import { Environment, WORKER_ROLES, type FacilitatorAccess, type WorkerRole } from './environment.js';
+import {
+  DIALECTS,
+  Environment,
+  WORKER_ROLES,
+  type DialectName,
+  type FacilitatorAccess,
+  type WorkerRole,
+} from './environment.js';
 import type { LogLevel } from './logger.js';
 import { settleFacilitatorsOf } from './settle-facilitators.js';
 
@@ -69,7 +76,9 @@ export interface Config {
     readonly access: FacilitatorAccess;
     readonly settleWithinMs: number;
   };
-  readonly retention: { readonly bodyTtlSec: number; readonly keylessWindowSec: number };
+  /** The vendors' APIs that are served beside the native one. */
+  readonly dialects: readonly DialectName[];
+  readonly retention: { readonly bodyTtlSec: number };
   readonly telemetry: {
     readonly logLevel: LogLevel;
     /** Who may read the API's /metrics: its figures are sums over all workspaces. */
@@ -171,10 +180,8 @@ function build(
       access: (settings.PURSER_FACILITATOR ?? 'keys') as FacilitatorAccess,
       settleWithinMs: (settings.PURSER_FACILITATOR_WAIT_SEC ?? 30) * 1000,
     },
-    retention: {
-      bodyTtlSec: settings.PURSER_BODY_TTL_SEC ?? 7 * 24 * 3600,
-      keylessWindowSec: settings.PURSER_KEYLESS_WINDOW_SEC ?? 10,
-    },
+    dialects: (settings.PURSER_DIALECTS?.split(',') ?? DIALECTS) as readonly DialectName[],
+    retention: { bodyTtlSec: settings.PURSER_BODY_TTL_SEC ?? 7 * 24 * 3600 },
     telemetry: {
       logLevel: (settings.LOG_LEVEL ?? 'info') as LogLevel,
       metrics: (settings.METRICS ?? 'loopback') as 'on' | 'loopback' | 'off',

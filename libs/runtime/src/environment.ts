@@ -35,6 +35,9 @@ const MAX_SOCKET_PATH = 100;
 
 export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'broadcast', 'project', 'webhooks'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
+export const DIALECTS = ['agentpay', 'agnicpay', 'hightop', 'relayer'] as const;
+/** A vendor's API as we serve it. */
+export type DialectName = (typeof DIALECTS)[number];
 export const FACILITATOR_ACCESS = ['off', 'keys', 'open'] as const;
 export type FacilitatorAccess = (typeof FACILITATOR_ACCESS)[number];
 
@@ -66,11 +69,11 @@ function Passphrase(): PropertyDecorator {
   };
 }
 
-function WorkerRoles(options?: ValidationOptions): PropertyDecorator {
+function ListOf(words: readonly string[], options?: ValidationOptions): PropertyDecorator {
   const known = (value: unknown): boolean =>
-    typeof value === 'string' && value.split(',').every((role) => WORKER_ROLES.includes(role as WorkerRole));
-  const message = `must be a comma-separated list of ${WORKER_ROLES.join(', ')}`;
-  return ValidateBy({ name: 'workerRoles', validator: { validate: known } }, { message, ...options });
+    typeof value === 'string' && value.split(',').every((word) => words.includes(word));
+  const message = `must be a comma-separated list of ${words.join(', ')}`;
+  return ValidateBy({ name: 'listOf', validator: { validate: known } }, { message, ...options });
 }
 
 const POSTGRES_SAYS = 'must be a postgres:// URL';
@@ -113,7 +116,7 @@ export class Environment {
 
   @Text(HOST_PORTS, 'must be a comma-separated list of host:port') PURSER_EGRESS_ALLOW?: string;
 
-  @IsOptional() @WorkerRoles() PURSER_WORKER_ROLES?: string;
+  @IsOptional() @ListOf(WORKER_ROLES) PURSER_WORKER_ROLES?: string;
   @Integer(1, 4_096) PURSER_WORKER_CONCURRENCY?: number;
   @Integer(1, 64) PURSER_SELLER_CONCURRENCY?: number;
 
@@ -122,8 +125,8 @@ export class Environment {
   PURSER_FACILITATOR?: string;
   @Integer(1, 120) PURSER_FACILITATOR_WAIT_SEC?: number;
 
+  @IsOptional() @ListOf(DIALECTS) PURSER_DIALECTS?: string;
   @Integer(60, 31_536_000) PURSER_BODY_TTL_SEC?: number;
-  @Integer(0, 3_600) PURSER_KEYLESS_WINDOW_SEC?: number;
 
   @IsOptional() @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` }) LOG_LEVEL?: string;
   @IsOptional() @IsIn(['on', 'loopback', 'off'], { message: 'must be on, loopback or off' }) METRICS?: string;

@@ -14,7 +14,7 @@ export {
   type ProcessName,
 } from './config.js';
 export { createDerivation } from './derivation.js';
-export { WORKER_ROLES, type WorkerRole } from './environment.js';
+export { DIALECTS, WORKER_ROLES, type DialectName, type WorkerRole } from './environment.js';
 export { hashing } from './hashing.js';
 export { createIds, type RuntimeIds } from './ids.js';
 export {

@@ -37,6 +37,6 @@ const credentials: Dialect['credentials'] = (headers) => native.credentials(head
 
 /** `POST /facilitator/verify` and `/facilitator/settle`; what else stands below speaks natively. */
 export const facilitator: readonly Dialect[] = [
-  { name: 'verify', prefix: '/facilitator/verify', credentials, renderError: renderVerifyProblem },
-  { name: 'settle', prefix: '/facilitator/settle', credentials, renderError: renderSettleProblem },
+  { name: 'verify', prefixes: ['/facilitator/verify'], credentials, renderError: renderVerifyProblem },
+  { name: 'settle', prefixes: ['/facilitator/settle'], credentials, renderError: renderSettleProblem },
 ];

@@ -4,14 +4,17 @@ import type { Principal } from '#engine';
 import type { ApiCore } from '../core.js';
 import { CORE } from '../tokens.js';
 import { ACCESS, type Access, type AuthenticatedRequest } from './access.js';
-import { dialectOf } from './dialects.js';
+import type { Dialects } from './dialects.js';
 
 /** Reads the credentials the route's dialect prescribes, has them checked, and compares the role. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   private operatorWorkspace: string | undefined;
 
-  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+  constructor(
+    @Inject(CORE) private readonly core: ApiCore,
+    private readonly dialects: Dialects,
+  ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = Reflect.getMetadata(ACCESS, context.getHandler()) as Access | undefined;
@@ -26,7 +29,7 @@ export class AuthGuard implements CanActivate {
   }
 
   private async check(access: Exclude<Access, 'public'>, request: AuthenticatedRequest): Promise<boolean> {
-    const credentials = dialectOf(request.routeOptions.url ?? request.url).credentials(request.headers);
+    const credentials = this.dialects.of(request).credentials(request.headers);
     if (credentials === null) throw refuse('authentication_failed');
     const { key, agentId } = credentials;
     const known = await this.core.authenticator.authenticate(key, agentId);

@@ -1,5 +1,7 @@
 // A dialect is everything that differs between the APIs we serve on the same core: how callers prove themselves and how refusals look.
+import 'reflect-metadata';
 import type { IncomingHttpHeaders } from 'node:http';
+import { SetMetadata } from '@nestjs/common';
 import type { ErrorCode, ErrorDetails } from '#domain';
 
 export interface Credentials {
@@ -23,7 +25,13 @@ export interface Problem {
 
 export interface Dialect {
   readonly name: string;
-  readonly prefix: string;
+  /** Paths below which it answers also where there is no route; the longest that fits wins. A route's own dialect is named on its controller. */
+  readonly prefixes: readonly string[];
   credentials(headers: IncomingHttpHeaders): Credentials | null;
   renderError(problem: Problem): Rendered;
 }
+
+export const DIALECT = 'purser:dialect';
+
+/** On a controller: whose words its routes speak. */
+export const Speaks = (dialect: Dialect) => SetMetadata<string, Dialect>(DIALECT, dialect);

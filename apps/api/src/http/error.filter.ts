@@ -2,23 +2,26 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal, refuse } from '#domain';
 import type { Logger } from '#engine';
-import { dialectOf } from './dialects.js';
+import type { Dialects } from './dialects.js';
 import { send } from './send.js';
 
 /** The one place where an error becomes an answer. What is not a refusal is logged with its cause and shown only as a correlation id. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    readonly logger: Logger,
+    readonly dialects: Dialects,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    answerError(this.logger, error, request, http.getResponse<FastifyReply>());
+    answerError(this, error, request, http.getResponse<FastifyReply>());
   }
 }
 
 export function answerError(
-  logger: Logger,
+  { logger, dialects }: { readonly logger: Logger; readonly dialects: Dialects },
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -27,7 +30,7 @@ export function answerError(
   const { code, details } = refusalOf(error);
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
     logger.error({ correlation_id: request.id, route: request.routeOptions?.url, error }, 'request failed');
-  const rendered = dialectOf(request.routeOptions?.url ?? request.url).renderError({
+  const rendered = dialects.of(request).renderError({
     code,
     details,
     correlationId: request.id,

@@ -136,7 +136,13 @@ const HIGHTOP = {
 } as const;
 
 const NATIVE = {
-  Workspace: object({ workspace_id: text, name: text, paused: flag, created_at: time }),
+  Workspace: object({
+    workspace_id: text,
+    name: text,
+    paused: flag,
+    keyless_window_sec: int,
+    created_at: time,
+  }),
   NewWorkspace: object({ workspace: ref('Workspace'), key: ref('Key'), secret: text }),
   Agent: object({ agent_id: text, name: text, status: text, paused: flag, created_at: time }),
   Agents: page('Agent'),

@@ -12,6 +12,15 @@ export class NewWorkspaceDto {
   admin_person!: string;
 }
 
+export class ChangeWorkspaceDto {
+  @Integer({
+    min: 0,
+    max: 3_600,
+    about: 'for how long after its answer a request without an idempotency key is the same purchase',
+  })
+  keyless_window_sec!: number;
+}
+
 export class NewAgentDto {
   @Text(named('shown to people'))
   name!: string;

@@ -5,6 +5,7 @@ export const renderWorkspace = (view: WorkspaceView): object => ({
   workspace_id: view.workspaceId,
   name: view.name,
   paused: view.paused,
+  keyless_window_sec: view.keylessWindowSec,
   created_at: iso(view.createdAtMs),
 });
 

@@ -4,7 +4,7 @@ import { renderProblem } from './errors.js';
 
 export const native: Dialect = {
   name: 'native',
-  prefix: '/purser/v1',
+  prefixes: ['/purser/v1'],
   credentials: bearerOrKey,
   renderError: renderProblem,
 };

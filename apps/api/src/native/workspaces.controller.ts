@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Patch, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Principal } from '#engine';
 import type { ApiCore } from '../core.js';
@@ -6,7 +6,7 @@ import { Caller, OperatorOnly, Roles } from '../http/access.js';
 import { ListQuery, pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { NewWorkspaceDto } from './accounts.dto.js';
+import { ChangeWorkspaceDto, NewWorkspaceDto } from './accounts.dto.js';
 import { renderKey, renderWorkspace } from './accounts.render.js';
 import { actorOf } from './actor.js';
 import { iso } from './render-operation.js';
@@ -42,6 +42,18 @@ export class WorkspacesController {
   @Errors('Error', 401)
   async get(@Caller() caller: Principal): Promise<object> {
     return renderWorkspace(await this.core.admin.workspaces.get(caller.workspaceId));
+  }
+
+  @Patch('workspace')
+  @Roles('admin')
+  @ApiOperation({ summary: "Settings of the caller's workspace" })
+  @Answer(200, 'Workspace')
+  @Errors('Error', 400, 401, 403)
+  async change(@Caller() caller: Principal, @Body() dto: ChangeWorkspaceDto): Promise<object> {
+    const settings = { keylessWindowSec: dto.keyless_window_sec };
+    return renderWorkspace(
+      await this.core.admin.workspaces.change(caller.workspaceId, settings, actorOf(caller)),
+    );
   }
 
   @Get('workspace/history')

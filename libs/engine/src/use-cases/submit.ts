@@ -47,7 +47,18 @@ export function submit(
   input: { readonly key: IdempotencyKey; readonly request: SubmitRequest; readonly body: Uint8Array | null },
 ): Promise<Submitted> {
   const actor: Actor = { type: 'agent', id: keyId };
-  return open(ports, { workspaceId, agentId, person, actor }, input);
+  return open(ports, { workspaceId, agentId, person, actor }, { ...input, claim: claimOf(ports, input.key) });
+}
+
+/** Of a key that a caller sent. */
+export function claimOf({ hashing }: Pick<Ports, 'hashing'>, key: string): Claim {
+  return { key, keyHash: hashing.sha256(key) };
+}
+
+/** What an operation's id is derived from, and how the key is remembered. */
+export interface Claim {
+  readonly key: string;
+  readonly keyHash: string;
 }
 
 /** On whose behalf an operation is opened, and who opens it. */
@@ -63,13 +74,12 @@ export interface Opener {
 export async function open(
   ports: Ports,
   { workspaceId, agentId, person, actor }: Opener,
-  input: { readonly key: string; readonly request: SubmitRequest; readonly body: Uint8Array | null },
+  input: { readonly claim: Claim; readonly request: SubmitRequest; readonly body: Uint8Array | null },
 ): Promise<Submitted> {
-  const bodyHash = input.body ? ports.hashing.sha256(input.body) : null;
-  const request: OperationRequest = { ...input.request, agentId, bodyHash };
-  const operationId = ports.derivation.operationId(workspaceId, agentId, input.key);
+  const request = wholeRequest(ports, agentId, input);
+  const operationId = ports.derivation.operationId(workspaceId, agentId, input.claim.key);
   const fingerprint = fingerprintOf(ports, request);
-  const keyHash = ports.hashing.sha256(input.key);
+  const { keyHash } = input.claim;
   const nowMs = ports.clock.nowMs();
   const decision = decide(ABSENT, { type: 'Open', request, fingerprint, keyHash, requester: person });
   if (!decision.ok) throw refuse(decision.code, decision.details);
@@ -119,8 +129,17 @@ const STOP_CODES: Readonly<Record<string, ErrorCode>> = {
   global: 'system_paused',
 };
 
+/** The request as it is recorded. */
+export function wholeRequest(
+  { hashing }: Pick<Ports, 'hashing'>,
+  agentId: AgentId,
+  { request, body }: { readonly request: SubmitRequest; readonly body: Uint8Array | null },
+): OperationRequest {
+  return { ...request, agentId, bodyHash: body ? hashing.sha256(body) : null };
+}
+
 /** Everything that makes two requests the same; how long the caller waits is not part of it. */
-function fingerprintOf(ports: Ports, request: OperationRequest): string {
+export function fingerprintOf(ports: Pick<Ports, 'hashing'>, request: OperationRequest): string {
   const { maxAmount, expect, timeoutMs: _timeoutMs, note: _note, ...rest } = request;
   const plain: Json = {
     ...rest,

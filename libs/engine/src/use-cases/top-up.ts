@@ -13,7 +13,7 @@ import {
 import type { WalletView } from '../wallet-ports.js';
 import type { Actor, Ports } from '../ports.js';
 import { settleByOf } from '../settle/remote-ports.js';
-import { open, type Submitted } from './submit.js';
+import { claimOf, open, type Submitted } from './submit.js';
 
 export interface TopUpWish {
   readonly wallet: Pick<WalletView, 'workspaceId' | 'walletId' | 'agentId' | 'address' | 'status' | 'role'>;
@@ -78,7 +78,15 @@ export function topUp(ports: Ports, plan: TopUpPlan, { key, by, note }: TopUpOrd
     timeoutMs: 30_000,
     note,
   } as const;
-  return open(ports, { workspaceId, agentId, ...by }, { key: ownKeyOf(key), request, body: null });
+  return open(
+    ports,
+    { workspaceId, agentId, ...by },
+    {
+      claim: claimOf(ports, ownKeyOf(key)),
+      request,
+      body: null,
+    },
+  );
 }
 
 /** The operation that `topUp` opens, or has opened, under this key. */

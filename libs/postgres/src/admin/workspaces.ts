@@ -8,11 +8,12 @@ interface Row {
   readonly workspace_id: string;
   readonly name: string;
   readonly dual_control: boolean;
+  readonly keyless_window_sec: number;
   readonly paused: boolean;
   readonly created_at: Date;
 }
 
-const SELECT = sql<Row>`SELECT w.workspace_id, w.name, w.dual_control, w.created_at, c.paused
+const SELECT = sql<Row>`SELECT w.workspace_id, w.name, w.dual_control, w.keyless_window_sec, w.created_at, c.paused
   FROM workspace w JOIN control c ON c.scope = w.workspace_id::text`;
 
 export class PostgresWorkspaces implements WorkspaceStore {
@@ -46,6 +47,21 @@ export class PostgresWorkspaces implements WorkspaceStore {
     });
   }
 
+  change(
+    workspaceId: WorkspaceId,
+    { keylessWindowSec }: { readonly keylessWindowSec: number },
+    by: Actor,
+  ): Promise<WorkspaceView> {
+    return change(this.db, { workspaceId, by }, async (trx) => {
+      await sql`UPDATE workspace SET keyless_window_sec = ${keylessWindowSec} WHERE workspace_id = ${workspaceId}`.execute(
+        trx,
+      );
+      const { rows } = await sql<Row>`${SELECT} WHERE w.workspace_id = ${workspaceId}`.execute(trx);
+      const data = { keyless_window_sec: keylessWindowSec };
+      return { result: toView(rows[0]), fact: { type: 'WorkspaceChanged', data } };
+    });
+  }
+
   async list(): Promise<readonly WorkspaceView[]> {
     const { rows } = await sql<Row>`${SELECT} ORDER BY w.created_at, w.workspace_id`.execute(this.db);
     return rows.map(toView);
@@ -58,6 +74,7 @@ function toView(row: Row | undefined): WorkspaceView {
     workspaceId: row.workspace_id as WorkspaceId,
     name: row.name,
     dualControl: row.dual_control,
+    keylessWindowSec: row.keyless_window_sec,
     paused: row.paused,
     createdAtMs: row.created_at.getTime(),
   };

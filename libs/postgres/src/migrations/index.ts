@@ -29,6 +29,7 @@ import * as redemption from './20261121-76-1-redemption.js';
 import * as answerAsker from './20261121-76-2-answer-asker.js';
 import * as failedAlive from './20261121-76-3-failed-alive.js';
 import * as allowance from './20261121-42-1-allowance.js';
+import * as successors from './20261121-92-successors.js';
 
 export interface Migration {
   readonly name: string;
@@ -66,4 +67,5 @@ export const MIGRATIONS: readonly Migration[] = [
   answerAsker,
   failedAlive,
   allowance,
+  successors,
 ];

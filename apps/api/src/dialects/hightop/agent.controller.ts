@@ -5,15 +5,18 @@ import type { OperationView, Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
+import { Speaks } from '../../http/dialect.js';
 import { pageOf, renderPage } from '../../http/lists.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { responseOf } from '../../http/upstream.js';
 import { CORE } from '../../tokens.js';
+import { hightop } from './dialect.js';
 import { OperationQuery, OperationsQuery } from './hightop.dto.js';
 import { renderOperation } from './render.js';
 import { renderBalances, renderLimits, renderSelf } from './render-self.js';
 
 @ApiTags('Hightop v1')
+@Speaks(hightop)
 @Controller('v1/agent')
 export class HightopAgentController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}

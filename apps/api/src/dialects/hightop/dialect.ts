@@ -4,7 +4,7 @@ import { renderProblem } from './render-error.js';
 
 export const hightop: Dialect = {
   name: 'hightop',
-  prefix: '/v1/agent',
+  prefixes: ['/v1/agent'],
   credentials: hightopCredentials,
   renderError: renderProblem,
 };

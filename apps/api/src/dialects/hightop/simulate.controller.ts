@@ -5,12 +5,15 @@ import { quote, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
+import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
+import type { Command } from '../../http/submitting.js';
 import { readDto } from '../../http/validate.js';
 import { CORE } from '../../tokens.js';
+import { hightop } from './dialect.js';
 import { HIGHTOP_ERRORS } from './errors.js';
 import { PurchaseDto, SignDto, SimulateDto } from './hightop.dto.js';
-import { toAuthorize, toPurchase, type Command } from './to-command.js';
+import { toAuthorize, toPurchase } from './to-command.js';
 
 interface Stage {
   readonly stage: string;
@@ -24,6 +27,7 @@ const READERS: Readonly<Record<string, (body: unknown) => Command>> = {
 };
 
 @ApiTags('Hightop v1')
+@Speaks(hightop)
 @Controller('v1/agent/simulate')
 export class HightopSimulateController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}

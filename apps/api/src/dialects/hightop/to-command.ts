@@ -2,14 +2,8 @@
 import { parseAtomic, parseEvmAddress } from '#domain';
 import type { SubmitRequest } from '#engine';
 import { forwardOf } from '../../http/forward.js';
+import type { Command } from '../../http/submitting.js';
 import type { PurchaseDto, QuoteDto, SignDto } from './hightop.dto.js';
-
-export interface Command {
-  readonly request: SubmitRequest;
-  readonly body: Uint8Array | null;
-  /** How long the caller waits; also the most Purser waits for the seller. */
-  readonly waitMs: number;
-}
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 

@@ -2,21 +2,23 @@ import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseIdempotencyKey } from '#domain';
-import { quote, submit, type OperationView, type Principal } from '#engine';
+import { quote, type OperationView, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
-import type { Rendered } from '../../http/dialect.js';
+import { Speaks, type Rendered } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { livePayment } from '../../http/payment.js';
 import { send } from '../../http/send.js';
 import { Stopping } from '../../http/stopping.js';
+import { submitAndWait, type Answered, type Command } from '../../http/submitting.js';
 import { responseOf } from '../../http/upstream.js';
 import { CORE, STOPPING } from '../../tokens.js';
+import { hightop } from './dialect.js';
 import { PurchaseDto, QuoteDto, SignDto } from './hightop.dto.js';
 import { renderPurchase, renderSign, type Extras } from './render.js';
 import { renderQuote } from './render-quote.js';
-import { toAuthorize, toPurchase, toQuote, type Command } from './to-command.js';
+import { toAuthorize, toPurchase, toQuote } from './to-command.js';
 
 const KEY = ApiHeader({
   name: 'Idempotency-Key',
@@ -25,11 +27,12 @@ const KEY = ApiHeader({
 });
 
 @ApiTags('Hightop v1')
+@Speaks(hightop)
 @Controller('v1/agent/x402')
 export class HightopX402Controller {
   constructor(
-    @Inject(CORE) private readonly core: ApiCore,
-    @Inject(STOPPING) private readonly stopping: Stopping,
+    @Inject(CORE) readonly core: ApiCore,
+    @Inject(STOPPING) readonly stopping: Stopping,
   ) {}
 
   @Post('quote')
@@ -79,18 +82,8 @@ export class HightopX402Controller {
     send(reply, await this.rendered(renderSign, view, replayed));
   }
 
-  private async run(
-    caller: Principal,
-    key: string | undefined,
-    { request, body, waitMs }: Command,
-  ): Promise<{ view: OperationView; replayed: boolean }> {
-    const { ports } = this.core;
-    const deadlineMs = ports.clock.nowMs() + waitMs;
-    const submitted = await submit(ports, agentOf(caller), { key: parseIdempotencyKey(key), request, body });
-    return {
-      view: await this.stopping.awaitAnswer(ports, submitted, deadlineMs),
-      replayed: submitted.replayed,
-    };
+  private run(caller: Principal, key: string | undefined, command: Command): Promise<Answered> {
+    return submitAndWait(this, agentOf(caller), parseIdempotencyKey(key), command);
   }
 
   private async rendered(

@@ -1,0 +1,69 @@
+import { parseIdempotencyKey, refuse, type IdempotencyKey } from '#domain';
+import { submit, submitAgain, type AgentPrincipal, type OperationView, type SubmitRequest } from '#engine';
+import type { ApiCore } from '../core.js';
+import type { Stopping } from './stopping.js';
+
+/** A request as the core takes it, however its dialect spelled it. */
+export interface Command {
+  readonly request: SubmitRequest;
+  readonly body: Uint8Array | null;
+  /** How long the caller waits for an answer. */
+  readonly waitMs: number;
+}
+
+export interface Answered {
+  readonly view: OperationView;
+  /** The operation was there before this request. */
+  readonly replayed: boolean;
+}
+
+interface Served {
+  readonly core: Pick<ApiCore, 'ports'>;
+  readonly stopping: Stopping;
+}
+
+/** For dialects whose callers always send a key: the same key and request is the same operation, for ever. */
+export async function submitAndWait(
+  served: Served,
+  who: AgentPrincipal,
+  key: IdempotencyKey,
+  command: Command,
+): Promise<Answered> {
+  return answered(served, command, () => submit(served.core.ports, who, { key, ...command }));
+}
+
+/** For the others (rulings 3 and 4): no key joins the equal request, and what was refused may be asked again. */
+export async function submitAgainAndWait(
+  served: Served,
+  who: AgentPrincipal,
+  key: IdempotencyKey | null,
+  command: Command,
+): Promise<Answered> {
+  return answered(served, command, () => submitAgain(served.core.ports, who, { key, ...command }));
+}
+
+async function answered(
+  { core: { ports }, stopping }: Served,
+  { waitMs }: Command,
+  run: () => ReturnType<typeof submit>,
+): Promise<Answered> {
+  const deadlineMs = ports.clock.nowMs() + waitMs;
+  const submitted = await run();
+  const view = await stopping.awaitAnswer(ports, submitted, deadlineMs);
+  return { view, replayed: submitted.replayed };
+}
+
+/** The header's key or the body's; both, and different: the request means two things. */
+export function keyFrom(
+  header: unknown,
+  body?: { readonly field: string; readonly key: string | undefined },
+) {
+  const given = body?.key;
+  if (header === undefined) return given === undefined ? null : parseIdempotencyKey(given);
+  if (given !== undefined && given !== header)
+    throw refuse('validation_failed', {
+      field: body?.field ?? '',
+      reason: 'differs_from_idempotency_key_header',
+    });
+  return parseIdempotencyKey(header);
+}
