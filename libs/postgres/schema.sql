@@ -1,5 +1,28 @@
 -- Generated from a migrated database; do not edit. How: libs/postgres/src/schema.ts.
 
+CREATE TABLE activity (
+  workspace_id uuid NOT NULL,
+  activity_id text NOT NULL,
+  kind text NOT NULL,
+  subject jsonb NOT NULL,
+  body text NOT NULL,
+  digest text NOT NULL,
+  prepared_by text NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  used_at timestamp with time zone,
+  used_by text,
+  approver_key_id text,
+  stamp jsonb
+);
+ALTER TABLE activity ADD CONSTRAINT activity_pkey PRIMARY KEY (workspace_id, activity_id);
+ALTER TABLE activity ADD CONSTRAINT activity_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON activity FOR SELECT TO purser_checker USING (true);
+CREATE POLICY system ON activity FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON activity TO purser_system;
+GRANT SELECT ON activity TO purser_checker;
+GRANT UPDATE (used_at, used_by, approver_key_id, stamp) ON activity TO purser_system;
+ALTER TABLE activity ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE admin_event (
   workspace_id uuid NOT NULL,
   "position" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -141,6 +164,28 @@ GRANT SELECT ON approval TO purser_reader;
 GRANT SELECT ON approval TO purser_signer;
 GRANT SELECT ON approval TO purser_system;
 ALTER TABLE approval ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approver_key (
+  workspace_id uuid NOT NULL,
+  approver_key_id text NOT NULL,
+  person text NOT NULL,
+  public_key text NOT NULL,
+  label text NOT NULL DEFAULT ''::text,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  confirmed_at timestamp with time zone,
+  confirmed_by text,
+  revoked_at timestamp with time zone
+);
+ALTER TABLE approver_key ADD CONSTRAINT approver_key_pkey PRIMARY KEY (workspace_id, approver_key_id);
+ALTER TABLE approver_key ADD CONSTRAINT approver_key_public_key_check CHECK ((public_key ~ '^0[23][0-9a-f]{64}$'::text));
+ALTER TABLE approver_key ADD CONSTRAINT approver_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE UNIQUE INDEX approver_key_by_public_key ON public.approver_key USING btree (workspace_id, public_key) WHERE (revoked_at IS NULL);
+CREATE POLICY checker ON approver_key FOR SELECT TO purser_checker USING (true);
+CREATE POLICY system ON approver_key FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON approver_key TO purser_system;
+GRANT SELECT ON approver_key TO purser_checker;
+GRANT UPDATE (confirmed_at, confirmed_by, revoked_at) ON approver_key TO purser_system;
+ALTER TABLE approver_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE authorization_ledger (
   workspace_id uuid NOT NULL,

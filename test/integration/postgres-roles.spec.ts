@@ -45,6 +45,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     wallet_asset: 'Su',
   },
   purser_system: {
+    activity: 'SIu',
     admin_event: 'SI',
     agent: 'SIu',
     agent_stop: 'SID',
@@ -52,6 +53,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     api_key: 'SIu',
     applied_migration: 'S',
     approval: 'S',
+    approver_key: 'SIu',
     authorization_ledger: 'S',
     blob: 'SD',
     broadcast: 'SIu',

@@ -29,6 +29,7 @@ import { MemoryOperations } from './memory-operations.js';
 import { MemoryReads } from './memory-reads.js';
 import { MemoryShop } from './memory-shop.js';
 import { MemorySigner } from './memory-signer.js';
+import { memorySigning } from './memory-signing.js';
 import { memoryWalletKeys } from './memory-wallets.js';
 
 export const OTHER_WORKSPACE = uuid(2, 1) as WorkspaceId;
@@ -146,6 +147,10 @@ export class MemoryApi {
     return {
       ports: this.ports,
       admin: this.admin,
+      signing: memorySigning(
+        () => this.nowMs,
+        (id) => this.admin.workspaceViews.some((it) => it.workspaceId === id && it.dualControl),
+      ),
       reads: new MemoryReads(this.database, this.admin),
       authenticator: this.admin,
       walletKeys: memoryWalletKeys,

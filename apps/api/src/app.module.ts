@@ -9,6 +9,7 @@ import { HealthController } from './http/health.controller.js';
 import type { Stopping } from './http/stopping.js';
 import { AgentsController } from './native/agents.controller.js';
 import { ApprovalsController } from './native/approvals.controller.js';
+import { ApproverKeysController } from './native/approver-keys.controller.js';
 import { KeysController } from './native/keys.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
@@ -26,6 +27,7 @@ export const CONTROLLERS = [
   OperationsController,
   QuotesController,
   ApprovalsController,
+  ApproverKeysController,
   AgentsController,
   KeysController,
   WalletsController,

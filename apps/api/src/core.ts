@@ -1,4 +1,5 @@
 import type {
+  ActivityPorts,
   Administration,
   Authenticator,
   FacilitatorPorts,
@@ -32,6 +33,8 @@ export interface Facilitator {
 export interface ApiCore {
   readonly ports: Ports;
   readonly admin: Administration;
+  /** Keys that people sign with, and what they are asked to sign. */
+  readonly signing: ActivityPorts;
   readonly reads: ReadStore;
   readonly authenticator: Authenticator;
   readonly walletKeys: WalletKeys;

@@ -115,6 +115,21 @@ export const ERRORS = {
     retry: 'no',
     says: 'Whoever requested the payment, or operates the agent, may not approve it.',
   },
+  stamp_invalid: {
+    kind: 'forbidden',
+    retry: 'after_change',
+    says: 'The signature is not one of a registered approver key over the prepared activity; `wrong` names the part.',
+  },
+  activity_expired: {
+    kind: 'conflict',
+    retry: 'after_change',
+    says: 'The activity was not signed within its ten minutes; prepare a new one.',
+  },
+  activity_used: {
+    kind: 'conflict',
+    retry: 'no',
+    says: 'The activity has been signed with another key; it counts once.',
+  },
   operation_cancelled: {
     kind: 'refused',
     retry: 'new_key',
@@ -256,7 +271,7 @@ export const ERRORS = {
   issuer_unavailable: {
     kind: 'unavailable',
     retry: 'same_key',
-    says: 'The keys of the token\'s issuer cannot be had right now; nothing can be said about the token.',
+    says: "The keys of the token's issuer cannot be had right now; nothing can be said about the token.",
   },
   internal: {
     kind: 'internal',

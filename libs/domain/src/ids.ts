@@ -10,6 +10,10 @@ export type OperationId = Brand<string, 'OperationId'>;
 export type ApprovalId = Brand<`apr_${string}`, 'ApprovalId'>;
 export type WalletId = Brand<`wal_${string}`, 'WalletId'>;
 export type KeyId = Brand<`key_${string}`, 'KeyId'>;
+/** A public key that a person signs decisions with. */
+export type ApproverKeyId = Brand<`apk_${string}`, 'ApproverKeyId'>;
+/** Something prepared for a person to sign. */
+export type ActivityId = Brand<`act_${string}`, 'ActivityId'>;
 export type IdempotencyKey = Brand<string, 'IdempotencyKey'>;
 /** 20-byte address as `0x` and 40 lower-case hex digits; checksums are read and written at the edges. */
 export type EvmAddress = Brand<`0x${string}`, 'EvmAddress'>;
@@ -42,6 +46,8 @@ export const parseOperationId = parseUuid<'OperationId'>('operation_id');
 export const parseApprovalId = parsePrefixed<ApprovalId>('apr', 'approval_id');
 export const parseWalletId = parsePrefixed<WalletId>('wal', 'wallet_id');
 export const parseKeyId = parsePrefixed<KeyId>('key', 'key_id');
+export const parseApproverKeyId = parsePrefixed<ApproverKeyId>('apk', 'approver_key_id');
+export const parseActivityId = parsePrefixed<ActivityId>('act', 'activity_id');
 
 /** 1 to 200 printable ASCII characters, not blank (Hightop allows 200; see apis.md C3). */
 export function parseIdempotencyKey(text: unknown): IdempotencyKey {

@@ -4,8 +4,10 @@ export { canonicalJson, type Json } from './canonical.js';
 export { ERRORS, isErrorCode, type ErrorCode, type ErrorKind, type RetryAdvice } from './errors.js';
 export {
   chainIdOf,
+  parseActivityId,
   parseAgentId,
   parseApprovalId,
+  parseApproverKeyId,
   parseCaip2,
   parseEvmAddress,
   parseHex32,
@@ -14,8 +16,10 @@ export {
   parseOperationId,
   parseWalletId,
   parseWorkspaceId,
+  type ActivityId,
   type AgentId,
   type ApprovalId,
+  type ApproverKeyId,
   type Caip2,
   type EvmAddress,
   type Hex32,

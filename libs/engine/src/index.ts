@@ -1,4 +1,5 @@
 export type * from './admin-ports.js';
+export type * from './approver-ports.js';
 export type * from './read-ports.js';
 export type * from './page.js';
 export type * from './wallet-ports.js';
@@ -26,6 +27,14 @@ export { settleByOf } from './settle/remote-ports.js';
 export type * from './settle/remote-ports.js';
 export { type InvalidReason } from './settle/verify.js';
 export { LeaseKeeper, sweep } from './sweep.js';
+export {
+  activities,
+  ACTIVITY_LIFE_MS,
+  activityBody,
+  confirmActivity,
+  registerApproverKey,
+  type Confirmed,
+} from './use-cases/activities.js';
 export {
   append,
   approve,

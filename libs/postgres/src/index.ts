@@ -3,6 +3,7 @@ export {
   createAdministration,
   createAuthenticator,
   createPolicyStore,
+  createSigningStores,
   newId,
   type AdministrationOptions,
   type PostgresAuthenticator,

@@ -4,6 +4,7 @@ import type { Caip2, EvmAddress } from '#domain';
 import {
   Broadcaster,
   ChainWatcher,
+  type ActivityPorts,
   type Administration,
   type Authenticator,
   type Logger,
@@ -40,6 +41,7 @@ import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.j
 import { createLogger } from './logger.js';
 import { createMetrics, type RuntimeMetrics } from './metrics.js';
 import { createSignerClient, WalletRefusedError, type SignerClient } from './signer/signer-client.js';
+import { stampVerifier } from './stamps.js';
 import { createVault } from './vault.js';
 
 export interface Health {
@@ -51,6 +53,8 @@ export interface Health {
 export interface Core {
   readonly ports: Ports;
   readonly admin: Administration;
+  /** Keys that people sign with, and what they are asked to sign. */
+  readonly signing: ActivityPorts;
   readonly reads: ReadStore;
   readonly authenticator: Authenticator;
   readonly walletKeys: WalletKeys;
@@ -161,6 +165,7 @@ export async function createCore(config: Config): Promise<Core> {
       };
     },
     admin: stores.admin,
+    signing: { ...stores.signing, stamps: stampVerifier },
     reads: stores.reads,
     authenticator: stores.authenticator,
     walletKeys: walletKeysOf(signer),

@@ -1,5 +1,6 @@
 // The Postgres side of the composition: one pool per database role, and every store on the role it is meant for (ruling 21).
 import type {
+  ActivityPorts,
   Administration,
   Adoption,
   AnswerRights,
@@ -29,6 +30,7 @@ import {
   createReaderPool,
   createReadStore,
   createSettlementDesk,
+  createSigningStores,
   createFloatStore,
   createWatchStore,
   createPool,
@@ -53,6 +55,7 @@ export interface Stores {
   readonly answerRights: AnswerRights;
   readonly adoption: Adoption;
   readonly admin: Administration;
+  readonly signing: Omit<ActivityPorts, 'stamps'>;
   readonly reads: ReadStore;
   readonly authenticator: Authenticator;
   readonly watch: WatchStore;
@@ -125,6 +128,7 @@ export async function connectDatabase(
     admin: createAdministration(systemPool, {
       keyEnvironment: config.networks.every((it) => it.profile.testnet) ? 'test' : 'live',
     }),
+    signing: createSigningStores(systemPool),
     reads: createReadStore(readerPool),
     authenticator: createAuthenticator(systemPool),
     watch: createWatchStore(systemPool),

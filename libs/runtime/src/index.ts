@@ -68,5 +68,6 @@ export {
   type SignerClient,
   type SignerClientOptions,
 } from './signer/signer-client.js';
+export { stampVerifier } from './stamps.js';
 export { createTracer, type SpanAttributes, type Tracer, type TracerOptions } from './tracing.js';
 export { createVault } from './vault.js';

@@ -1,5 +1,6 @@
 // Shapes of answers about what holds spending in check: budgets and approvals.
 import {
+  anyObject,
   atomic,
   flag,
   int,
@@ -74,4 +75,23 @@ export const CONTROLS = {
     note: maybeObject({ untrusted: { const: true }, text, truncated: flag }),
   }),
   Approvals: page('Approval'),
+  Activity: object({
+    activity_id: text,
+    kind: text,
+    subject: anyObject,
+    body: text,
+    digest: text,
+    expires_at: time,
+  }),
+  ApproverKey: object({
+    approver_key_id: text,
+    person: text,
+    public_key: text,
+    label: text,
+    status: oneOf(['pending', 'active', 'revoked']),
+    created_at: time,
+    confirmed_by: maybeText,
+    revoked_at: maybeTime,
+  }),
+  ApproverKeys: object({ items: list(ref('ApproverKey')) }),
 } as const;

@@ -1,8 +1,17 @@
 import type { Json, WorkspaceId } from '#domain';
-import type { AdminEventView, Administration, Page, PageRequest } from '#engine';
+import type {
+  ActivityStore,
+  AdminEventView,
+  Administration,
+  ApproverKeyStore,
+  Page,
+  PageRequest,
+} from '#engine';
 import { sql } from 'kysely';
 import type pg from 'pg';
+import { PostgresActivities } from './activities.js';
 import { PostgresAgents } from './agents.js';
+import { PostgresApproverKeys } from './approver-keys.js';
 import { PostgresBudgets } from './budgets.js';
 import { databaseOn, within, type Database } from './change.js';
 import { PostgresKeys } from './keys.js';
@@ -34,6 +43,15 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     stops: new PostgresStops(db),
     history: (workspaceId, page) => history(db, workspaceId, page),
   };
+}
+
+/** What people sign with, and what they are asked to sign. The pool as above. */
+export function createSigningStores(pool: pg.Pool): {
+  readonly activities: ActivityStore;
+  readonly approverKeys: ApproverKeyStore;
+} {
+  const db = databaseOn(pool);
+  return { activities: new PostgresActivities(db), approverKeys: new PostgresApproverKeys(db) };
 }
 
 interface EventRow {

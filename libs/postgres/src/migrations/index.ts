@@ -30,6 +30,7 @@ import * as answerAsker from './20261121-76-2-answer-asker.js';
 import * as failedAlive from './20261121-76-3-failed-alive.js';
 import * as allowance from './20261121-42-1-allowance.js';
 import * as successors from './20261121-92-successors.js';
+import * as approverKeys from './20261121-88-1-approver-keys.js';
 
 export interface Migration {
   readonly name: string;
@@ -68,4 +69,5 @@ export const MIGRATIONS: readonly Migration[] = [
   failedAlive,
   allowance,
   successors,
+  approverKeys,
 ];

@@ -1,0 +1,60 @@
+// People's own keys over HTTP: prepared, signed outside, registered, revoked. Every answer is compared with the description.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BASE, nativeApi, type NativeApi } from '../support/native-api.js';
+import { aStamper, type Stamper } from '../support/stamping.js';
+
+let api: NativeApi['api'];
+let call: NativeApi['call'];
+beforeEach(async () => {
+  ({ api, call } = await nativeApi());
+});
+afterEach(() => api.close());
+
+const KEYS = `${BASE}/approver-keys`;
+const prepare = (key: Stamper) =>
+  call({ method: 'POST', path: `${KEYS}/prepare`, as: 'approver', body: { public_key: key.publicKey } });
+const register = (activityId: unknown, stamp: ReturnType<Stamper['stamp']>) =>
+  call({
+    method: 'POST',
+    path: KEYS,
+    as: 'approver',
+    body: {
+      activity_id: activityId,
+      stamp: { header_name: stamp.stampHeaderName, header_value: stamp.stampHeaderValue },
+    },
+  });
+
+describe('approver keys', () => {
+  it('are registered by their own signature over the text as it was prepared', async () => {
+    const key = aStamper();
+    const { status, body } = await prepare(key);
+    expect([status, body.kind]).toEqual([201, 'register_approver_key']);
+    const forged = await register(body.activity_id, aStamper().stamp(body.body as string));
+    expect([forged.status, forged.body.error]).toMatchObject([
+      403,
+      { code: 'stamp_invalid', details: { wrong: 'public_key' } },
+    ]);
+    const done = await register(body.activity_id, key.stamp(body.body as string));
+    expect(done.body).toMatchObject({ person: 'approver@example.com', status: 'active' });
+    expect([done.status, done.body.public_key]).toEqual([201, key.publicKey]);
+    const listed = await call({ path: KEYS, as: 'auditor' });
+    expect(listed.body.items).toEqual([done.body]);
+    const path = `${KEYS}/${done.body.approver_key_id as string}/revoke`;
+    expect((await call({ method: 'POST', path, as: 'approver' })).body.status).toBe('revoked');
+  });
+
+  it('must be points on the curve, and what is prepared lives ten minutes', async () => {
+    const off = await call({
+      method: 'POST',
+      path: `${KEYS}/prepare`,
+      as: 'approver',
+      body: { public_key: `02${'f'.repeat(64)}` },
+    });
+    expect([off.status, off.body.error.details]).toMatchObject([400, { field: 'public_key' }]);
+    const key = aStamper();
+    const { body } = await prepare(key);
+    api.nowMs += 10 * 60_000;
+    const late = await register(body.activity_id, key.stamp(body.body as string));
+    expect([late.status, late.body.error.code]).toEqual([409, 'activity_expired']);
+  });
+});
