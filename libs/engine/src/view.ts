@@ -4,6 +4,7 @@ import {
   ERRORS,
   evolve,
   isAnswerable,
+  isPrepaid,
   movesMoney,
   throughAttention,
   type Authorization,
@@ -29,6 +30,8 @@ export interface OperationView extends OperationRef {
   readonly answerable: boolean;
   readonly request: OperationRequest;
   readonly terms: Terms | null;
+  /** Paid on chain before the seller is shown it (ruling 10). */
+  readonly prepaid: boolean;
   /** True once our own look at the chain saw the payment at latest (ruling 1). */
   readonly settled: boolean;
   readonly finality: 'none' | 'provisional' | 'final';
@@ -84,6 +87,7 @@ export function viewOf(loaded: Loaded): OperationView {
     answerable: isAnswerable(state),
     request: state.request,
     terms: 'terms' in shown ? shown.terms : null,
+    prepaid: 'verdict' in shown && isPrepaid(state.request, shown.verdict),
     settled: finality !== 'none',
     finality,
     paid: authorization !== null && movesMoney(authorization.method) && shown.status !== 'failed',

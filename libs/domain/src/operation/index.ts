@@ -4,7 +4,14 @@ export { decide } from './decide.js';
 export type { Decision } from './decision.js';
 export { EVENT_VERSIONS, eventDataToJson, upcast, type EventType, type OperationEvent } from './events.js';
 export { evolve, fold } from './evolve.js';
-export { isAnswerable, MAX_PRESENTATIONS, nextStep, type Step, type StepKind } from './next-step.js';
+export {
+  isAnswerable,
+  isPrepaid,
+  MAX_PRESENTATIONS,
+  nextStep,
+  type Step,
+  type StepKind,
+} from './next-step.js';
 export {
   ABSENT,
   isBeforeIntent,

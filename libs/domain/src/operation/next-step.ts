@@ -1,6 +1,6 @@
 import { holdsBudget } from './allowance.js';
 import type { OperationState } from './state.js';
-import type { Cancellation, Delivery, Submission } from './terms.js';
+import type { Cancellation, Delivery, OperationRequest, Submission, Verdict } from './terms.js';
 
 /**
  * The saga's program counter, derived from state and never stored.
@@ -74,17 +74,23 @@ function afterIntent(
   // Whoever wants it dead wants it shown to nobody any more.
   if (isToBeKilled(state)) return tried('cancel', state.cancellation.submission, nowMs);
   if (state.signatureHash === null && state.status === 'authorized') return { kind: 'sign' };
+  if (isUnpaidYet(state)) return settling(state, nowMs);
   if (state.request.kind === 'authorize') return { kind: 'wait', untilMs: null };
-  if (state.request.kind !== 'purchase' || isUnpaidYet(state)) return settling(state, nowMs);
+  if (state.request.kind !== 'purchase') return settling(state, nowMs);
   if (state.delivery === null) return { kind: 'present', attempt: 1 };
   if (state.delivery.retryAtMs === null) return { kind: 'wait', untilMs: null };
   if (nowMs < state.delivery.retryAtMs) return { kind: 'wait', untilMs: state.delivery.retryAtMs };
   return { kind: 'present', attempt: state.delivery.attempt + 1 };
 }
 
-/** A prepaid seller is shown nothing before the payment is on chain. */
+/** A prepaid seller is shown nothing before the payment is on chain, be it by us or by the caller. */
 const isUnpaidYet = (state: Extract<OperationState, { verdict: unknown }>): boolean =>
-  state.status === 'authorized' && state.verdict.prepaid === true;
+  state.status === 'authorized' && isPrepaid(state.request, state.verdict);
+
+/** Ruling 10: the host is paid before it is asked. What is settled anyway (`settle`) is shown to nobody here, and needs no such rule. */
+export function isPrepaid({ kind }: Pick<OperationRequest, 'kind'>, { prepaid }: Verdict): boolean {
+  return prepaid === true && (kind === 'purchase' || kind === 'authorize');
+}
 
 /** Once it is seen on chain, the watcher has the word; a reorganization brings it back here. */
 function settling(state: Extract<OperationState, { submission: unknown }>, nowMs: number): Step {
@@ -100,7 +106,7 @@ function tried(kind: 'settle' | 'cancel', newest: Submission | null, nowMs: numb
 }
 
 /**
- * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle, top_up, allowance), or
+ * May the caller be answered? (ruling 1) Refused, waiting for a person, signed (authorize), seen on chain or given up (settle, top_up, allowance, prepaid), or
  * delivered-or-not with our own look at the chain behind it.
  */
 export function isAnswerable(state: OperationState): boolean {
@@ -115,7 +121,7 @@ export function isAnswerable(state: OperationState): boolean {
       if (state.cancellation !== null) return true;
       switch (state.request.kind) {
         case 'authorize':
-          return state.signatureHash !== null;
+          return isUnpaidYet(state) ? isGivenUp(state.submission) : state.signatureHash !== null;
         case 'settle':
         case 'top_up':
         case 'allowance':

@@ -84,7 +84,7 @@ export interface Verdict {
   readonly needsApproval: boolean;
   /** Why an approval is needed, for the approver: `above_threshold`, `contract_payee`, ... */
   readonly reasons: readonly string[];
-  /** A purchase is settled before the seller is shown it, since policy calls its host prepaid. Absent: the seller settles. */
+  /** Settled before the seller is shown it, since policy calls its host prepaid (`purchase`, `authorize`). Absent: the seller settles. */
   readonly prepaid?: true;
 }
 

@@ -168,3 +168,45 @@ describe('a prepaid purchase', () => {
     expect(purser.desk.claims).toHaveLength(0);
   });
 });
+
+describe('a prepaid authorization', () => {
+  const CHALLENGED = { kind: 'authorize' } as const;
+
+  it('is on chain before the caller has it, with the name that its header alone says', async () => {
+    const { purser, operationId } = await buying(CHALLENGED);
+    await settled(purser, operationId);
+    await purser.drive(operationId);
+    expect(purser.presented).toBe(0);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'provisional',
+      answerable: true,
+      settled: true,
+      prepaid: true,
+    });
+    expect(paid(purser)).toBe(10_000n);
+    expect(purser.desk.claims).toMatchObject([{ redemption: operationId }]);
+  });
+
+  it('is refused before anything is signed where no account of ours settles it', async () => {
+    const { purser, operationId } = await buying(CHALLENGED);
+    await purser.drive(operationId, { broadcasts: false });
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'refused',
+      error: { details: { reasons: ['prepaid_needs_own_accounts'] } },
+    });
+    expect(typesOf(purser)).not.toContain('AuthorizationPrepared');
+  });
+
+  it('is handed out unsettled at every other host', async () => {
+    const { purser, operationId } = await buying(CHALLENGED);
+    purser.policies.policies.set(WORKSPACE, aPolicy({}));
+    await purser.drive(operationId);
+    expect(await viewOf(purser, operationId)).toMatchObject({
+      status: 'authorized',
+      answerable: true,
+      settled: false,
+      prepaid: false,
+    });
+    expect(purser.desk.claims).toEqual([]);
+  });
+});

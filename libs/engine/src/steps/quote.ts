@@ -1,5 +1,6 @@
 import {
   allowanceResource,
+  isPrepaid,
   topUpUnit,
   type Json,
   type OperationRequest,
@@ -45,16 +46,17 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
 /** Before anything is signed: what nobody here can bring on chain is not begun. */
 export function whyNotSettled(
   ports: Ports,
-  { kind, settleBy }: OperationRequest,
+  request: OperationRequest,
   terms: Terms,
-  { prepaid }: Verdict,
+  verdict: Verdict,
 ): string | null {
+  const { kind, settleBy } = request;
   if (kind === 'allowance')
     return settleByOf(ports, terms.network, 'direct') === null ? 'nothing_settles_here' : null;
-  const isPrepaid = kind === 'purchase' && prepaid === true;
-  if (kind !== 'settle' && !isPrepaid) return null;
+  const prepaid = isPrepaid(request, verdict);
+  if (kind !== 'settle' && !prepaid) return null;
   // A facilitator takes the payer for the seller: it would tell us that it is settled, and the seller that it is used.
-  if (isPrepaid && settleByOf(ports, terms.network, 'direct') === null) return 'prepaid_needs_own_accounts';
+  if (prepaid && settleByOf(ports, terms.network, 'direct') === null) return 'prepaid_needs_own_accounts';
   if (settleByOf(ports, terms.network, settleBy) === null) return 'nothing_settles_here';
   return (terms.transferMethod ?? 'eip3009') === 'eip3009' ? null : 'unsupported_transfer_method';
 }

@@ -1,4 +1,4 @@
-import type { Submission } from '#domain';
+import { isPrepaid, type Submission } from '#domain';
 import { ASKED_BY_OPERATION, type SettlementView } from '../settle/ports.js';
 import type { Ports } from '../ports.js';
 import { LOOK_AGAIN_MS, retryAfterMs, seenIn, type Attempted, type Paying } from './settle-attempt.js';
@@ -11,9 +11,9 @@ const SEEN_BEFORE_PRESENTING_MS = 8_000;
 /** Mode D: hands it to our own broadcaster. The claim is one row per transfer, however often it is made. */
 export async function settleDirectly(
   ports: Ports,
-  { ref, state: { authorization, request, terms }, signature, attempt }: Paying,
+  { ref, state: { authorization, request, terms, verdict }, signature, attempt }: Paying,
 ): Promise<Attempted> {
-  const prepaid = request.kind === 'purchase';
+  const prepaid = isPrepaid(request, verdict);
   const { method } = authorization;
   if (method !== 'eip3009' && method !== 'allowance')
     throw new Error(`an operation is not settled by ${method}`);

@@ -1,4 +1,4 @@
-import type { Submission } from '#domain';
+import { isPrepaid, type Submission } from '#domain';
 import { settleByOf } from '../settle/remote-ports.js';
 import { liveSignature } from './live-signature.js';
 import { LAST_RETRY_MS } from './settle-attempt.js';
@@ -17,7 +17,7 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
   const { state } = cursor;
   if (state.status !== 'authorized' || step.kind !== 'settle') return { kind: 'again' };
   const { attempt } = step;
-  const { authorization, request, handOver } = state;
+  const { authorization, request, handOver, verdict } = state;
   const untilMs = authorization.validBeforeSec * 1_000 - MARGIN_MS;
   const inTime = (submission: Submission): Submission =>
     submission.retryAtMs !== null && submission.retryAtMs < untilMs
@@ -34,7 +34,7 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
   const signature = await liveSignature(ports, cursor, state);
   if (!signature) return nothing('signature_missing', null);
   // What is prepaid goes through no facilitator (`quote`).
-  const asked = request.kind === 'purchase' ? 'direct' : request.settleBy;
+  const asked = isPrepaid(request, verdict) ? 'direct' : request.settleBy;
   const by = settleByOf(ports, authorization.network, asked);
   // Settings changed since it was accepted, and may change again.
   if (by === null) return nothing('nothing_settles_here', nowMs + LAST_RETRY_MS);
