@@ -105,7 +105,7 @@ CREATE TABLE api_key (
   workspace_id uuid NOT NULL,
   key_id text NOT NULL,
   prefix text NOT NULL,
-  secret_hash bytea NOT NULL,
+  secret_hash bytea,
   role text NOT NULL,
   agent_id uuid,
   person text NOT NULL,
@@ -114,13 +114,22 @@ CREATE TABLE api_key (
   created_by text NOT NULL,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
-  last_used_at timestamp with time zone
+  last_used_at timestamp with time zone,
+  kind text NOT NULL DEFAULT 'key'::text,
+  sealed_secret bytea,
+  scopes text[],
+  allowed_ips cidr[]
 );
+ALTER TABLE api_key ADD CONSTRAINT api_key_agents_sign CHECK (((kind = 'key'::text) OR (role = 'agent'::text)));
 ALTER TABLE api_key ADD CONSTRAINT api_key_check CHECK (((role = 'agent'::text) = (agent_id IS NOT NULL)));
+ALTER TABLE api_key ADD CONSTRAINT api_key_hashed CHECK (((kind = 'key'::text) = (secret_hash IS NOT NULL)));
+ALTER TABLE api_key ADD CONSTRAINT api_key_kind_check CHECK ((kind = ANY (ARRAY['key'::text, 'hmac'::text])));
 ALTER TABLE api_key ADD CONSTRAINT api_key_pkey PRIMARY KEY (workspace_id, key_id);
 ALTER TABLE api_key ADD CONSTRAINT api_key_prefix_key UNIQUE (prefix);
-ALTER TABLE api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'agent'::text, 'approver'::text, 'auditor'::text, 'seller'::text])));
+ALTER TABLE api_key ADD CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'agent'::text, 'approver'::text, 'auditor'::text, 'backend'::text, 'seller'::text])));
+ALTER TABLE api_key ADD CONSTRAINT api_key_sealed CHECK (((kind = 'hmac'::text) = (sealed_secret IS NOT NULL)));
 ALTER TABLE api_key ADD CONSTRAINT api_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE INDEX api_key_secrets ON public.api_key USING btree (agent_id) WHERE ((kind = 'hmac'::text) AND (revoked_at IS NULL));
 CREATE POLICY checker ON api_key FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON api_key FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON api_key FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);

@@ -11,7 +11,7 @@ const CODES = Object.keys(ERRORS) as ErrorCode[];
 /** Hightop's published list (contract v1.7.0), the part with codes that a payment can meet. */
 const PUBLISHED: Readonly<Record<number, readonly string[]>> = {
   400: ['validation_failed'],
-  401: ['authentication_failed', 'agent_disabled', 'invalid_token'],
+  401: ['authentication_failed', 'agent_disabled', 'agent_expired', 'invalid_token'],
   403: [
     'owner_only_action',
     'permission_not_granted',
@@ -19,6 +19,7 @@ const PUBLISHED: Readonly<Record<number, readonly string[]>> = {
     'recipient_not_allowed',
     'protocol_not_allowed',
     'limit_exceeded',
+    'insufficient_scope',
     'operation_feature_disabled',
   ],
   404: ['not_found'],

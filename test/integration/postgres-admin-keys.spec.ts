@@ -3,26 +3,35 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type pg from 'pg';
 import type { WorkspaceId } from '#domain';
 import type { Administration } from '#engine';
-import { createAuthenticator, type PostgresAuthenticator } from '#postgres';
+import { createCredentialChecks, type CredentialChecks } from '#postgres';
 import { randomUUID } from 'node:crypto';
+import { memoryVault } from '../support/memory-basics.js';
 import { adminBench, ALL, BY, newKey, type AdminBench } from '../support/postgres-admin.js';
 
 let bench: AdminBench;
 let owner: pg.Pool;
 let system: pg.Pool;
 let admin: Administration;
-let authenticator: PostgresAuthenticator;
+let credentials: CredentialChecks;
 
 beforeAll(async () => {
   bench = await adminBench();
   ({ owner, system, admin } = bench);
-  authenticator = createAuthenticator(system);
+  credentials = checksOn(system);
 });
 
 afterAll(async () => {
-  await authenticator?.close();
+  await credentials?.close();
   await bench?.close();
 });
+
+const FACTS = { ip: '203.0.113.7' };
+const checksOn = (pool: pg.Pool) =>
+  createCredentialChecks(pool, { keyEnvironment: 'test', vault: memoryVault });
+const tried = (checks: CredentialChecks, key: string, agentId?: string) =>
+  checks.key({ kind: 'key', key, ...(agentId === undefined ? {} : { agentId }) }, FACTS);
+
+const notUsable = (reason: string) => ({ ok: false, code: 'credential_not_usable', details: { reason } });
 
 const aWorkspace = () => bench.aWorkspace();
 
@@ -34,9 +43,17 @@ describe('keys', () => {
     const { workspaceId, agentId } = await aWorkspace();
     const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
     expect(secret).toMatch(/^prs_test_g[0-9a-z]{12}_[A-Za-z0-9_-]{43}$/);
-    expect(await authenticator.authenticate(secret)).toEqual({
+    expect(await tried(credentials, secret)).toEqual({
       ok: true,
-      principal: { workspaceId, keyId: key.keyId, role: 'agent', agentId, person: 'alice' },
+      principal: {
+        workspaceId,
+        keyId: key.keyId,
+        role: 'agent',
+        agentId,
+        person: 'alice',
+        scopes: null,
+        credential: 'key',
+      },
     });
     const { rows } = await owner.query(
       'SELECT row_to_json(k)::text AS text FROM api_key k UNION SELECT row_to_json(a)::text FROM admin_event a',
@@ -51,9 +68,9 @@ describe('keys', () => {
     const other = (await admin.keys.create(workspaceId, newKey(agentId), BY)).secret;
     const spliced = secret.slice(0, 23) + other.slice(23);
     for (const text of ['', 'prs_test_x', altered, spliced, secret.replace('_test_', '_live_')])
-      expect(await authenticator.authenticate(text)).toEqual({ ok: false, code: 'authentication_failed' });
-    expect(await authenticator.authenticate(secret, agentId.toUpperCase())).toMatchObject({ ok: true });
-    expect(await authenticator.authenticate(secret, randomUUID())).toEqual({
+      expect(await tried(credentials, text)).toEqual({ ok: false, code: 'authentication_failed' });
+    expect(await tried(credentials, secret, agentId.toUpperCase())).toMatchObject({ ok: true });
+    expect(await tried(credentials, secret, randomUUID())).toEqual({
       ok: false,
       code: 'authentication_failed',
     });
@@ -62,12 +79,12 @@ describe('keys', () => {
   it('a revoked key stops working with the answer to the revocation, under load and in another process', async () => {
     const { workspaceId, agentId } = await aWorkspace();
     const elsewhere = bench.as('purser_system');
-    const other = createAuthenticator(elsewhere);
+    const other = checksOn(elsewhere);
     try {
       const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
-      const load = Promise.all(Array.from({ length: 500 }, () => authenticator.authenticate(secret)));
+      const load = Promise.all(Array.from({ length: 500 }, () => tried(credentials, secret)));
       await admin.keys.revoke(workspaceId, key.keyId, BY);
-      const after = await Promise.all([authenticator.authenticate(secret), other.authenticate(secret)]);
+      const after = await Promise.all([tried(credentials, secret), tried(other, secret)]);
       expect(after.map((it) => it.ok)).toEqual([false, false]);
       await load;
       await admin.keys.revoke(workspaceId, key.keyId, BY);
@@ -86,10 +103,10 @@ describe('keys', () => {
     expect(old?.expiresAtMs).toBe(first.key.expiresAtMs);
     expect(second.key.expiresAtMs).toBe(first.key.expiresAtMs);
     for (const { secret } of [first, second])
-      expect(await authenticator.authenticate(secret)).toMatchObject({ ok: true });
+      expect(await tried(credentials, secret)).toMatchObject({ ok: true });
     const third = await admin.keys.rotate(workspaceId, second.key.keyId, 0, BY);
-    expect(await authenticator.authenticate(second.secret)).toMatchObject({ ok: false });
-    expect(await authenticator.authenticate(third.secret)).toMatchObject({ ok: true });
+    expect(await tried(credentials, second.secret)).toMatchObject({ ok: false });
+    expect(await tried(credentials, third.secret)).toMatchObject({ ok: true });
     await expect(admin.keys.rotate(workspaceId, second.key.keyId, 0, BY)).rejects.toMatchObject({
       code: 'validation_failed',
     });
@@ -99,24 +116,24 @@ describe('keys', () => {
     const { workspaceId, agentId } = await aWorkspace();
     const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
     await admin.agents.disable(workspaceId, agentId, BY);
-    expect(await authenticator.authenticate(secret)).toEqual({ ok: false, code: 'agent_disabled' });
+    expect(await tried(credentials, secret)).toEqual({ ok: false, code: 'agent_disabled' });
     await owner.query(`UPDATE api_key SET expires_at = now() - interval '1 second' WHERE key_id = $1`, [
       key.keyId,
     ]);
-    expect(await authenticator.authenticate(secret)).toEqual({ ok: false, code: 'authentication_failed' });
+    expect(await tried(credentials, secret)).toEqual(notUsable('expired'));
   });
 
   it('use is written down apart from the request, at most once a minute', async () => {
     const { workspaceId, agentId } = await aWorkspace();
     const { key, secret } = await admin.keys.create(workspaceId, newKey(agentId), BY);
     const used = async () => (await admin.keys.list(workspaceId, ALL)).items[0]?.lastUsedAtMs ?? null;
-    const once = createAuthenticator(system);
-    await once.authenticate(secret);
+    const once = checksOn(system);
+    await tried(once, secret);
     await once.close();
     const first = await used();
     expect(first).not.toBeNull();
-    const again = createAuthenticator(system);
-    await again.authenticate(secret);
+    const again = checksOn(system);
+    await tried(again, secret);
     await again.close();
     expect(await used()).toBe(first);
     expect(key.lastUsedAtMs).toBeNull();
@@ -129,8 +146,8 @@ describe('keys', () => {
     const counting = {
       query: (...args: [never]) => ((queries += 1), system.query(...args)),
     } as unknown as pg.Pool;
-    const counted = createAuthenticator(counting);
-    const answers = await Promise.all(Array.from({ length: 400 }, () => counted.authenticate(secret)));
+    const counted = checksOn(counting);
+    const answers = await Promise.all(Array.from({ length: 400 }, () => tried(counted, secret)));
     expect(answers.every((it) => it.ok)).toBe(true);
     expect(queries).toBeLessThanOrEqual(2);
     await counted.close();

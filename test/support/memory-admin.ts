@@ -18,11 +18,13 @@ import type {
   IssuedKey,
   KeyView,
   PolicyVersion,
+  Presented,
   Principal,
   Scope,
   StopScope,
   WorkspaceView,
 } from '#engine';
+import { signatureMatches } from '#postgres';
 import { uuid } from './builders.js';
 import type { MemoryPolicies } from './memory-basics.js';
 import { spentIn } from './memory-budgets.js';
@@ -42,15 +44,17 @@ export class MemoryAdmin implements Administration, Authenticator {
     private readonly policyStore: MemoryPolicies,
   ) {}
 
-  authenticate(presented: string, claimedAgentId?: string): ReturnType<Authenticator['authenticate']> {
-    const { key } = this.issued.find((it) => it.secret === presented) ?? {};
-    const known = key !== undefined && key.revokedAtMs === null;
-    if (!known || (claimedAgentId !== undefined && claimedAgentId !== key.agentId))
-      return Promise.resolve({ ok: false, code: 'authentication_failed' });
+  /** Keys and signed requests; expiry and addresses are the real one's business. */
+  authenticate(presented: Presented): ReturnType<Authenticator['authenticate']> {
+    const key = this.issued.find((it) => proves(presented, it))?.key;
+    if (key === undefined) return Promise.resolve({ ok: false, code: 'authentication_failed' });
+    if (key.revokedAtMs !== null)
+      return Promise.resolve({ ok: false, code: 'credential_not_usable', details: { reason: 'revoked' } });
     const agent = this.agentViews.find((it) => it.agentId === key.agentId);
     if (agent?.status === 'disabled') return Promise.resolve({ ok: false, code: 'agent_disabled' });
     const { workspaceId, keyId, role, agentId, person } = key;
-    const principal: Principal = { workspaceId, keyId, role, agentId, person };
+    const scopes = key.scopes === null ? null : new Set(key.scopes);
+    const principal: Principal = { workspaceId, keyId, role, agentId, person, scopes, credential: key.kind };
     return Promise.resolve({ ok: true, principal });
   }
 
@@ -119,6 +123,7 @@ export class MemoryAdmin implements Administration, Authenticator {
       const key: KeyView = {
         keyId: parseKeyId(`key_${number.toString().padStart(26, '0')}`),
         workspaceId,
+        kind: input.kind ?? 'key',
         role: input.role,
         agentId: input.agentId,
         person: input.person,
@@ -129,6 +134,8 @@ export class MemoryAdmin implements Administration, Authenticator {
         expiresAtMs: null,
         revokedAtMs: null,
         lastUsedAtMs: null,
+        scopes: input.scopes ?? null,
+        allowedIps: input.allowedIps ?? null,
       };
       const issued: IssuedKey = { key, secret: `prs_test_${key.prefix}_${'s'.repeat(43)}` };
       this.issued.push({ ...issued });
@@ -148,9 +155,8 @@ export class MemoryAdmin implements Administration, Authenticator {
     },
     rotate: async (workspaceId, keyId, overlapSec, by) => {
       const { key } = this.key(workspaceId, keyId);
-      const { role, agentId, person, label } = key;
       if (overlapSec === 0) await this.keys.revoke(workspaceId, keyId, by);
-      return this.keys.create(workspaceId, { role, agentId, person, label, expiresInSec: null }, by);
+      return this.keys.create(workspaceId, { ...key, expiresInSec: null }, by);
     },
   };
 
@@ -232,6 +238,19 @@ export class MemoryAdmin implements Administration, Authenticator {
       this.issued.find((it) => it.key.workspaceId === workspaceId && it.key.keyId === keyId),
       'key',
     );
+  }
+}
+
+function proves(presented: Presented, { key, secret }: IssuedKey): boolean {
+  switch (presented.kind) {
+    case 'key':
+      return (
+        key.kind === 'key' && secret === presented.key && (presented.agentId ?? key.agentId) === key.agentId
+      );
+    case 'hmac':
+      return key.kind === 'hmac' && key.agentId === presented.agentId && signatureMatches(secret, presented);
+    case 'bearer':
+      return false;
   }
 }
 

@@ -195,7 +195,7 @@ export class MemoryApi {
       });
     await this.seedAgent('agent', WORKSPACE, AGENT, 1);
     await this.seedAgent('agent2', OTHER_WORKSPACE, uuid(2, 2) as AgentId, 2);
-    for (const role of ['admin', 'approver', 'auditor', 'seller'] as const)
+    for (const role of ['admin', 'approver', 'auditor', 'backend', 'seller'] as const)
       await this.seedKey(role, WORKSPACE, role);
     await this.seedKey('admin2', OTHER_WORKSPACE, 'admin');
   }

@@ -4,6 +4,7 @@ import type { AgentId, WorkspaceId } from '#domain';
 import type { Actor, Administration } from '#engine';
 import { createAdministration } from '#postgres';
 import { createDatabase } from './database.js';
+import { memoryVault } from './memory-basics.js';
 
 export const BY: Actor = { type: 'admin', id: 'key_test' };
 export const ALL = { cursor: null, limit: 100 };
@@ -31,7 +32,7 @@ export async function adminBench(): Promise<AdminBench> {
   const as = (role: string): pg.Pool => new pg.Pool({ connectionString: urlAs(role) });
   const owner = new pg.Pool({ connectionString: database.url });
   const system = as('purser_system');
-  const admin = createAdministration(system, { keyEnvironment: 'test' });
+  const admin = createAdministration(system, { keyEnvironment: 'test', vault: memoryVault });
   return {
     owner,
     system,

@@ -70,6 +70,21 @@ export const ERRORS = {
     says: 'The access token is not good here; `reason` tells why where the issuer has signed it. Get a new one.',
   },
   agent_disabled: { kind: 'unauthenticated', retry: 'after_change', says: 'The agent is disabled.' },
+  credential_not_usable: {
+    kind: 'unauthenticated',
+    retry: 'after_change',
+    says: 'The credential is the right one and may not be used; `reason` tells why: expired, revoked, address, environment.',
+  },
+  expired_timestamp: {
+    kind: 'unauthenticated',
+    retry: 'after_change',
+    says: 'The request was signed more than a minute before or after the time here.',
+  },
+  insufficient_scope: {
+    kind: 'forbidden',
+    retry: 'after_change',
+    says: 'The credential lacks a scope; `scope` names it.',
+  },
   agent_paused: {
     kind: 'forbidden',
     retry: 'same_key',

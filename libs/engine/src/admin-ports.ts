@@ -14,36 +14,10 @@ import type {
   Policy,
   WorkspaceId,
 } from '#domain';
+import type { AccessScope, CredentialKind, Role } from './credentials.js';
 import type { Actor } from './ports.js';
 import type { Page, PageRequest } from './page.js';
 import type { WalletStore } from './wallet-ports.js';
-
-// ---- Who calls
-
-/** `seller` may ask the facilitator, and nothing else. */
-export type Role = 'admin' | 'agent' | 'approver' | 'auditor' | 'seller';
-
-/** An authenticated caller. `agentId` is set exactly when the role is `agent`. */
-export interface Principal {
-  readonly workspaceId: WorkspaceId;
-  readonly keyId: KeyId;
-  readonly role: Role;
-  readonly agentId: AgentId | null;
-  /** The person behind the key; nobody approves what they requested or operate (S10). */
-  readonly person: string;
-}
-
-export type Authentication =
-  | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly code: 'authentication_failed' | 'agent_disabled' };
-
-export interface Authenticator {
-  /**
-   * Checks a presented key against the database, every time: revocation holds from the moment it is acknowledged, in every process.
-   * `claimedAgentId` is what the caller says beside the key (Hightop's `x-agent-id`); it must be the key's own agent.
-   */
-  authenticate(presented: string, claimedAgentId?: string): Promise<Authentication>;
-}
 
 // ---- Workspaces, agents, keys
 
@@ -90,6 +64,7 @@ export interface AgentStore {
 
 export interface KeyView {
   readonly keyId: KeyId;
+  readonly kind: CredentialKind;
   readonly workspaceId: WorkspaceId;
   readonly role: Role;
   readonly agentId: AgentId | null;
@@ -103,6 +78,10 @@ export interface KeyView {
   readonly revokedAtMs: number | null;
   /** Exact to the minute. */
   readonly lastUsedAtMs: number | null;
+  /** Null: everything the role may by itself. */
+  readonly scopes: readonly AccessScope[] | null;
+  /** Blocks of addresses (CIDR) the key may be used from; null: any. */
+  readonly allowedIps: readonly string[] | null;
 }
 
 export interface NewKey {
@@ -112,9 +91,15 @@ export interface NewKey {
   readonly person: string;
   readonly label: string;
   readonly expiresInSec: number | null;
+  /** `key` when absent; `hmac` for agents alone. */
+  readonly kind?: CredentialKind;
+  /** What the role may by itself when absent or null. */
+  readonly scopes?: readonly AccessScope[] | null;
+  /** From anywhere when absent or null. */
+  readonly allowedIps?: readonly string[] | null;
 }
 
-/** `secret` is the whole key; it is shown this once and stored only as a hash. */
+/** `secret` is the whole key; it is shown this once and stored only as a hash, or sealed where it has to be computed with (`hmac`). */
 export interface IssuedKey {
   readonly key: KeyView;
   readonly secret: string;

@@ -1,5 +1,6 @@
 export type * from './admin-ports.js';
 export type * from './approver-ports.js';
+export * from './credentials.js';
 export type * from './read-ports.js';
 export type * from './page.js';
 export type * from './wallet-ports.js';

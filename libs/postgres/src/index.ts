@@ -1,12 +1,15 @@
 export { createAdoption } from './adoption.js';
 export {
   createAdministration,
-  createAuthenticator,
+  createCredentialChecks,
   createPolicyStore,
   createSigningStores,
   newId,
+  signatureMatches,
+  signRequest,
   type AdministrationOptions,
-  type PostgresAuthenticator,
+  type AuthenticatorOptions,
+  type CredentialChecks,
 } from './admin/index.js';
 export {
   ANSWERABLE_SQL,

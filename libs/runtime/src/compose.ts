@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Caip2, EvmAddress } from '#domain';
 import {
   Broadcaster,
+  byKind,
   ChainWatcher,
   type ActivityPorts,
   type Administration,
@@ -167,7 +168,11 @@ export async function createCore(config: Config): Promise<Core> {
     admin: stores.admin,
     signing: { ...stores.signing, stamps: stampVerifier },
     reads: stores.reads,
-    authenticator: stores.authenticator,
+    authenticator: byKind({
+      key: (presented, facts) => stores.credentials.key(presented, facts),
+      hmac: (presented, facts) => stores.credentials.hmac(presented, facts),
+      bearer: () => Promise.resolve({ ok: false, code: 'authentication_failed' }),
+    }),
     walletKeys: walletKeysOf(signer),
     signer,
     watchers,

@@ -5,7 +5,6 @@ import type {
   Adoption,
   AnswerRights,
   Answers,
-  Authenticator,
   Logger,
   OperationStore,
   PolicyStore,
@@ -23,7 +22,7 @@ import {
   createAdministration,
   createAnswerRights,
   createAnswers,
-  createAuthenticator,
+  createCredentialChecks,
   createBroadcastStore,
   createOperationStore,
   createPolicyStore,
@@ -42,6 +41,7 @@ import {
   runStartupChecks,
   SETTLED_CHANNEL,
   WAITING_CHANNEL,
+  type CredentialChecks,
 } from '#postgres';
 import type { Caip2 } from '#domain';
 import { systemClock } from './clock.js';
@@ -57,7 +57,7 @@ export interface Stores {
   readonly admin: Administration;
   readonly signing: Omit<ActivityPorts, 'stamps'>;
   readonly reads: ReadStore;
-  readonly authenticator: Authenticator;
+  readonly credentials: Pick<CredentialChecks, 'key' | 'hmac'>;
   readonly watch: WatchStore;
   readonly floats: FloatStore;
   readonly settlements: SettlementDesk;
@@ -114,6 +114,8 @@ export async function connectDatabase(
       return rows.map((row) => row.id);
     },
   });
+  const keyEnvironment = config.networks.every((it) => it.profile.testnet) ? 'test' : 'live';
+  const credentials = createCredentialChecks(systemPool, { keyEnvironment, vault });
   const projector = new Projector({ pool: systemPool, owner, logger });
   return {
     operations: createOperationStore({
@@ -125,12 +127,10 @@ export async function connectDatabase(
     answers,
     answerRights: createAnswerRights(systemPool),
     adoption: createAdoption(systemPool),
-    admin: createAdministration(systemPool, {
-      keyEnvironment: config.networks.every((it) => it.profile.testnet) ? 'test' : 'live',
-    }),
+    admin: createAdministration(systemPool, { keyEnvironment, vault }),
     signing: createSigningStores(systemPool),
     reads: createReadStore(readerPool),
-    authenticator: createAuthenticator(systemPool),
+    credentials,
     watch: createWatchStore(systemPool),
     floats: createFloatStore(systemPool),
     settlements: createSettlementDesk({ pool: systemPool, vault, clock, endings }),
@@ -155,7 +155,7 @@ export async function connectDatabase(
     },
     async close() {
       await projector.stop();
-      await Promise.all([answers.close(), endings.close()]);
+      await Promise.all([answers.close(), endings.close(), credentials.close()]);
       await Promise.all([writerPool.end(), systemPool.end(), readerPool.end()]);
     },
   };

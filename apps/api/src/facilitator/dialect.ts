@@ -33,7 +33,7 @@ function renderSettleProblem(problem: Problem): Rendered {
   };
 }
 
-const credentials: Dialect['credentials'] = (headers) => native.credentials(headers);
+const credentials: Dialect['credentials'] = (request) => native.credentials(request);
 
 /** `POST /facilitator/verify` and `/facilitator/settle`; what else stands below speaks natively. */
 export const facilitator: readonly Dialect[] = [

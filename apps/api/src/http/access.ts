@@ -2,10 +2,11 @@
 import 'reflect-metadata';
 import { createParamDecorator, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { Principal, Role } from '#engine';
+import type { AccessScope, Principal, Role } from '#engine';
 
-export const ROLES: readonly Role[] = ['admin', 'agent', 'approver', 'auditor', 'seller'];
+export const ROLES: readonly Role[] = ['admin', 'agent', 'approver', 'auditor', 'backend', 'seller'];
 export const ACCESS = 'purser:access';
+export const SCOPE = 'purser:scope';
 
 /**
  * `public`: no credentials are read at all. `operator`: an admin of the installation's first workspace. `facilitator`: as the installation
@@ -21,6 +22,21 @@ export const OperatorOnly = () => SetMetadata<string, Access>(ACCESS, { roles: [
 
 export const ForSellers = () =>
   SetMetadata<string, Access>(ACCESS, { roles: ['seller', 'admin'], operator: false, facilitator: true });
+
+/** What a route asks of agents, and of backends that act for one, where it is not what `scopeFor` concludes. */
+export const Scope = (scope: AccessScope) => SetMetadata<string, AccessScope>(SCOPE, scope);
+
+/**
+ * Which scope a caller needs. People and backends look at a workspace and change it; an agent that may do less than everything is refused where
+ * a route does not say what it is: reading is `agent:read`, anything else counts as paying.
+ */
+export function scopeFor(role: Role, method: string, declared: AccessScope | undefined): AccessScope {
+  const reads = method === 'GET' || method === 'HEAD';
+  const forAgent = role === 'agent' || role === 'backend';
+  if (forAgent && declared !== undefined) return declared;
+  if (role === 'agent') return reads ? 'agent:read' : 'agent:payments:write';
+  return reads ? 'workspace:read' : 'workspace:write';
+}
 
 export interface AuthenticatedRequest extends FastifyRequest {
   principal?: Principal;

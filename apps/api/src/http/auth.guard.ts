@@ -1,9 +1,9 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { refuse } from '#domain';
-import type { Principal } from '#engine';
+import { hasScope, type AccessScope, type Principal } from '#engine';
 import type { ApiCore } from '../core.js';
 import { CORE } from '../tokens.js';
-import { ACCESS, type Access, type AuthenticatedRequest } from './access.js';
+import { ACCESS, SCOPE, scopeFor, type Access, type AuthenticatedRequest } from './access.js';
 import type { Dialects } from './dialects.js';
 
 /** Reads the credentials the route's dialect prescribes, has them checked, and compares the role. */
@@ -25,17 +25,24 @@ export class AuthGuard implements CanActivate {
       if (facilitator === null) throw refuse('not_found', { object: 'route' });
       if (facilitator.access === 'open') return true;
     }
-    return this.check(access, context.switchToHttp().getRequest<AuthenticatedRequest>());
+    const scope = Reflect.getMetadata(SCOPE, context.getHandler()) as AccessScope | undefined;
+    return this.check({ access, scope }, context.switchToHttp().getRequest<AuthenticatedRequest>());
   }
 
-  private async check(access: Exclude<Access, 'public'>, request: AuthenticatedRequest): Promise<boolean> {
-    const credentials = this.dialects.of(request).credentials(request.headers);
-    if (credentials === null) throw refuse('authentication_failed');
-    const { key, agentId } = credentials;
-    const known = await this.core.authenticator.authenticate(key, agentId);
-    if (!known.ok) throw refuse(known.code);
+  private async check(
+    {
+      access,
+      scope,
+    }: { readonly access: Exclude<Access, 'public'>; readonly scope: AccessScope | undefined },
+    request: AuthenticatedRequest,
+  ): Promise<boolean> {
+    const presented = this.dialects.of(request).credentials(request);
+    if (presented === null) throw refuse('authentication_failed');
+    const known = await this.core.authenticator.authenticate(presented, { ip: request.ip });
+    if (!known.ok) throw refuse(known.code, known.details);
     const { principal } = known;
     if (!access.roles.includes(principal.role)) throw refuse('permission_denied', { role: principal.role });
+    requireScope(principal, scopeFor(principal.role, request.method, scope));
     if (access.operator) await this.requireOperator(principal);
     request.principal = principal;
     return true;
@@ -47,4 +54,10 @@ export class AuthGuard implements CanActivate {
     if (principal.workspaceId !== this.operatorWorkspace)
       throw refuse('permission_denied', { role: principal.role, needs: 'operator' });
   }
+}
+
+/** A seller's key is for one thing and cannot be narrowed. */
+function requireScope(principal: Principal, needed: AccessScope): void {
+  if (principal.role !== 'seller' && !hasScope(principal, needed))
+    throw refuse('insufficient_scope', { scope: needed });
 }

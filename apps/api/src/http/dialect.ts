@@ -1,14 +1,9 @@
 // A dialect is everything that differs between the APIs we serve on the same core: how callers prove themselves and how refusals look.
 import 'reflect-metadata';
-import type { IncomingHttpHeaders } from 'node:http';
 import { SetMetadata } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import type { ErrorCode, ErrorDetails } from '#domain';
-
-export interface Credentials {
-  readonly key: string;
-  /** What the caller says beside the key. */
-  readonly agentId?: string;
-}
+import type { Presented } from '#engine';
 
 /** One answer, ready to send. */
 export interface Rendered {
@@ -27,7 +22,8 @@ export interface Dialect {
   readonly name: string;
   /** Paths below which it answers also where there is no route; the longest that fits wins. A route's own dialect is named on its controller. */
   readonly prefixes: readonly string[];
-  credentials(headers: IncomingHttpHeaders): Credentials | null;
+  /** How the caller says who it is; null: not at all. */
+  credentials(request: FastifyRequest): Presented | null;
   renderError(problem: Problem): Rendered;
 }
 

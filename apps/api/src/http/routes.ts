@@ -2,14 +2,16 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import type { Role } from '#engine';
-import { ACCESS, ROLES, type Access } from './access.js';
+import type { AccessScope, Role } from '#engine';
+import { ACCESS, ROLES, SCOPE, scopeFor, type Access } from './access.js';
 
 export interface Route {
   readonly method: string;
   readonly path: string;
   readonly handler: string;
   readonly access: Access | undefined;
+  /** What it asks of agents and backends, where it says so. */
+  readonly scope: AccessScope | undefined;
 }
 
 type ControllerType = { readonly name: string; readonly prototype: object };
@@ -29,6 +31,7 @@ export function routesOf(controllers: readonly object[]): readonly Route[] {
           path: joined(base, own),
           handler: `${controller.name}.${name}`,
           access: Reflect.getMetadata(ACCESS, value as object) as Access | undefined,
+          scope: Reflect.getMetadata(SCOPE, value as object) as AccessScope | undefined,
         },
       ];
     });
@@ -51,17 +54,22 @@ export function mayCall(access: Access, role: Role): boolean {
   return access === 'public' || access.roles.includes(role);
 }
 
+export function neededScope({ method, scope }: Pick<Route, 'method' | 'scope'>, role: Role): AccessScope {
+  return scopeFor(role, method, scope);
+}
+
 /** docs/roles.md */
 export function rolesPage(controllers: readonly object[]): string {
-  const lines = routesOf(controllers).map(({ method, path, access }) => {
-    const cells = ROLES.map((role) => cell(access, role));
-    return `| ${method} | \`${path}\` | ${cells.join(' | ')} |`;
+  const lines = routesOf(controllers).map((route) => {
+    const cells = ROLES.map((role) => cell(route, role));
+    return `| ${route.method} | \`${route.path}\` | ${cells.join(' | ')} |`;
   });
   return [
     '# Who may call what',
     '',
     'Generated from the routes; the guard enforces the same table. Everything not allowed is refused.',
-    '"operator" is an admin of the first workspace of the installation; "anyone" needs no credentials.',
+    'A cell names the scope that a credential of the role needs, if it is one that has been narrowed to scopes; a backend needs',
+    '`agent:payments:write` in any case. `operator` stands for an admin of the first workspace of the installation; "anyone" needs no credentials.',
     '',
     `| method | path | ${ROLES.join(' | ')} |`,
     `| --- | --- | ${ROLES.map(() => '---').join(' | ')} |`,
@@ -70,9 +78,11 @@ export function rolesPage(controllers: readonly object[]): string {
   ].join('\n');
 }
 
-function cell(access: Access | undefined, role: Role): string {
+function cell({ access, method, scope }: Route, role: Role): string {
   if (access === undefined) return '?';
   if (access === 'public') return 'anyone';
   if (!access.roles.includes(role)) return '';
-  return access.operator ? 'operator' : 'yes';
+  if (role === 'seller') return 'yes';
+  const needed = neededScope({ method, scope }, role);
+  return access.operator ? `operator, ${needed}` : needed;
 }

@@ -1,4 +1,6 @@
-import { Address, Amount, Integer, OneOf, Text, Uuid } from '../http/fields.js';
+import { ACCESS_SCOPES, type AccessScope, type CredentialKind, type Role } from '#engine';
+import { ROLES } from '../http/access.js';
+import { Address, Amount, Integer, OneOf, Text, Texts, Uuid } from '../http/fields.js';
 
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const NAME = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u;
@@ -27,8 +29,8 @@ export class NewAgentDto {
 }
 
 export class NewKeyDto {
-  @OneOf(['admin', 'agent', 'approver', 'auditor', 'seller'], { about: 'what the key may do' })
-  role!: 'admin' | 'agent' | 'approver' | 'auditor' | 'seller';
+  @OneOf(ROLES, { about: 'what the key may do' })
+  role!: Role;
 
   @Uuid({ optional: true, about: 'whose key it is; for the role agent, and only there' })
   agent_id?: string;
@@ -41,6 +43,26 @@ export class NewKeyDto {
 
   @Integer({ optional: true, min: 60, max: 315_360_000, about: 'life of the key; no end when absent' })
   expires_in_sec?: number;
+
+  @OneOf(['key', 'hmac'], {
+    optional: true,
+    about: 'key, when absent: sent with every request. hmac: a secret that signs them, for agents alone',
+  })
+  kind?: CredentialKind;
+
+  @Texts({
+    optional: true,
+    pattern: new RegExp(`^(${ACCESS_SCOPES.join('|')})$`),
+    about: `all it may do, of ${ACCESS_SCOPES.join(', ')}; what the role may when absent. A backend pays only with agent:payments:write`,
+  })
+  scopes?: AccessScope[];
+
+  @Texts({
+    optional: true,
+    pattern: /^[0-9a-fA-F:.]{2,45}(\/[0-9]{1,3})?$/,
+    about: 'addresses and CIDR blocks it may be used from; anywhere when absent',
+  })
+  allowed_ips?: string[];
 }
 
 export class RotateKeyDto {

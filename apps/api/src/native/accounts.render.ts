@@ -19,11 +19,14 @@ export const renderAgent = (view: AgentView): object => ({
 
 export const renderKey = (view: KeyView): object => ({
   key_id: view.keyId,
+  kind: view.kind,
   role: view.role,
   agent_id: view.agentId,
   person: view.person,
   label: view.label,
   prefix: view.prefix,
+  scopes: view.scopes,
+  allowed_ips: view.allowedIps,
   created_at: iso(view.createdAtMs),
   created_by: view.createdBy,
   expires_at: maybeIso(view.expiresAtMs),

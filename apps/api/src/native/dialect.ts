@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Credentials, Dialect } from '../http/dialect.js';
+import type { FastifyRequest } from 'fastify';
+import type { Presented } from '#engine';
+import type { Dialect } from '../http/dialect.js';
 import { renderProblem } from './errors.js';
 
 export const native: Dialect = {
@@ -10,8 +11,8 @@ export const native: Dialect = {
 };
 
 /** `Authorization: Bearer prs_...`, or the same key in `x-api-key`. */
-function bearerOrKey(headers: IncomingHttpHeaders): Credentials | null {
+function bearerOrKey({ headers }: FastifyRequest): Presented | null {
   const bearer = /^Bearer ([^\s]+)$/i.exec(headers.authorization ?? '')?.[1];
   const key = bearer ?? headers['x-api-key'];
-  return typeof key === 'string' ? { key } : null;
+  return typeof key === 'string' ? { kind: 'key', key } : null;
 }

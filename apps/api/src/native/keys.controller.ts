@@ -28,6 +28,9 @@ export class KeysController {
       person: dto.person,
       label: dto.label ?? '',
       expiresInSec: dto.expires_in_sec ?? null,
+      kind: dto.kind ?? 'key',
+      scopes: dto.scopes ?? null,
+      allowedIps: dto.allowed_ips ?? null,
     };
     return renderIssued(await this.core.admin.keys.create(caller.workspaceId, input, actorOf(caller)));
   }

@@ -14,7 +14,7 @@ import {
   type Submitted,
 } from '#engine';
 import type { ApiCore } from '../core.js';
-import { Caller, Roles } from '../http/access.js';
+import { Caller, Roles, Scope } from '../http/access.js';
 import type { Rendered } from '../http/dialect.js';
 import { pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
@@ -39,6 +39,7 @@ export class OperationsController {
 
   @Post()
   @Roles('agent')
+  @Scope('agent:payments:write')
   @ApiHeader({ name: 'Idempotency-Key', required: true, description: '1 to 200 printable characters' })
   @ApiOperation({ summary: 'Buy or sign; the same key and request is the same payment, for ever' })
   @Answer(201, 'Operation')
@@ -68,7 +69,8 @@ export class OperationsController {
   }
 
   @Get()
-  @Roles('agent', 'admin', 'auditor')
+  @Roles('agent', 'admin', 'auditor', 'backend')
+  @Scope('agent:read')
   @ApiOperation({ summary: 'Operations, newest first' })
   @Answer(200, 'Operations')
   @Errors('Error', 400, 401)
@@ -85,7 +87,8 @@ export class OperationsController {
   }
 
   @Get(':id')
-  @Roles('agent', 'admin', 'auditor')
+  @Roles('agent', 'admin', 'auditor', 'backend')
+  @Scope('agent:read')
   @ApiOperation({ summary: 'One operation as it stands, with what the seller answered' })
   @Answer(200, 'Operation')
   @Errors('Error', 400, 401, 404)
@@ -96,7 +99,8 @@ export class OperationsController {
   }
 
   @Get(':id/events')
-  @Roles('agent', 'admin', 'auditor')
+  @Roles('agent', 'admin', 'auditor', 'backend')
+  @Scope('agent:read')
   @ApiOperation({ summary: 'Everything that happened to an operation, in order' })
   @Answer(200, 'OperationEvents')
   @Errors('Error', 400, 401, 404)
@@ -108,7 +112,7 @@ export class OperationsController {
 
   @Post(':id/cancel')
   @HttpCode(200)
-  @Roles('agent', 'admin')
+  @Roles('agent', 'admin', 'backend')
   @ApiOperation({
     summary:
       'Stop an operation before anything is signed; afterwards only on chain, while the authorization is live',

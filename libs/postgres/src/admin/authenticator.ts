@@ -1,27 +1,50 @@
-// Checks every presented key against the database and caches nothing: a revocation holds in all processes from its commit on. It is cheap
-// because concurrent requests share one indexed look-up; the alternative, a cache of a few seconds, would save no round trip worth having
-// and leave a revoked key working.
-import type { AgentId, KeyId, WorkspaceId } from '#domain';
-import { coalesce, type Authentication, type Authenticator, type Role } from '#engine';
+// Checks every presented credential against the database and caches nothing: a revocation holds in all processes from its commit on. It is
+// cheap because concurrent requests share one indexed look-up; the alternative, a cache of a few seconds, would save no round trip worth
+// having and leave a revoked key working. Whoever has not proven the credential learns nothing: unknown and wrong are one answer, in one time.
+import { parseAgentId, type AgentId, type WorkspaceId } from '#domain';
+import {
+  coalesce,
+  type AccessScope,
+  type Authentication,
+  type PresentedKey,
+  type PresentedSignature,
+  type Principal,
+  type RequestFacts,
+  type Role,
+  type Vault,
+} from '#engine';
+import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { matches, prefixOf } from './key-format.js';
+import { mayComeFrom } from './addresses.js';
+import { NO_WORKSPACE } from './change.js';
+import { matches, readKey } from './key-format.js';
+import { isSignature, isTimely, signatureMatches } from './request-signature.js';
 
-interface KeyRow {
+interface CredentialRow {
   readonly prefix: string;
   readonly workspace_id: string;
   readonly key_id: string;
-  readonly secret_hash: Buffer;
   readonly role: Role;
   readonly agent_id: string | null;
   readonly person: string;
+  readonly scopes: readonly AccessScope[] | null;
+  readonly allowed_ips: readonly string[] | null;
   readonly agent_status: string | null;
+  readonly revoked: boolean;
+  readonly expired: boolean;
   readonly use_is_stale: boolean;
 }
+type KeyRow = CredentialRow & { readonly secret_hash: Buffer };
+type SecretRow = CredentialRow & { readonly sealed_secret: Buffer; readonly now_sec: number };
 
-const FIND = `SELECT k.prefix, k.workspace_id, k.key_id, k.secret_hash, k.role, k.agent_id, k.person, a.status AS agent_status,
-    (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute') AS use_is_stale
-  FROM api_key k LEFT JOIN agent a ON a.workspace_id = k.workspace_id AND a.agent_id = k.agent_id
-  WHERE k.prefix = ANY($1::text[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())`;
+const SELECT = `SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k.person, k.scopes, k.allowed_ips::text[] AS allowed_ips,
+    a.status AS agent_status, k.revoked_at IS NOT NULL AS revoked, coalesce(k.expires_at <= clock_timestamp(), false) AS expired,
+    (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute') AS use_is_stale`;
+const FROM = `FROM api_key k LEFT JOIN agent a ON a.workspace_id = k.workspace_id AND a.agent_id = k.agent_id`;
+const KEYS = `${SELECT}, k.secret_hash ${FROM} WHERE k.prefix = ANY($1::text[]) AND k.kind = 'key'`;
+// One clock judges timestamps, whichever process asks.
+const SECRETS = `${SELECT}, k.sealed_secret, extract(epoch FROM clock_timestamp())::float8 AS now_sec
+  ${FROM} WHERE k.agent_id = ANY($1::uuid[]) AND k.kind = 'hmac' AND k.revoked_at IS NULL`;
 // The condition again: another process may have written it meanwhile.
 const TOUCH = `UPDATE api_key SET last_used_at = now()
   WHERE prefix = ANY($1::text[]) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`;
@@ -29,42 +52,109 @@ const TOUCH = `UPDATE api_key SET last_used_at = now()
 const FAILED: Authentication = { ok: false, code: 'authentication_failed' };
 const FLUSH_AFTER_MS = 1_000;
 
-export interface PostgresAuthenticator extends Authenticator {
+export interface AuthenticatorOptions {
+  /** The word in this installation's keys; one that was issued under another is refused. */
+  readonly keyEnvironment: string;
+  readonly vault: Vault;
+}
+
+export interface CredentialChecks {
+  key(presented: PresentedKey, facts: RequestFacts): Promise<Authentication>;
+  hmac(presented: PresentedSignature, facts: RequestFacts): Promise<Authentication>;
   /** Writes down the uses not yet written; call before the pool ends. */
   close(): Promise<void>;
 }
 
-/** The pool's role must be able to read keys of all workspaces: who calls is not known before. */
-export function createAuthenticator(pool: pg.Pool): PostgresAuthenticator {
-  const find = coalesce(async (prefixes: readonly string[]) => {
+/** The pool's role must be able to read credentials of all workspaces: who calls is not known before. */
+export function createCredentialChecks(
+  pool: pg.Pool,
+  { keyEnvironment, vault }: AuthenticatorOptions,
+): CredentialChecks {
+  const findKey = coalesce(async (prefixes: readonly string[]) => {
     const values = [[...new Set(prefixes)]];
-    const { rows } = await pool.query<KeyRow>({ name: 'purser_authenticate', text: FIND, values });
+    const { rows } = await pool.query<KeyRow>({ name: 'purser_find_keys', text: KEYS, values });
     const byPrefix = new Map(rows.map((row) => [row.prefix, row]));
     return prefixes.map((prefix) => byPrefix.get(prefix));
   });
+  const findSecrets = coalesce(async (agentIds: readonly AgentId[]) => {
+    const values = [[...new Set(agentIds)]];
+    const { rows } = await pool.query<SecretRow>({ name: 'purser_find_secrets', text: SECRETS, values });
+    return agentIds.map((agentId) => rows.filter((row) => row.agent_id === agentId));
+  });
   const uses = new Uses(pool);
+  const decoy = { workspaceId: NO_WORKSPACE, sealed: vault.seal(NO_WORKSPACE, randomBytes(70)) };
+  const unseal = (workspaceId: WorkspaceId, sealed: Uint8Array): string =>
+    Buffer.from(vault.open(workspaceId, sealed)).toString('latin1');
+
+  /** Only what has been proven gets here. */
+  const admit = (
+    row: CredentialRow,
+    environment: string | undefined,
+    { ip }: RequestFacts,
+    credential: Principal['credential'],
+  ): Authentication => {
+    const reason = row.revoked
+      ? 'revoked'
+      : row.expired
+        ? 'expired'
+        : environment !== keyEnvironment
+          ? 'environment'
+          : mayComeFrom(row.allowed_ips, ip)
+            ? undefined
+            : 'address';
+    if (reason !== undefined) return { ok: false, code: 'credential_not_usable', details: { reason } };
+    if (row.role === 'agent' && row.agent_status !== 'active') return { ok: false, code: 'agent_disabled' };
+    if (row.use_is_stale) uses.note(row.prefix);
+    return { ok: true, principal: toPrincipal(row, credential) };
+  };
+
   return {
-    async authenticate(presented, claimedAgentId) {
-      const prefix = prefixOf(presented);
-      if (prefix === null) return FAILED;
-      const row = await find(prefix);
-      if (!matches(presented, row?.secret_hash ?? null) || !row) return FAILED;
-      if (claimedAgentId !== undefined && claimedAgentId.toLowerCase() !== row.agent_id) return FAILED;
-      if (row.role === 'agent' && row.agent_status !== 'active') return { ok: false, code: 'agent_disabled' };
-      if (row.use_is_stale) uses.note(prefix);
-      return { ok: true, principal: toPrincipal(row) };
+    async key({ key, agentId }, facts) {
+      const said = readKey(key);
+      if (said === null) return FAILED;
+      const row = await findKey(said.prefix);
+      if (!matches(key, row?.secret_hash ?? null) || !row) return FAILED;
+      if (agentId !== undefined && agentId.toLowerCase() !== row.agent_id) return FAILED;
+      return admit(row, said.environment, facts, 'key');
+    },
+    async hmac(presented, facts) {
+      const agentId = agentIdIn(presented.agentId);
+      if (agentId === null || !isSignature(presented)) return FAILED;
+      const rows = await findSecrets(agentId);
+      if (rows.length === 0) {
+        signatureMatches(unseal(decoy.workspaceId, decoy.sealed), presented);
+        return FAILED;
+      }
+      for (const row of rows) {
+        const secret = unseal(row.workspace_id as WorkspaceId, row.sealed_secret);
+        if (!signatureMatches(secret, presented)) continue;
+        const admitted = admit(row, readKey(secret)?.environment, facts, 'hmac');
+        if (!admitted.ok || isTimely(presented, row.now_sec)) return admitted;
+        return { ok: false, code: 'expired_timestamp', details: { server_time: Math.floor(row.now_sec) } };
+      }
+      return FAILED;
     },
     close: () => uses.close(),
   };
 }
 
-function toPrincipal(row: KeyRow): Extract<Authentication, { ok: true }>['principal'] {
+function agentIdIn(text: string): AgentId | null {
+  try {
+    return parseAgentId(text.toLowerCase());
+  } catch {
+    return null;
+  }
+}
+
+function toPrincipal(row: CredentialRow, credential: Principal['credential']): Principal {
   return {
     workspaceId: row.workspace_id as WorkspaceId,
-    keyId: row.key_id as KeyId,
+    keyId: row.key_id,
     role: row.role,
     agentId: row.agent_id as AgentId | null,
     person: row.person,
+    scopes: row.scopes === null ? null : new Set(row.scopes),
+    credential,
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   ApproverKeyStore,
   Page,
   PageRequest,
+  Vault,
 } from '#engine';
 import { sql } from 'kysely';
 import type pg from 'pg';
@@ -21,13 +22,16 @@ import { PostgresStops } from './stops.js';
 import { PostgresWallets } from './wallets.js';
 import { PostgresWorkspaces } from './workspaces.js';
 
-export { createAuthenticator, type PostgresAuthenticator } from './authenticator.js';
+export { createCredentialChecks, type AuthenticatorOptions, type CredentialChecks } from './authenticator.js';
 export { newId } from './ids.js';
 export { createPolicyStore } from './policy-store.js';
+export { signatureMatches, signRequest } from './request-signature.js';
 
 export interface AdministrationOptions {
   /** The word in issued keys, `live` or `test`; lower-case letters. */
   readonly keyEnvironment: string;
+  /** Seals agents' secrets; without it none are made. */
+  readonly vault?: Vault;
 }
 
 /** The pool logs in as the administration role; the caller ends it. */
@@ -36,7 +40,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
   return {
     workspaces: new PostgresWorkspaces(db),
     agents: new PostgresAgents(db),
-    keys: new PostgresKeys(db, options.keyEnvironment),
+    keys: new PostgresKeys(db, options.keyEnvironment, options.vault ?? null),
     wallets: new PostgresWallets(db),
     budgets: new PostgresBudgets(db),
     policies: new PostgresPolicies(db),

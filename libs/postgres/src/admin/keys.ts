@@ -1,15 +1,30 @@
-import { parseAgentId, refuse, type KeyId, type WorkspaceId } from '#domain';
-import type { Actor, IssuedKey, KeyStore, KeyView, NewKey, Page, PageRequest, Role } from '#engine';
+import { parseAgentId, refuse, type Json, type KeyId, type WorkspaceId } from '#domain';
+import {
+  GRANTABLE,
+  type AccessScope,
+  type Actor,
+  type CredentialKind,
+  type IssuedKey,
+  type KeyStore,
+  type KeyView,
+  type NewKey,
+  type Page,
+  type PageRequest,
+  type Role,
+  type Vault,
+} from '#engine';
 import { sql } from 'kysely';
+import { checkBlocks } from './addresses.js';
 import { requireAgent } from './agents.js';
 import { change, within, type Database, type Trx } from './change.js';
 import { newId } from './ids.js';
-import { freshKey } from './key-format.js';
+import { freshSecret, hashOf } from './key-format.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 
 interface Row {
   readonly workspace_id: string;
   readonly key_id: string;
+  readonly kind: CredentialKind;
   readonly prefix: string;
   readonly role: Role;
   readonly agent_id: string | null;
@@ -20,26 +35,27 @@ interface Row {
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
   readonly last_used_at: Date | null;
+  readonly scopes: readonly AccessScope[] | null;
+  readonly allowed_ips: readonly string[] | null;
 }
 
-// Never `secret_hash`: nothing outside the authenticator has a use for it.
-const COLUMNS = sql<Row>`workspace_id, key_id, prefix, role, agent_id, person, label, created_at, created_by,
-  expires_at, revoked_at, last_used_at`;
+// Never the hash or the sealed secret: nothing outside the authenticator has a use for them.
+const COLUMNS = sql<Row>`workspace_id, key_id, kind, prefix, role, agent_id, person, label, created_at, created_by,
+  expires_at, revoked_at, last_used_at, scopes, allowed_ips::text[] AS allowed_ips`;
 const LONGEST_OVERLAP_SEC = 30 * 24 * 3600;
+/** Each of them is tried on a signed request. */
+const MOST_SECRETS = 5;
 
 export class PostgresKeys implements KeyStore {
-  /** `environment` is the word in the key, `live` or `test`, so that a person sees which one they hold. */
+  /** `environment` is the word in the key, `live` or `test`, so that a person sees which one they hold. Secrets are made only with a vault. */
   constructor(
     private readonly db: Database,
     private readonly environment: string,
+    private readonly vault: Vault | null,
   ) {}
 
   async create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey> {
-    if ((input.role === 'agent') !== (input.agentId !== null)) {
-      throw refuse('validation_failed', { field: 'agent_id', reason: 'exactly_for_agent_keys' });
-    }
-    if (input.expiresInSec !== null && !(Number.isSafeInteger(input.expiresInSec) && input.expiresInSec > 0))
-      throw refuse('validation_failed', { field: 'expires_in_sec', reason: 'not_a_positive_integer' });
+    check(input);
     return change(this.db, { workspaceId, by }, async (trx) => {
       if (input.agentId !== null) await requireAgent(trx, workspaceId, input.agentId);
       const issued = await this.insert(trx, workspaceId, { ...input, expiresAt: null }, by);
@@ -80,12 +96,7 @@ export class PostgresKeys implements KeyStore {
         FROM api_key WHERE workspace_id = ${workspaceId} AND key_id = ${keyId}`.execute(trx);
       if (!rows[0]?.usable) throw refuse('validation_failed', { field: 'key_id', reason: 'key_not_usable' });
       const view = toView(old);
-      const issued = await this.insert(
-        trx,
-        workspaceId,
-        { ...view, expiresInSec: null, expiresAt: old.expires_at },
-        by,
-      );
+      const successor = { ...view, expiresInSec: null, expiresAt: old.expires_at };
       if (overlapSec === 0) {
         await sql`UPDATE api_key SET revoked_at = clock_timestamp() WHERE workspace_id = ${workspaceId} AND key_id = ${keyId}`.execute(
           trx,
@@ -95,6 +106,7 @@ export class PostgresKeys implements KeyStore {
         await sql`UPDATE api_key SET expires_at = least(expires_at, clock_timestamp() + ${overlapSec}::int * interval '1 second')
           WHERE workspace_id = ${workspaceId} AND key_id = ${keyId}`.execute(trx);
       }
+      const issued = await this.insert(trx, workspaceId, successor, by);
       const data = { ...factOf(issued.key), replaces: keyId, overlap_sec: overlapSec };
       return { result: issued, fact: { type: 'KeyRotated', data } };
     });
@@ -106,17 +118,53 @@ export class PostgresKeys implements KeyStore {
     input: NewKey & { readonly expiresAt: Date | null },
     by: Actor,
   ): Promise<IssuedKey> {
-    const fresh = freshKey(this.environment, input.role);
+    const kind = input.kind ?? 'key';
+    if (kind === 'hmac') await leaveRoom(trx, workspaceId, input);
+    const fresh = freshSecret(this.environment, input.role, kind);
     const { rows } = await sql<Row>`INSERT INTO api_key
-        (workspace_id, key_id, prefix, secret_hash, role, agent_id, person, label, created_by, expires_at)
-      VALUES (${workspaceId}, ${newId('key')}, ${fresh.prefix}, ${fresh.hash}, ${input.role}, ${input.agentId}, ${input.person},
-        ${input.label}, ${`${by.type}:${by.id}`},
+        (workspace_id, key_id, kind, prefix, secret_hash, sealed_secret, role, agent_id, person, label, created_by, scopes, allowed_ips, expires_at)
+      VALUES (${workspaceId}, ${newId('key')}, ${kind}, ${fresh.prefix}, ${kind === 'key' ? hashOf(fresh.text) : null},
+        ${kind === 'hmac' ? this.seal(workspaceId, fresh.text) : null}, ${input.role}, ${input.agentId}, ${input.person},
+        ${input.label}, ${`${by.type}:${by.id}`}, ${input.scopes ?? null}::text[],
+        (SELECT array_agg(network(block::inet)) FROM unnest(${input.allowedIps ?? null}::text[]) block),
         coalesce(${input.expiresAt}::timestamptz, clock_timestamp() + ${input.expiresInSec}::int * interval '1 second'))
       RETURNING ${COLUMNS}`.execute(trx);
     const row = rows[0];
     if (!row) throw new Error('the new key was not stored');
     return { key: toView(row), secret: fresh.text };
   }
+
+  private seal(workspaceId: WorkspaceId, secret: string): Buffer {
+    if (this.vault === null) throw new Error('secrets are made only with a vault');
+    return Buffer.from(this.vault.seal(workspaceId, Buffer.from(secret, 'latin1')));
+  }
+}
+
+function check({ role, agentId, kind, expiresInSec, scopes, allowedIps }: NewKey): void {
+  if ((role === 'agent') !== (agentId !== null))
+    throw refuse('validation_failed', { field: 'agent_id', reason: 'exactly_for_agent_keys' });
+  if (kind === 'hmac' && role !== 'agent')
+    throw refuse('validation_failed', { field: 'kind', reason: 'hmac_only_for_agents' });
+  if (expiresInSec !== null && !(Number.isSafeInteger(expiresInSec) && expiresInSec > 0))
+    throw refuse('validation_failed', { field: 'expires_in_sec', reason: 'not_a_positive_integer' });
+  const foreign = scopes?.findIndex((scope) => !GRANTABLE[role].includes(scope)) ?? -1;
+  if (foreign >= 0)
+    throw refuse('validation_failed', { field: `scopes.${foreign}`, reason: 'not_for_this_role' });
+  if (scopes?.length === 0) throw refuse('validation_failed', { field: 'scopes', reason: 'empty' });
+  if (allowedIps) checkBlocks(allowedIps);
+}
+
+/** The agent's row is locked, so that two at once cannot both be the last. */
+async function leaveRoom(trx: Trx, workspaceId: WorkspaceId, { agentId }: NewKey): Promise<void> {
+  await sql`SELECT FROM agent WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} FOR UPDATE`.execute(
+    trx,
+  );
+  const { rows } = await sql<{ full: boolean }>`SELECT count(*) >= ${MOST_SECRETS} AS full FROM api_key
+    WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} AND kind = 'hmac' AND revoked_at IS NULL`.execute(
+    trx,
+  );
+  if (rows[0]?.full !== false)
+    throw refuse('validation_failed', { field: 'kind', reason: `at_most_${MOST_SECRETS}_secrets_per_agent` });
 }
 
 async function lock(trx: Trx, workspaceId: WorkspaceId, keyId: KeyId): Promise<Row> {
@@ -126,13 +174,15 @@ async function lock(trx: Trx, workspaceId: WorkspaceId, keyId: KeyId): Promise<R
   return rows[0];
 }
 
-function factOf(key: KeyView): Record<string, string | null> {
-  return { key_id: key.keyId, role: key.role, agent_id: key.agentId, person: key.person, label: key.label };
+function factOf(key: KeyView): Record<string, Json> {
+  const { keyId, kind, role, agentId, person, label, scopes, allowedIps } = key;
+  return { key_id: keyId, kind, role, agent_id: agentId, person, label, scopes, allowed_ips: allowedIps };
 }
 
 function toView(row: Row): KeyView {
   return {
     keyId: row.key_id as KeyId,
+    kind: row.kind,
     workspaceId: row.workspace_id as WorkspaceId,
     role: row.role,
     agentId: row.agent_id === null ? null : parseAgentId(row.agent_id),
@@ -144,5 +194,7 @@ function toView(row: Row): KeyView {
     expiresAtMs: row.expires_at?.getTime() ?? null,
     revokedAtMs: row.revoked_at?.getTime() ?? null,
     lastUsedAtMs: row.last_used_at?.getTime() ?? null,
+    scopes: row.scopes,
+    allowedIps: row.allowed_ips,
   };
 }

@@ -31,6 +31,7 @@ import * as failedAlive from './20261121-76-3-failed-alive.js';
 import * as allowance from './20261121-42-1-allowance.js';
 import * as successors from './20261121-92-successors.js';
 import * as approverKeys from './20261121-88-1-approver-keys.js';
+import * as credentials from './20261121-80-1-credentials.js';
 
 export interface Migration {
   readonly name: string;
@@ -70,4 +71,5 @@ export const MIGRATIONS: readonly Migration[] = [
   allowance,
   successors,
   approverKeys,
+  credentials,
 ];

@@ -29,6 +29,11 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   invalid_cursor: row(400, 'validation_failed'),
   authentication_failed: row(401, 'authentication_failed'),
   invalid_token: row(401, 'invalid_token'),
+  credential_not_usable: row(401, 'authentication_failed', ({ reason }) =>
+    reason === 'expired' ? 'agent_expired' : undefined,
+  ),
+  expired_timestamp: row(401, 'authentication_failed'),
+  insufficient_scope: row(403, 'insufficient_scope'),
   agent_disabled: row(401, 'agent_disabled'),
   agent_paused: row(401, 'agent_disabled'),
   workspace_paused: row(403, 'operation_feature_disabled'),

@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Refusal, type BudgetView, type ErrorCode, type ErrorDetails, type Terms } from '#domain';
 import { quote, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
-import { Caller, Roles } from '../../http/access.js';
+import { Caller, Roles, Scope } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
 import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
@@ -35,6 +35,7 @@ export class HightopSimulateController {
   @Post()
   @HttpCode(200)
   @Roles('agent')
+  @Scope('agent:simulate')
   @ApiOperation({ summary: 'Try a write against policy and limits without doing it' })
   @Answer(200, 'HightopSimulation')
   @Errors('HightopError', 400, 401)

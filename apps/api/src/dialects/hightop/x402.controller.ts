@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { parseIdempotencyKey } from '#domain';
 import { quote, type OperationView, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
-import { Caller, Roles } from '../../http/access.js';
+import { Caller, Roles, Scope } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
 import { Speaks, type Rendered } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
@@ -38,6 +38,7 @@ export class HightopX402Controller {
   @Post('quote')
   @HttpCode(200)
   @Roles('agent')
+  @Scope('agent:simulate')
   @ApiOperation({ summary: 'Ask what a URL costs and what policy would say; spends and stores nothing' })
   @Answer(200, 'HightopQuote')
   @Errors('HightopError', 400, 401, 502)
@@ -49,6 +50,7 @@ export class HightopX402Controller {
   @Post('purchase')
   @HttpCode(200)
   @Roles('agent')
+  @Scope('agent:payments:write')
   @KEY
   @ApiOperation({ summary: 'Buy a URL: pay at most max_amount, hand back what the seller answers' })
   @Answer(200, 'HightopPurchase')
@@ -67,6 +69,7 @@ export class HightopX402Controller {
   @Post('sign')
   @HttpCode(200)
   @Roles('agent')
+  @Scope('agent:payments:write')
   @KEY
   @ApiOperation({ summary: 'Sign the payment of a URL, for the caller to attach' })
   @Answer(200, 'HightopSignature')
