@@ -40,6 +40,19 @@ describe('operations', () => {
     expect(polled.body).toMatchObject({ status: 'provisional', seller_accepted: true });
   });
 
+  it('is found by the key it was submitted under: by its agent, with the answer of the seller, and by nobody else', async () => {
+    const bought = await call(purchase());
+    const byKey = (key: string, as = 'agent') => call({ path: `${BASE}/operations/by-key`, key, as });
+    const { status, body } = await byKey('k1');
+    expect([status, body.operation_id]).toEqual([200, bought.body.operation_id]);
+    expect(body.response).toMatchObject({ status: 200, body: '{"report":"42"}' });
+    expect((await byKey('k2')).status).toBe(404);
+    expect((await byKey('k1', 'agent2')).status).toBe(404);
+    expect((await byKey('k1', 'admin')).status).toBe(403);
+    const without = await call({ path: `${BASE}/operations/by-key` });
+    expect([without.status, without.body.error.code]).toEqual([400, 'idempotency_key_missing']);
+  });
+
   it('a stop does not wait for those who wait: they are told what is known and poll', async () => {
     api.workersOff = true;
     let entered: () => void;

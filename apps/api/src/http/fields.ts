@@ -59,9 +59,8 @@ function field(
     );
   const described = {
     ...schema,
-    ...(nullable && 'type' in schema && typeof schema.type === 'string'
-      ? { type: [schema.type, 'null'] }
-      : {}),
+    // A list of types would be read as the type of a list; openapi.ts puts it in the words of OpenAPI 3.1.
+    ...(nullable ? { nullable: true } : {}),
     description: about,
     required: !optional && notFor === undefined,
     ...(example === undefined ? {} : { example }),

@@ -21,10 +21,21 @@ export function describe(app: NestFastifyApplication, controllers: readonly obje
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
   Object.assign((document.components ??= {}), {
-    schemas: { ...document.components.schemas, ...SCHEMAS },
+    schemas: { ...inWordsOf31(document.components.schemas), ...SCHEMAS },
   });
   for (const route of routesOf(controllers)) secure(document, route.method, route.path, route.access);
   return document;
+}
+
+/** `nullable` is OpenAPI 3.0; in 3.1 null is one of the types. */
+function inWordsOf31<T>(schema: T): T {
+  if (Array.isArray(schema)) return schema.map(inWordsOf31) as T;
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { nullable, ...rest } = Object.fromEntries(
+    Object.entries(schema).map(([name, inner]) => [name, inWordsOf31(inner as unknown)]),
+  );
+  if (nullable !== true) return { ...rest, ...(nullable === undefined ? {} : { nullable }) } as T;
+  return { ...rest, type: [rest['type'], 'null'] } as T;
 }
 
 function secure(document: OpenAPIObject, method: string, path: string, access: Access | undefined): void {

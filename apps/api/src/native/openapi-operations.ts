@@ -1,4 +1,5 @@
 // Shapes of answers about operations: what any caller of the native API programs against.
+import { ERRORS } from '#domain';
 import {
   any,
   anyObject,
@@ -35,8 +36,15 @@ export const OPERATIONS = {
     'body_bytes?': int,
     'body_expired?': { const: true },
   }),
+  ErrorCode: oneOf(Object.keys(ERRORS)),
   Error: object({
-    error: object({ code: text, message: text, details: anyObject, retry: RETRY, correlation_id: text }),
+    error: object({
+      code: ref('ErrorCode'),
+      message: text,
+      details: anyObject,
+      retry: RETRY,
+      correlation_id: text,
+    }),
     'operation_id?': UUID,
     'operation?': ref('Operation'),
   }),
@@ -67,7 +75,7 @@ export const OPERATIONS = {
     authorization: maybeObject({ from: text, to: text, value: atomic, valid_before: time, nonce: text }),
     cancellation: maybeObject({ by: any, reason: text, problem: maybeText }),
     approval: maybeObject({ approval_id: text, digest: text, decide_by: time }),
-    error: maybeObject({ code: text, message: text, details: anyObject }),
+    error: maybeObject({ code: ref('ErrorCode'), message: text, details: anyObject }),
     retry_with: maybeText,
     idempotency_key_hash: maybeText,
     note: maybeText,
@@ -99,7 +107,7 @@ export const OPERATIONS = {
       x402_version: int,
     }),
     policy: maybeObject({ allowed: flag, version: maybe(int), needs_approval: flag, reasons: list(text) }),
-    error: maybeObject({ code: text, message: text, details: anyObject }),
+    error: maybeObject({ code: ref('ErrorCode'), message: text, details: anyObject }),
   }),
   OperationEvents: object({
     items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),

@@ -1,4 +1,16 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
@@ -29,6 +41,12 @@ import { CancelDto, OperationsQuery, SubmitDto } from './operations.dto.js';
 import { renderEvent, renderOperation } from './render-operation.js';
 import { assertSettles, toCommand } from './to-command.js';
 
+const KEY = ApiHeader({
+  name: 'Idempotency-Key',
+  required: true,
+  description: '1 to 200 printable characters',
+});
+
 @ApiTags('Operations')
 @Controller('purser/v1/operations')
 export class OperationsController {
@@ -40,7 +58,7 @@ export class OperationsController {
   @Post()
   @Roles('agent')
   @Scope('agent:payments:write')
-  @ApiHeader({ name: 'Idempotency-Key', required: true, description: '1 to 200 printable characters' })
+  @KEY
   @ApiOperation({ summary: 'Buy or sign; the same key and request is the same payment, for ever' })
   @Answer(201, 'Operation')
   @Answer(200, 'Operation')
@@ -84,6 +102,24 @@ export class OperationsController {
     };
     const page = await this.core.reads.operations(caller.workspaceId, filter, pageOf(query));
     return renderPage(page, (view) => renderOperation(view));
+  }
+
+  @Get('by-key')
+  @Roles('agent')
+  @Scope('agent:read')
+  @KEY
+  @ApiOperation({ summary: 'The operation that an idempotency key of the caller belongs to' })
+  @Answer(200, 'Operation')
+  @Errors('Error', 400, 401, 403, 404)
+  async getByKey(
+    @Caller() caller: Principal,
+    @Headers('idempotency-key') key: string | undefined,
+  ): Promise<object> {
+    const { workspaceId, agentId } = agentOf(caller);
+    const { derivation } = this.core.ports;
+    const operationId = derivation.operationId(workspaceId, agentId, parseIdempotencyKey(key));
+    const view = await this.core.reads.operation(workspaceId, operationId, agentId);
+    return renderOperation(view, await this.found(view, true));
   }
 
   @Get(':id')

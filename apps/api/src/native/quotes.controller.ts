@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ERRORS, parseAtomic, refuse, type ErrorCode, type ErrorDetails, type Terms } from '#domain';
 import { quote, type AssetRegistry, type Principal, type Quote } from '#engine';
 import type { ApiCore } from '../core.js';
-import { Caller, Roles } from '../http/access.js';
+import { Caller, Roles, Scope } from '../http/access.js';
 import { agentOf } from '../http/agent.js';
 import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url } from '../http/fields.js';
 import { forwardOf, METHODS } from '../http/forward.js';
@@ -52,6 +52,7 @@ export class QuotesController {
   @Post()
   @HttpCode(200)
   @Roles('agent')
+  @Scope('agent:simulate')
   @ApiOperation({ summary: 'Ask what a URL costs and what policy would say; spends and stores nothing' })
   @Answer(200, 'Quote')
   @Errors('Error', 400, 401, 403, 413, 422, 502, 503)
