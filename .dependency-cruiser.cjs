@@ -3,6 +3,7 @@
 const TABLE = {
   'libs/domain': { internal: [], npm: [], node: 'none' },
   'libs/x402': { internal: ['domain'], npm: ['@x402/core'], node: 'none' },
+  'libs/sdk': { internal: [], npm: [], node: 'none' },
   'libs/engine': { internal: ['domain', 'x402'], npm: [], node: 'none' },
   'libs/postgres': { internal: ['domain', 'engine'], npm: ['kysely', 'pg'], node: 'all' },
   'libs/redis': { internal: ['domain', 'engine'], npm: ['bullmq', 'ioredis'], node: 'all' },
@@ -55,7 +56,7 @@ const NEST_ONLY_IN = '^apps/(api|worker)/';
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function rulesFor(folder, { internal, npm, node }) {
-  const from = { path: `^${folder}/`, pathNot: '\\.spec\\.ts$' };
+  const from = { path: `^${folder}/`, pathNot: '(\\.spec\\.ts|\\.mjs)$' };
   const name = folder.replace('/', '-');
   const own = escape(folder);
   const allowed = internal.map((lib) => `libs/${lib}/src/index\\.ts$`).join('|');
@@ -116,6 +117,6 @@ module.exports = {
       exportsFields: ['exports'],
     },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^dist/' },
+    exclude: { path: '(^|/)dist/' },
   },
 };

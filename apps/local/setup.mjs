@@ -133,6 +133,7 @@ function fetchRedis() {
 function* sources(folder) {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (entry.name === 'dist') continue;
     if (entry.isDirectory()) yield* sources(path);
     else if (/\.(ts|json)$/.test(entry.name)) yield path;
   }

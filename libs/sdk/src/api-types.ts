@@ -1,0 +1,1211 @@
+// Generated from docs/openapi.json; a test compares them. Money is text in base units, times are ISO 8601.
+
+export interface AcceptedOperation {
+  operation_id: string;
+  kind: 'purchase' | 'authorize' | 'settle' | 'allowance' | 'top_up';
+  status: 'opened';
+  answerable: false;
+  agent_id: string;
+}
+
+export interface Activity {
+  activity_id: string;
+  kind: string;
+  subject: { [name: string]: unknown };
+  body: string;
+  digest: string;
+  expires_at: string;
+}
+
+export interface Agent {
+  agent_id: string;
+  name: string;
+  status: string;
+  paused: boolean;
+  created_at: string;
+}
+
+export interface Agents {
+  items: Agent[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface Approval {
+  approval_id: string;
+  operation_id: string;
+  status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
+  digest: string;
+  agent_id: string;
+  agent_name: string;
+  requester: string;
+  payee: string;
+  host: string;
+  url: string;
+  method: string;
+  /** base units */
+  amount: string;
+  amount_decimal: string;
+  unit: string;
+  asset: string;
+  asset_symbol: string | null;
+  network: string;
+  payment_flow: string;
+  transfer_method: string;
+  facilitator: string | null;
+  reasons: string[];
+  policy_version: number;
+  budget: {
+    node: string;
+    window: string;
+    /** base units */
+    limit: string;
+    /** base units */
+    remaining_before: string;
+    /** base units */
+    remaining_after: string;
+  }[];
+  requested_at: string;
+  decide_by: string;
+  decided_at: string | null;
+  decided_by: string | null;
+  reason: string | null;
+  note: {
+    untrusted: true;
+    text: string;
+    truncated: boolean;
+  } | null;
+}
+
+export interface Approvals {
+  items: Approval[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface ApproveDto {
+  /** of the approval as it was looked at; another one is refused */
+  digest: string;
+}
+
+export interface ApproverKey {
+  approver_key_id: string;
+  person: string;
+  public_key: string;
+  label: string;
+  status: 'pending' | 'active' | 'revoked';
+  created_at: string;
+  confirmed_by: string | null;
+  revoked_at: string | null;
+}
+
+export interface ApproverKeys {
+  items: ApproverKey[];
+}
+
+export interface Balances {
+  wallets: {
+    wallet_id: string;
+    agent_id: string | null;
+    address: string;
+    network: string;
+    token: string;
+    /** base units */
+    on_chain: string;
+    block: number;
+    /** base units */
+    live: string;
+    /** base units */
+    available: string;
+    /** base units */
+    low_below: string | null;
+    low: boolean;
+    /** base units */
+    permit2_allowance: string | null;
+  }[];
+  funds: { [name: string]: unknown }[];
+}
+
+export interface Budget {
+  node: string;
+  node_id: string;
+  unit: string;
+  /** base units */
+  held: string;
+  held_count: number;
+  windows: {
+    window: string;
+    /** base units */
+    limit: string | null;
+    /** base units */
+    spent: string;
+    /** base units */
+    remaining: string | null;
+    resets_at: string | null;
+  }[];
+}
+
+export interface Budgets {
+  items: Budget[];
+}
+
+export interface CancelDto {
+  /** after the intent: ask the chain to kill the live authorization; who is first, this or the seller, it decides */
+  on_chain?: boolean | undefined;
+  /** kept with the operation */
+  reason?: string | undefined;
+}
+
+export interface ChangeWorkspaceDto {
+  /** for how long after its answer a request without an idempotency key is the same purchase */
+  keyless_window_sec: number;
+}
+
+export interface ConfirmTopUpDto {
+  /** CAIP-2 network */
+  network: string;
+  /** token contract */
+  asset: string;
+  /** how much the wallet gets, base units */
+  amount: string;
+  /** of the prepared top-up: what was shown is what is signed */
+  digest: string;
+  /** kept with the operation */
+  note?: string | undefined;
+  /** how long to wait for an answer here; 0 when absent */
+  wait_ms?: number | undefined;
+}
+
+export interface DepositAddress {
+  wallet_id: string;
+  address: string;
+}
+
+export interface ErrorAnswer {
+  error: {
+    code: ErrorCode;
+    message: string;
+    details: { [name: string]: unknown };
+    retry: 'same_key' | 'new_key' | 'after_change' | 'poll' | 'no';
+    correlation_id: string;
+  };
+  operation_id?: string | undefined;
+  operation?: Operation | undefined;
+}
+
+export interface ExpectDto {
+  /** payee */
+  pay_to?: string | undefined;
+  /** price in base units of the asset */
+  amount?: string | undefined;
+  /** CAIP-2 network */
+  network?: string | undefined;
+  /** token contract */
+  asset?: string | undefined;
+}
+
+export interface FloatDto {
+  /** CAIP-2 network */
+  network: string;
+  /** token contract */
+  asset: string;
+  /** below this much available the wallet is topped up, base units */
+  min: string;
+  /** how much is available afterwards */
+  target: string;
+  /** the most that is sent per UTC day */
+  cap_per_day: string;
+}
+
+export interface History {
+  items: { [name: string]: unknown }[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface ImportWalletDto {
+  /** the agent that pays from it; any agent without one of its own when absent */
+  agent_id?: string | undefined;
+  /** treasury: pays no seller, tops up the wallets of agents; one per workspace. payments when absent */
+  role?: 'payments' | 'treasury' | undefined;
+  /** to recognise it by */
+  label?: string | undefined;
+  /** handed to the signer and nowhere else; never shown or logged */
+  private_key: string;
+}
+
+export interface IssuedKey {
+  key: Key;
+  secret: string;
+}
+
+export interface Key {
+  key_id: string;
+  kind: string;
+  role: string;
+  agent_id: string | null;
+  person: string;
+  label: string;
+  prefix: string;
+  scopes: string[] | null;
+  allowed_ips: string[] | null;
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface Keys {
+  items: Key[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface LimitsDto {
+  /** most per payment, base units; absent or null: no limit */
+  per_payment?: string | null | undefined;
+  /** most per UTC day, base units; absent or null: no limit */
+  day?: string | null | undefined;
+  /** most per UTC month, base units; absent or null: no limit */
+  month?: string | null | undefined;
+  /** most ever, base units; absent or null: no limit */
+  lifetime?: string | null | undefined;
+  /** most in any 24 hours, base units; absent or null: no limit */
+  rolling_24h?: string | null | undefined;
+}
+
+export interface LowBalanceDto {
+  /** CAIP-2 network */
+  network: string;
+  /** token contract */
+  asset: string;
+  /** tell when less than this is available, base units; null: not any more */
+  below: string | null;
+}
+
+export interface NewAgentDto {
+  /** shown to people */
+  name: string;
+}
+
+export interface NewKeyDto {
+  /** what the key may do */
+  role: 'admin' | 'agent' | 'approver' | 'auditor' | 'backend' | 'seller';
+  /** whose key it is; for the role agent, and only there */
+  agent_id?: string | undefined;
+  /** the person behind the key: nobody approves what they requested or operate */
+  person: string;
+  /** to recognise it by */
+  label?: string | undefined;
+  /** life of the key; no end when absent */
+  expires_in_sec?: number | undefined;
+  /** key, when absent: sent with every request. hmac: a secret that signs them, for agents alone */
+  kind?: 'key' | 'hmac' | undefined;
+  /** all it may do, of agent:read, agent:simulate, agent:payments:write, agent:webhooks:manage, workspace:read, workspace:write; what the role may when absent. A backend pays only with agent:payments:write */
+  scopes?: string[] | undefined;
+  /** addresses and CIDR blocks it may be used from; anywhere when absent */
+  allowed_ips?: string[] | undefined;
+}
+
+export interface NewQuoteDto {
+  /** the resource */
+  url: string;
+  /** method of the request to the seller; GET when absent */
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
+  /** headers for the seller: accept, accept-language, content-type, user-agent, x-* */
+  headers?: { [name: string]: string } | undefined;
+  /** body for the seller: text as it is, or JSON */
+  body?: string | { [name: string]: unknown } | unknown[] | undefined;
+  /** body for the seller when it is binary; instead of `body` */
+  body_base64?: string | undefined;
+  /** the most that would be paid; offers above it are passed over */
+  max_amount?: string | undefined;
+  /** how long the seller may take; 30000 when absent */
+  timeout_ms?: number | undefined;
+}
+
+export interface NewWalletDto {
+  /** the agent that pays from it; any agent without one of its own when absent */
+  agent_id?: string | undefined;
+  /** treasury: pays no seller, tops up the wallets of agents; one per workspace. payments when absent */
+  role?: 'payments' | 'treasury' | undefined;
+  /** to recognise it by */
+  label?: string | undefined;
+}
+
+export interface NewWorkspace {
+  workspace: Workspace;
+  key: Key;
+  secret: string;
+}
+
+export interface NewWorkspaceDto {
+  /** shown to people */
+  name: string;
+  /** the person who gets the first admin key */
+  admin_person: string;
+}
+
+export interface Operation {
+  operation_id: string;
+  kind: 'purchase' | 'authorize' | 'settle' | 'allowance' | 'top_up';
+  status:
+    | 'opened'
+    | 'judged'
+    | 'reserved'
+    | 'awaiting_approval'
+    | 'approved'
+    | 'authorized'
+    | 'provisional'
+    | 'settled'
+    | 'failed'
+    | 'needs_attention'
+    | 'refused'
+    | 'rejected'
+    | 'expired'
+    | 'cancelled';
+  answerable: boolean;
+  agent_id: string;
+  version: number;
+  url: string;
+  method: string;
+  /** base units */
+  max_amount: string | null;
+  /** base units */
+  amount: string | null;
+  network: string | null;
+  asset: string | null;
+  pay_to: string | null;
+  payment_flow: string | null;
+  transfer_method: string | null;
+  facilitator: string | null;
+  paid: boolean;
+  seller_accepted: boolean | null;
+  settled: boolean;
+  finality: 'none' | 'provisional' | 'final';
+  /** base units */
+  charged: string | null;
+  transaction: string | null;
+  settlement: {
+    transaction: string;
+    block_number: number;
+    block_hash: string;
+    log_index: number;
+  } | null;
+  authorization: {
+    from: string;
+    to: string;
+    /** base units */
+    value: string;
+    valid_before: string;
+    nonce: string;
+  } | null;
+  cancellation: {
+    by: unknown;
+    reason: string;
+    problem: string | null;
+  } | null;
+  approval: {
+    approval_id: string;
+    digest: string;
+    decide_by: string;
+  } | null;
+  error: {
+    code: ErrorCode;
+    message: string;
+    details: { [name: string]: unknown };
+  } | null;
+  retry_with: string | null;
+  idempotency_key_hash: string | null;
+  note: string | null;
+  created_at: string;
+  updated_at: string;
+  response?: UpstreamResponse | null | undefined;
+  payment?:
+    | {
+        header_name: string;
+        header: string;
+      }
+    | null
+    | undefined;
+}
+
+export interface OperationEvents {
+  items: {
+    version: number;
+    type: string;
+    data: unknown;
+    actor: unknown;
+    occurred_at: string;
+    hash: string;
+  }[];
+}
+
+export interface Operations {
+  items: Operation[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface PauseDto {
+  /** kept with the stop */
+  reason?: string | undefined;
+}
+
+export interface Paused {
+  paused: true;
+  scope: string;
+  still_live: { [name: string]: unknown }[];
+}
+
+export interface Policy {
+  version: number;
+  hash: string | null;
+  /** base units */
+  approval_threshold: string | null;
+  allowed_hosts: string[] | null;
+  denied_hosts: string[];
+  allowed_payees: string[] | null;
+  denied_payees: string[];
+  allowed_networks: string[] | null;
+  max_validity_sec: number;
+  contract_payee: string;
+  allow_upfront: boolean;
+  allow_upto: boolean;
+  prepaid_hosts: string[];
+  /** base units */
+  top_up_approval_threshold: string | null;
+  decide_within_sec: number;
+  created_at: string | null;
+  created_by: string | null;
+}
+
+export interface PrepareApproverKeyDto {
+  /** compressed point on P-256, lower-case hex */
+  public_key: string;
+  /** to recognise it by */
+  label?: string | undefined;
+}
+
+export interface PrepareTopUpDto {
+  /** CAIP-2 network */
+  network: string;
+  /** token contract */
+  asset: string;
+  /** how much the wallet gets, base units */
+  amount: string;
+}
+
+export interface PreparedTopUp {
+  from: {
+    wallet_id: string;
+    address: string;
+    /** base units */
+    on_chain: string;
+    /** base units */
+    live: string;
+    /** base units */
+    available: string;
+    /** base units */
+    available_after: string;
+    block: number;
+  };
+  to: {
+    wallet_id: string;
+    address: string;
+    /** base units */
+    on_chain: string;
+    /** base units */
+    live: string;
+    /** base units */
+    available: string;
+    /** base units */
+    available_after: string;
+    block: number;
+  };
+  network: string;
+  asset: string;
+  /** base units */
+  amount: string;
+  covered: boolean;
+  digest: string;
+}
+
+export interface PutBudgetDto {
+  /** budget unit; USD6 when absent; TOP_UP_: what the treasury sends */
+  unit?: 'USD6' | 'EUR6' | 'TOP_UP_USD6' | 'TOP_UP_EUR6' | undefined;
+  /** replaces all limits of the node in the unit; usage does not change */
+  limits: LimitsDto;
+}
+
+export interface PutPolicyDto {
+  /** at or above this a person must approve; null: never by amount */
+  approval_threshold?: string | null | undefined;
+  /** hosts that may be paid; null: any */
+  allowed_hosts?: string[] | null | undefined;
+  /** hosts that may not be paid */
+  denied_hosts?: string[] | undefined;
+  /** payees that may be paid; null: any */
+  allowed_payees?: string[] | null | undefined;
+  /** payees that may not be paid */
+  denied_payees?: string[] | undefined;
+  /** networks to pay on; null: all registered */
+  allowed_networks?: string[] | null | undefined;
+  /** longest life of an authorization; 300 when absent */
+  max_validity_sec?: number | undefined;
+  /** when the payee is a contract; approve when absent */
+  contract_payee?: 'approve' | 'refuse' | 'allow' | undefined;
+  /** may a seller be paid before it delivers (x402 paymentFlow upfront); false when absent */
+  allow_upfront?: boolean | undefined;
+  /** may a seller charge what was used, up to a ceiling (x402 scheme upto); false when absent */
+  allow_upto?: boolean | undefined;
+  /** hosts that are paid on chain by us before they are asked for the goods */
+  prepaid_hosts?: string[] | undefined;
+  /** at or above this a person must approve a top-up from the treasury; null: never */
+  top_up_approval_threshold?: string | null | undefined;
+  /** how long a person has to decide; 3600 when absent */
+  decide_within_sec?: number | undefined;
+}
+
+export interface Quote {
+  outcome: 'free' | 'priced' | 'unpayable';
+  terms: {
+    /** base units */
+    amount: string;
+    unit: string;
+    network: string;
+    asset: string;
+    asset_symbol: string | null;
+    pay_to: string;
+    payment_flow: string;
+    transfer_method: string;
+    x402_version: number;
+  } | null;
+  policy: {
+    allowed: boolean;
+    version: number | null;
+    needs_approval: boolean;
+    reasons: string[];
+  } | null;
+  error: {
+    code: ErrorCode;
+    message: string;
+    details: { [name: string]: unknown };
+  } | null;
+}
+
+export interface RegisterApproverKeyDto {
+  /** of the prepared activity */
+  activity_id: string;
+  /** over its body, made with the key that is registered */
+  stamp: StampDto;
+}
+
+export interface RejectDto {
+  /** kept with the decision */
+  reason: string;
+}
+
+export interface Resumed {
+  paused: false;
+  scope: string;
+}
+
+export interface RotateKeyDto {
+  /** how much longer the old key works; 0, at once, when absent */
+  overlap_sec?: number | undefined;
+}
+
+export interface StampDto {
+  /** X-Stamp */
+  header_name: string;
+  /** base64url of { publicKey, signature, scheme } over the exact body */
+  header_value: string;
+}
+
+export interface StopFloatDto {
+  /** CAIP-2 network */
+  network: string;
+  /** token contract */
+  asset: string;
+}
+
+export interface SubmitDto {
+  /** purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms. allowance: let Permit2 move so much of the wallet; network, asset and amount alone. */
+  kind: 'purchase' | 'authorize' | 'settle' | 'allowance';
+  /** the resource; not for an allowance */
+  url?: string | undefined;
+  /** allowance only: CAIP-2 network */
+  network?: string | undefined;
+  /** allowance only: token contract */
+  asset?: string | undefined;
+  /** allowance only: what Permit2 may move from then on, base units; 0 takes it back */
+  amount?: string | undefined;
+  /** method of the request to the seller; GET when absent */
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
+  /** headers for the seller: accept, accept-language, content-type, user-agent, x-* */
+  headers?: { [name: string]: string } | undefined;
+  /** body for the seller: text as it is, or JSON */
+  body?: string | { [name: string]: unknown } | unknown[] | undefined;
+  /** body for the seller when it is binary; instead of `body` */
+  body_base64?: string | undefined;
+  /** the most that may be paid, in base units; needed unless expect.amount is given */
+  max_amount?: string | undefined;
+  /** terms the seller must ask for; anything else is refused */
+  expect?: ExpectDto | undefined;
+  /** authorize and settle: the decoded 402 challenge, when the caller has it already */
+  challenge?: { [name: string]: unknown } | undefined;
+  /** settle only: direct, by our own broadcast accounts, or through a facilitator of the installation; when absent, direct where it can */
+  settle?: 'direct' | 'facilitator' | undefined;
+  /** shown to an approver, marked as written by the agent */
+  note?: string | undefined;
+  /** may a paid request other than GET be sent again after a crash? false when absent */
+  allow_replay?: boolean | undefined;
+  /** how long the seller may take; 30000 when absent */
+  timeout_ms?: number | undefined;
+  /** how long to wait for an answer here; 0 when absent */
+  wait_ms?: number | undefined;
+}
+
+export interface UpstreamResponse {
+  status: number | null;
+  headers: { [name: string]: string };
+  body?: string | undefined;
+  body_base64?: string | undefined;
+  body_bytes?: number | undefined;
+  body_expired?: true | undefined;
+}
+
+export interface Wallet {
+  wallet_id: string;
+  agent_id: string | null;
+  role: string;
+  address: string;
+  label: string;
+  status: string;
+  origin: string;
+  backup_confirmed_at: string | null;
+  created_at: string;
+}
+
+export interface WalletWithBalances {
+  wallet_id: string;
+  agent_id: string | null;
+  role: string;
+  address: string;
+  label: string;
+  status: string;
+  origin: string;
+  backup_confirmed_at: string | null;
+  created_at: string;
+  balances: {
+    network: string;
+    token: string;
+    /** base units */
+    on_chain: string;
+    block: number;
+    /** base units */
+    live: string;
+    /** base units */
+    available: string;
+    /** base units */
+    low_below: string | null;
+    low: boolean;
+    /** base units */
+    permit2_allowance: string | null;
+  }[];
+  floats: {
+    network: string;
+    token: string;
+    enabled: boolean;
+    /** base units */
+    min: string;
+    /** base units */
+    target: string;
+    /** base units */
+    cap_per_day: string;
+    /** base units */
+    sent_today: string;
+    operation_id: string | null;
+    last_operation_id: string | null;
+    problem: string | null;
+  }[];
+}
+
+export interface Wallets {
+  items: Wallet[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface Workspace {
+  workspace_id: string;
+  name: string;
+  paused: boolean;
+  keyless_window_sec: number;
+  created_at: string;
+}
+
+export type ErrorCode =
+  | 'validation_failed'
+  | 'invalid_amount'
+  | 'invalid_url'
+  | 'forbidden_address'
+  | 'body_too_large'
+  | 'idempotency_key_missing'
+  | 'idempotency_key_invalid'
+  | 'idempotency_key_reused'
+  | 'invalid_cursor'
+  | 'authentication_failed'
+  | 'invalid_token'
+  | 'agent_disabled'
+  | 'credential_not_usable'
+  | 'expired_timestamp'
+  | 'insufficient_scope'
+  | 'agent_paused'
+  | 'workspace_paused'
+  | 'system_paused'
+  | 'permission_denied'
+  | 'not_found'
+  | 'rate_limited'
+  | 'version_conflict'
+  | 'too_late'
+  | 'already_decided'
+  | 'approval_expired'
+  | 'approval_digest_mismatch'
+  | 'approval_rejected'
+  | 'approver_not_eligible'
+  | 'stamp_invalid'
+  | 'activity_expired'
+  | 'activity_used'
+  | 'operation_cancelled'
+  | 'payment_not_required'
+  | 'unpayable_challenge'
+  | 'unknown_network'
+  | 'unknown_asset'
+  | 'unsupported_scheme'
+  | 'price_above_maximum'
+  | 'terms_mismatch'
+  | 'policy_refused'
+  | 'no_budget'
+  | 'budget_exhausted'
+  | 'insufficient_wallet_balance'
+  | 'permit2_allowance_required'
+  | 'allowance_under_way'
+  | 'wallet_missing'
+  | 'redirected'
+  | 'seller_unreachable'
+  | 'seller_timeout'
+  | 'response_too_large'
+  | 'outcome_unknown'
+  | 'payment_expired'
+  | 'payment_voided'
+  | 'signing_refused'
+  | 'needs_attention'
+  | 'execution_timeout'
+  | 'body_expired'
+  | 'signer_unavailable'
+  | 'chain_unavailable'
+  | 'database_unavailable'
+  | 'quarantined'
+  | 'issuer_unavailable'
+  | 'internal';
+
+export type PendingOperation = AcceptedOperation | Operation;
+
+/** Method and path to what is sent and what a success answers. */
+export interface Routes {
+  /** Buy or sign; the same key and request is the same payment, for ever */
+  'POST /purser/v1/operations': {
+    query: undefined;
+    body: SubmitDto;
+    answer: Operation | PendingOperation;
+  };
+  /** Operations, newest first */
+  'GET /purser/v1/operations': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+      /** only these */
+      status?:
+        | 'opened'
+        | 'judged'
+        | 'reserved'
+        | 'awaiting_approval'
+        | 'approved'
+        | 'authorized'
+        | 'provisional'
+        | 'settled'
+        | 'failed'
+        | 'needs_attention'
+        | 'refused'
+        | 'rejected'
+        | 'expired'
+        | 'cancelled'
+        | undefined;
+      /** only these */
+      kind?: 'purchase' | 'authorize' | 'settle' | 'allowance' | 'top_up' | undefined;
+      /** only this agent's; an agent sees its own in any case */
+      agent_id?: string | undefined;
+    };
+    body: undefined;
+    answer: Operations;
+  };
+  /** The operation that an idempotency key of the caller belongs to */
+  'GET /purser/v1/operations/by-key': {
+    query: undefined;
+    body: undefined;
+    answer: Operation;
+  };
+  /** One operation as it stands, with what the seller answered */
+  'GET /purser/v1/operations/{id}': {
+    query: undefined;
+    body: undefined;
+    answer: Operation;
+  };
+  /** Everything that happened to an operation, in order */
+  'GET /purser/v1/operations/{id}/events': {
+    query: undefined;
+    body: undefined;
+    answer: OperationEvents;
+  };
+  /** Stop an operation before anything is signed; afterwards only on chain, while the authorization is live */
+  'POST /purser/v1/operations/{id}/cancel': {
+    query: undefined;
+    body: CancelDto;
+    answer: Operation;
+  };
+  /** Let an operation that needs attention go on from where it stood */
+  'POST /purser/v1/operations/{id}/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Operation;
+  };
+  /** Ask what a URL costs and what policy would say; spends and stores nothing */
+  'POST /purser/v1/quotes': {
+    query: undefined;
+    body: NewQuoteDto;
+    answer: Quote;
+  };
+  /** What waits, or was decided; newest first */
+  'GET /purser/v1/approvals': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+      /** only these */
+      status?: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | undefined;
+    };
+    body: undefined;
+    answer: Approvals;
+  };
+  /** The facts to decide on, and the digest to send back */
+  'GET /purser/v1/approvals/{id}': {
+    query: undefined;
+    body: undefined;
+    answer: Approval;
+  };
+  /** Approve exactly the terms behind the digest */
+  'POST /purser/v1/approvals/{id}/approve': {
+    query: undefined;
+    body: ApproveDto;
+    answer: Approval;
+  };
+  /** Reject, with a reason */
+  'POST /purser/v1/approvals/{id}/reject': {
+    query: undefined;
+    body: RejectDto;
+    answer: Approval;
+  };
+  /** What the key has to sign to be registered as the caller’s */
+  'POST /purser/v1/approver-keys/prepare': {
+    query: undefined;
+    body: PrepareApproverKeyDto;
+    answer: Activity;
+  };
+  /** Register a key by its signature; with dual control a second person has to confirm it */
+  'POST /purser/v1/approver-keys': {
+    query: undefined;
+    body: RegisterApproverKeyDto;
+    answer: ApproverKey;
+  };
+  /** Keys of everybody, newest first */
+  'GET /purser/v1/approver-keys': {
+    query: undefined;
+    body: undefined;
+    answer: ApproverKeys;
+  };
+  /** Let a pending key of somebody else count */
+  'POST /purser/v1/approver-keys/{id}/confirm': {
+    query: undefined;
+    body: undefined;
+    answer: ApproverKey;
+  };
+  /** Revoke a key, at once and for ever; an approver their own only */
+  'POST /purser/v1/approver-keys/{id}/revoke': {
+    query: undefined;
+    body: undefined;
+    answer: ApproverKey;
+  };
+  /** A new agent; it needs a key, and a budget before it can pay */
+  'POST /purser/v1/agents': {
+    query: undefined;
+    body: NewAgentDto;
+    answer: Agent;
+  };
+  /** Agents, newest first */
+  'GET /purser/v1/agents': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: Agents;
+  };
+  /** One agent */
+  'GET /purser/v1/agents/{id}': {
+    query: undefined;
+    body: undefined;
+    answer: Agent;
+  };
+  /** Disable an agent for ever: its keys stop working, nothing more is signed for it */
+  'POST /purser/v1/agents/{id}/disable': {
+    query: undefined;
+    body: undefined;
+    answer: Agent;
+  };
+  /** A new key; `secret` is shown this once */
+  'POST /purser/v1/keys': {
+    query: undefined;
+    body: NewKeyDto;
+    answer: IssuedKey;
+  };
+  /** Keys without their secrets, newest first */
+  'GET /purser/v1/keys': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: Keys;
+  };
+  /** Revoke a key, at once and for ever */
+  'POST /purser/v1/keys/{id}/revoke': {
+    query: undefined;
+    body: undefined;
+    answer: Key;
+  };
+  /** A successor with the same rights; both work during the overlap */
+  'POST /purser/v1/keys/{id}/rotate': {
+    query: undefined;
+    body: RotateKeyDto;
+    answer: IssuedKey;
+  };
+  /** A new wallet; its key is made in the signer and stays there */
+  'POST /purser/v1/wallets': {
+    query: undefined;
+    body: NewWalletDto;
+    answer: Wallet;
+  };
+  /** Wallets, newest first */
+  'GET /purser/v1/wallets': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: Wallets;
+  };
+  /** A wallet from an existing private key, which goes to the signer only */
+  'POST /purser/v1/wallets/import': {
+    query: undefined;
+    body: ImportWalletDto;
+    answer: Wallet;
+  };
+  /** A wallet with what it has on chain, what of that is signed away, and what is left */
+  'GET /purser/v1/wallets/{id}': {
+    query: undefined;
+    body: undefined;
+    answer: WalletWithBalances;
+  };
+  /** Be told when less than this is available */
+  'PUT /purser/v1/wallets/{id}/low-balance': {
+    query: undefined;
+    body: LowBalanceDto;
+    answer: WalletWithBalances;
+  };
+  /** Keep the wallet filled from the treasury: under min, up to target, at most the cap a day */
+  'PUT /purser/v1/wallets/{id}/float': {
+    query: undefined;
+    body: FloatDto;
+    answer: WalletWithBalances;
+  };
+  /** Fill the wallet no more; a top-up under way goes on */
+  'POST /purser/v1/wallets/{id}/float/stop': {
+    query: undefined;
+    body: StopFloatDto;
+    answer: WalletWithBalances;
+  };
+  /** No new operation pays from it */
+  'POST /purser/v1/wallets/{id}/retire': {
+    query: undefined;
+    body: undefined;
+    answer: Wallet;
+  };
+  /** Say that the key's backup exists and opens; before that there is no deposit address */
+  'POST /purser/v1/wallets/{id}/confirm-backup': {
+    query: undefined;
+    body: undefined;
+    answer: Wallet;
+  };
+  /** Where to send funds */
+  'GET /purser/v1/wallets/{id}/deposit-address': {
+    query: undefined;
+    body: undefined;
+    answer: DepositAddress;
+  };
+  /** On chain, live and available per wallet; held and spent per agent */
+  'GET /purser/v1/balances': {
+    query: {
+      /** only this agent's; an agent sees its own in any case */
+      agent_id?: string | undefined;
+    };
+    body: undefined;
+    answer: Balances;
+  };
+  /** What a top-up would move, from where and to where; nothing is signed or stored */
+  'POST /purser/v1/wallets/{id}/top-ups/prepare': {
+    query: undefined;
+    body: PrepareTopUpDto;
+    answer: PreparedTopUp;
+  };
+  /** Top up as prepared; the same key is the same top-up, for ever */
+  'POST /purser/v1/wallets/{id}/top-ups': {
+    query: undefined;
+    body: ConfirmTopUpDto;
+    answer: Operation | PendingOperation;
+  };
+  /** The workspace's limits and their use */
+  'GET /purser/v1/workspace/budgets': {
+    query: undefined;
+    body: undefined;
+    answer: Budgets;
+  };
+  /** Set the workspace's limits in one unit; usage does not change */
+  'PUT /purser/v1/workspace/budgets': {
+    query: undefined;
+    body: PutBudgetDto;
+    answer: Budget;
+  };
+  /** An agent's limits and their use */
+  'GET /purser/v1/agents/{id}/budgets': {
+    query: undefined;
+    body: undefined;
+    answer: Budgets;
+  };
+  /** Set an agent's limits in one unit; usage does not change */
+  'PUT /purser/v1/agents/{id}/budgets': {
+    query: undefined;
+    body: PutBudgetDto;
+    answer: Budget;
+  };
+  /** The workspace's policy */
+  'GET /purser/v1/workspace/policy': {
+    query: undefined;
+    body: undefined;
+    answer: Policy;
+  };
+  /** Replace the workspace's policy; counts from the next judgement on */
+  'PUT /purser/v1/workspace/policy': {
+    query: undefined;
+    body: PutPolicyDto;
+    answer: Policy;
+  };
+  /** An agent's own policy */
+  'GET /purser/v1/agents/{id}/policy': {
+    query: undefined;
+    body: undefined;
+    answer: Policy;
+  };
+  /** Replace an agent's own policy; counts from the next judgement on */
+  'PUT /purser/v1/agents/{id}/policy': {
+    query: undefined;
+    body: PutPolicyDto;
+    answer: Policy;
+  };
+  /** Pause one agent */
+  'POST /purser/v1/agents/{id}/pause': {
+    query: undefined;
+    body: PauseDto;
+    answer: Paused;
+  };
+  /** Resume one agent */
+  'POST /purser/v1/agents/{id}/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Resumed;
+  };
+  /** Pause the whole workspace */
+  'POST /purser/v1/workspace/pause': {
+    query: undefined;
+    body: PauseDto;
+    answer: Paused;
+  };
+  /** Resume the workspace */
+  'POST /purser/v1/workspace/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Resumed;
+  };
+  /** Stop the whole installation; the operator's only */
+  'POST /purser/v1/system/pause': {
+    query: undefined;
+    body: PauseDto;
+    answer: Paused;
+  };
+  /** Resume the installation; the operator's only */
+  'POST /purser/v1/system/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Resumed;
+  };
+  /** A new workspace with its first admin key, which is shown this once; the operator's only */
+  'POST /purser/v1/workspaces': {
+    query: undefined;
+    body: NewWorkspaceDto;
+    answer: NewWorkspace;
+  };
+  /** The caller's workspace */
+  'GET /purser/v1/workspace': {
+    query: undefined;
+    body: undefined;
+    answer: Workspace;
+  };
+  /** Settings of the caller's workspace */
+  'PATCH /purser/v1/workspace': {
+    query: undefined;
+    body: ChangeWorkspaceDto;
+    answer: Workspace;
+  };
+  /** Who changed what in the administration, newest first */
+  'GET /purser/v1/workspace/history': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: History;
+  };
+}
