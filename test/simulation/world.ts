@@ -66,7 +66,7 @@ export class World {
   readonly chain: MemoryChain;
   readonly seller: MemorySeller;
   readonly signer: MemorySigner;
-  readonly policies = new MemoryPolicies();
+  readonly policies: MemoryPolicies;
   readonly agents: Agent[] = [];
   readonly waker: MemoryWaker;
   readonly history: History = { calls: [], caps: [], stops: [], wallets: new Set(), token: TOKEN };
@@ -91,6 +91,7 @@ export class World {
     this.plan = new FaultPlan(seed, this.random, this.counters);
     const nowMs = (): number => this.scheduler.nowMs;
     this.database = new MemoryDatabase(nowMs);
+    this.policies = new MemoryPolicies(this.database);
     this.chain = new MemoryChain(nowMs, FINALITY_DEPTH);
     this.reader = new MemoryChainReader(this.chain);
     const source = new MemoryChainSource(this.chain);

@@ -42,7 +42,9 @@ export class MemoryAdmin implements Administration, Authenticator {
   constructor(
     private readonly database: MemoryDatabase,
     private readonly policyStore: MemoryPolicies,
-  ) {}
+  ) {
+    policyStore.budgetViews = (scope) => this.budgetViews(scope);
+  }
 
   /** Keys and signed requests; expiry and addresses are the real one's business. */
   authenticate(presented: Presented): ReturnType<Authenticator['authenticate']> {
@@ -182,8 +184,10 @@ export class MemoryAdmin implements Administration, Authenticator {
     get: (scope) => Promise.resolve(this.policyVersions.get(scopeId(scope))?.at(-1) ?? null),
     put: (scope, input) => {
       const versions = this.policyVersions.get(scopeId(scope)) ?? [];
-      const policy = { ...input, version: versions.length + 1 };
-      const version = { policy, hash: 'f'.repeat(64), createdAtMs: this.database.nowMs(), createdBy: 'test' };
+      const hash = 'f'.repeat(64);
+      const level = scope.agentId === null ? ('workspace' as const) : ('agent' as const);
+      const policy = { ...input, scope: level, hash, version: versions.length + 1 };
+      const version = { policy, hash, createdAtMs: this.database.nowMs(), createdBy: 'test' };
       this.policyVersions.set(scopeId(scope), [...versions, version]);
       this.policyStore.policies.set(scopeId(scope), policy);
       return Promise.resolve(version);

@@ -57,7 +57,7 @@ export class MemoryApi {
   readonly chain = new MemoryChain(() => this.nowMs, 2);
   readonly shop = new MemoryShop(this.chain);
   readonly signer = new MemorySigner(this.database);
-  readonly policies = new MemoryPolicies();
+  readonly policies = new MemoryPolicies(this.database);
   readonly admin = new MemoryAdmin(this.database, this.policies);
   readonly operations = new MemoryOperations(this.database);
   readonly facilitator = new MemoryFacilitator({

@@ -5,6 +5,7 @@ import {
   parseHex32,
   parseOperationId,
   type Authorization,
+  type BudgetView,
   type EvmAddress,
   type Hex32,
   type Policy,
@@ -25,9 +26,11 @@ import type {
   PolicyStore,
   RegisteredAsset,
   RemoteFacilitators,
+  Scope,
   Vault,
 } from '#engine';
 import { NETWORK, TOKEN } from './builders.js';
+import type { MemoryDatabase } from './memory-database.js';
 
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
@@ -153,6 +156,10 @@ export class MemoryPolicies implements PolicyStore {
   readonly policies = new Map<string, Policy>();
   readonly wallets = new Map<string, MemoryWallet>();
   treasury: MemoryWallet | undefined;
+  budgetViews: (scope: Scope) => readonly BudgetView[] = () => [];
+
+  /** The rows that some rules look at; without them nobody was ever paid. */
+  constructor(private readonly database?: MemoryDatabase) {}
 
   policiesFor(...[workspaceId, agentId]: Parameters<PolicyStore['policiesFor']>) {
     return Promise.resolve([workspaceId, agentId].flatMap((id) => this.policies.get(id) ?? []));
@@ -167,6 +174,15 @@ export class MemoryPolicies implements PolicyStore {
 
   treasuryOf() {
     return Promise.resolve(this.treasury);
+  }
+
+  payeeKnownTo(...[who, payee]: Parameters<PolicyStore['payeeKnownTo']>) {
+    return Promise.resolve(this.database?.payeeKnownTo(who, payee) ?? []);
+  }
+
+  budgetsOf(...[{ workspaceId, agentId }, unit]: Parameters<PolicyStore['budgetsOf']>) {
+    const views = [null, agentId].flatMap((node) => this.budgetViews({ workspaceId, agentId: node }));
+    return Promise.resolve(views.filter((view) => view.unit === unit));
   }
 
   ownsWallet(...[, agentId, address]: Parameters<PolicyStore['ownsWallet']>) {

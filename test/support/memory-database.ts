@@ -2,14 +2,24 @@
 import type {
   ApprovalId,
   Authorization,
+  EvmAddress,
   Hex32,
   Json,
   OperationId,
   OperationState,
+  PolicyScope,
   Settlement,
   WorkspaceId,
 } from '#domain';
-import type { Actor, Blob, ChainException, Loaded, TrackedAuthorization, WatchedBlock } from '#engine';
+import type {
+  Actor,
+  AgentRef,
+  Blob,
+  ChainException,
+  Loaded,
+  TrackedAuthorization,
+  WatchedBlock,
+} from '#engine';
 import type { MemoryWallet } from './memory-basics.js';
 import { MemoryBudgets } from './memory-budgets.js';
 
@@ -84,6 +94,21 @@ export class MemoryDatabase {
 
   stateOf(operationId: OperationId): OperationState | undefined {
     return this.operations.get(operationId)?.loaded.state;
+  }
+
+  payeeKnownTo(who: AgentRef, payee: EvmAddress): PolicyScope[] {
+    const paid = [...this.ledger.values()].filter(
+      ({ workspaceId, operationId, status, authorization: { to, method } }) =>
+        workspaceId === who.workspaceId &&
+        to === payee &&
+        method !== 'allowance' &&
+        (status === 'settled' || this.approvals.get(operationId)?.status === 'approved'),
+    );
+    const agents = new Set(paid.map((it) => this.operations.get(it.operationId)?.loaded.agentId));
+    return [
+      ...(paid.length > 0 ? ['workspace' as const] : []),
+      ...(agents.has(who.agentId) ? ['agent' as const] : []),
+    ];
   }
 
   stoppedScope(workspaceId: string, agentId: string): string | undefined {

@@ -44,8 +44,8 @@ export class MemoryInstallation {
   answers: PresentAnswer[] = [{ outcome: 'refused', answer: null, claimedTxHash: null }];
   presented = 0;
   readonly woken: OperationId[] = [];
-  readonly policies = new MemoryPolicies();
   readonly database = new MemoryDatabase(() => this.nowMs);
+  readonly policies = new MemoryPolicies(this.database);
   readonly chain = new MemoryChain(() => this.nowMs, 2);
   readonly signer = new MemorySigner(this.database);
   readonly adoption = new MemoryAdoption(this.database);

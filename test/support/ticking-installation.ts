@@ -64,7 +64,7 @@ export function tickingInstallation() {
     return work;
   };
   const database = new MemoryDatabase(clock.nowMs);
-  const policies = new MemoryPolicies();
+  const policies = new MemoryPolicies(database);
   const woken: OperationId[] = [];
   const happened: string[] = [];
   const seller = new MemorySeller({

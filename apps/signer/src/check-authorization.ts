@@ -17,6 +17,7 @@ import {
   type Caip2,
   type OperationStatus,
   type Policy,
+  type PolicyFacts,
   type Terms,
 } from '#domain';
 import { approvalDigest, termsDigest } from '#engine';
@@ -176,14 +177,24 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
     terms.facilitator === tuple.facilitator &&
     (movesMoney(tuple.method) || terms.resourceUrl === allowanceResource(tuple.walletId));
   if (!bound || termsDigest({ hashing }, terms) !== judged.termsDigest) return 'terms_mismatch';
-  return judgementOf(terms, tuple, context).ok ? undefined : 'policy';
+  return judgementOf(terms, subject, context).ok ? undefined : 'policy';
 }
 
-/** Whether the payee is a contract only the chain tells, which the signer does not read; the recorded verdict covers it. */
-function judgementOf(terms: Terms, tuple: Authorized, { policies }: CheckContext) {
-  const host = URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '';
-  const facts = { host, payeeIsContract: false, forbiddenPayees: [ZERO, tuple.token, tuple.from] };
-  if (!movesMoney(tuple.method)) return judgeAllowance(terms, policies);
+/**
+ * Whether the payee is a contract only the chain tells, which the signer does not read; nor does it look for who was paid before, or how full
+ * a budget was when it was judged. The recorded verdict covers these. Hours are those of the database's clock as it signs.
+ */
+function judgementOf(terms: Terms, subject: Subject, { policies }: CheckContext) {
+  const tuple = of(subject);
+  const facts: PolicyFacts = {
+    host: URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '',
+    nowMs: subject.nowSec * 1000,
+    payeeIsContract: false,
+    forbiddenPayees: [ZERO, tuple.token, tuple.from],
+    payeeKnownTo: ['workspace', 'agent'],
+    budgets: [],
+  };
+  if (!movesMoney(tuple.method)) return judgeAllowance(terms, facts.nowMs, policies);
   return isTopUpUnit(terms.unit) ? judgeTopUp(terms, facts, policies) : judge(terms, facts, policies);
 }
 
@@ -191,7 +202,7 @@ function judgementOf(terms: Terms, tuple: Authorized, { policies }: CheckContext
 function wrongApproval(subject: Subject, context: CheckContext): string | undefined {
   const { judged, approval } = subject;
   if (judged === null) return 'no_terms';
-  const now = judgementOf(judged.terms, of(subject), context);
+  const now = judgementOf(judged.terms, subject, context);
   const needed = judged.verdict.needsApproval || (now.ok && now.verdict.needsApproval);
   if (!needed) return undefined;
   if (approval === null || approval.status !== 'approved') return 'not_approved';

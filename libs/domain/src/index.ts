@@ -42,14 +42,42 @@ export {
 } from './money.js';
 export * from './operation/index.js';
 export {
-  DEFAULT_POLICY,
-  hostMatches,
   judge,
   judgeAllowance,
   judgeTopUp,
-  validityOf,
+  type AskedFor,
   type Judgement,
-  type Policy,
   type PolicyFacts,
+  type RefusedBy,
+  type RuleTrace,
+} from './judge.js';
+export {
+  isOpen,
+  isTimeZone,
+  opensAt,
+  WEEKDAYS,
+  type HoursWindow,
+  type PayingHours,
+  type Weekday,
+} from './paying-hours.js';
+export {
+  assetName,
+  DEFAULT_POLICY,
+  DEFAULT_RULES,
+  hostMatches,
+  validityOf,
+  type AssetName,
+  type HostPriceCap,
+  type Policy,
+  type PolicyRules,
+  type PolicyScope,
 } from './policy.js';
+export {
+  parseAssetName,
+  parseHostPattern,
+  parseHours,
+  writeHours,
+  type WrittenHours,
+} from './policy-input.js';
+export { suggestionFor, usualSuggestion, type Suggestion } from './suggestion.js';
 export { refuse, Refusal, type ErrorDetails } from './refusal.js';

@@ -1,20 +1,45 @@
-// The rules a workspace or agent sets for payments, and their pure evaluation. Budgets (sums over time) are guarded in the store, not here.
-import type { ErrorCode } from './errors.js';
+// The rules a workspace or agent sets for payments. How they are judged: judge.ts. Sums over time are guarded in the store, not here.
 import type { Caip2, EvmAddress } from './ids.js';
-import type { ErrorDetails } from './refusal.js';
-import type { Terms, Verdict } from './operation/terms.js';
+import type { PayingHours } from './paying-hours.js';
 
-export interface Policy {
-  /** Rises by one with each change; 0 is the built-in default. */
-  readonly version: number;
+/** Whose rules: the workspace's, or the agent's own. Both must let a payment pass. */
+export type PolicyScope = 'workspace' | 'agent';
+
+/** An ERC-20 token on its chain, in CAIP-19: `eip155:8453/erc20:0x...`, lower case. */
+export type AssetName = `${Caip2}/erc20:${EvmAddress}`;
+
+export const assetName = (network: Caip2, token: EvmAddress): AssetName => `${network}/erc20:${token}`;
+
+export interface HostPriceCap {
+  /** Host name or `*.` pattern. */
+  readonly host: string;
+  /** Most per payment, base units of whatever asset is paid; inclusive. */
+  readonly maxAmount: bigint;
+}
+
+export interface PolicyRules {
   /** At or above this many base units a person must approve (inclusive, apis.md C19b); null: never by amount. */
   readonly approvalThreshold: bigint | null;
   /** Host names that may be paid; null: any. A leading "*." matches sub-domains. */
   readonly allowedHosts: readonly string[] | null;
   readonly deniedHosts: readonly string[];
+  /** The lowest of all that match holds. */
+  readonly hostPriceCaps: readonly HostPriceCap[];
   readonly allowedPayees: readonly EvmAddress[] | null;
   readonly deniedPayees: readonly EvmAddress[];
   readonly allowedNetworks: readonly Caip2[] | null;
+  readonly allowedAssets: readonly AssetName[] | null;
+  /** When payments may be made; null: at any time. */
+  readonly hours: PayingHours | null;
+  /** What to do with a payee that the policy's scope has neither paid for good nor been allowed to pay by a person. */
+  readonly newPayee: 'approve' | 'allow';
+  /**
+   * Seconds within which the same purchase (agent, method, URL, canonical body, price) under another key is refused while the first is not
+   * known to be unpaid; 0: never. The longest of all policies holds.
+   */
+  readonly duplicateWindowSec: number;
+  /** A person must approve what brings a budget window above so many percent of its limit; null: never. */
+  readonly budgetApprovalPercent: number | null;
   /** Longest life of an authorization, seconds; at most 600 (ruling 13). */
   readonly maxValiditySec: number;
   /** What to do when the payee is a contract (T10; ruling 13: approval by default). */
@@ -31,14 +56,27 @@ export interface Policy {
   readonly decideWithinSec: number;
 }
 
-export const DEFAULT_POLICY: Policy = {
-  version: 0,
+export interface Policy extends PolicyRules {
+  readonly scope: PolicyScope;
+  /** Rises by one with each change of any policy of the workspace; 0 is the built-in default. */
+  readonly version: number;
+  /** SHA-256 of the stored document, hex; null for the built-in default. */
+  readonly hash: string | null;
+}
+
+export const DEFAULT_RULES: PolicyRules = {
   approvalThreshold: null,
   allowedHosts: null,
   deniedHosts: [],
+  hostPriceCaps: [],
   allowedPayees: null,
   deniedPayees: [],
   allowedNetworks: null,
+  allowedAssets: null,
+  hours: null,
+  newPayee: 'allow',
+  duplicateWindowSec: 0,
+  budgetApprovalPercent: null,
   maxValiditySec: 300,
   contractPayee: 'approve',
   allowUpfront: false,
@@ -48,87 +86,7 @@ export const DEFAULT_POLICY: Policy = {
   decideWithinSec: 3600,
 };
 
-export type Judgement =
-  | { readonly ok: true; readonly verdict: Verdict }
-  | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
-
-export interface PolicyFacts {
-  /** Host name of the resource, lower case. */
-  readonly host: string;
-  readonly payeeIsContract: boolean;
-  /** Addresses a payee may never be: zero, the token, the payer itself. */
-  readonly forbiddenPayees: readonly EvmAddress[];
-}
-
-const denied = (rule: string, details: ErrorDetails = {}): Judgement => ({
-  ok: false,
-  code: 'policy_refused',
-  details: { rule, ...details },
-});
-
-/** Judges terms against the workspace's and the agent's policy; the tighter of the two wins on every rule. */
-export function judge(terms: Terms, facts: PolicyFacts, policies: readonly Policy[]): Judgement {
-  if (facts.forbiddenPayees.includes(terms.payTo)) return denied('forbidden_payee', { payee: terms.payTo });
-  const reasons = new Set<string>();
-  for (const policy of policies) {
-    if (policy.allowedNetworks && !policy.allowedNetworks.includes(terms.network))
-      return denied('network_not_allowed', { network: terms.network });
-    if (terms.paymentFlow === 'upfront' && !policy.allowUpfront)
-      return denied('payment_flow_not_allowed', { payment_flow: terms.paymentFlow });
-    if (terms.transferMethod === 'upto' && !policy.allowUpto)
-      return denied('scheme_not_allowed', { scheme: 'upto' });
-    if (policy.deniedHosts.some((pattern) => hostMatches(pattern, facts.host)))
-      return denied('host_denied', { host: facts.host });
-    if (policy.allowedHosts && !policy.allowedHosts.some((pattern) => hostMatches(pattern, facts.host))) {
-      return denied('host_not_allowed', { host: facts.host });
-    }
-    if (policy.deniedPayees.includes(terms.payTo)) return denied('payee_denied', { payee: terms.payTo });
-    if (policy.allowedPayees && !policy.allowedPayees.includes(terms.payTo))
-      return denied('payee_not_allowed', { payee: terms.payTo });
-    if (facts.payeeIsContract && policy.contractPayee === 'refuse')
-      return denied('contract_payee', { payee: terms.payTo });
-    if (facts.payeeIsContract && policy.contractPayee === 'approve') reasons.add('contract_payee');
-    if (policy.approvalThreshold !== null && terms.amount >= policy.approvalThreshold)
-      reasons.add('above_threshold');
-  }
-  const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
-  const prepaid = policies.some((it) => it.prepaidHosts.some((pattern) => hostMatches(pattern, facts.host)));
-  const verdict = { policyVersion, needsApproval: reasons.size > 0, reasons: [...reasons] };
-  return { ok: true, verdict: prepaid ? { ...verdict, prepaid } : verdict };
-}
-
-/**
- * A top-up goes to one of our own wallets: rules about sellers do not speak of it. Whether the payee is one is not the policy's to say.
- * The tightest rule wins.
- */
-export function judgeTopUp(
-  terms: Terms,
-  { forbiddenPayees }: Pick<PolicyFacts, 'forbiddenPayees'>,
-  policies: readonly Policy[],
-): Judgement {
-  if (forbiddenPayees.includes(terms.payTo)) return denied('forbidden_payee', { payee: terms.payTo });
-  const closed = policies.some((it) => it.allowedNetworks && !it.allowedNetworks.includes(terms.network));
-  if (closed) return denied('network_not_allowed', { network: terms.network });
-  const needsApproval = policies.some(
-    (it) => it.topUpApprovalThreshold !== null && terms.amount >= it.topUpApprovalThreshold,
-  );
-  const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
-  return {
-    ok: true,
-    verdict: { policyVersion, needsApproval, reasons: needsApproval ? ['above_threshold'] : [] },
-  };
-}
-
-/**
- * An allowance is money at risk for as long as it stands, so a person decides each one; also the one of nothing, after which payments are refused.
- * Rules about sellers do not speak of it.
- */
-export function judgeAllowance(terms: Terms, policies: readonly Policy[]): Judgement {
-  const closed = policies.some((it) => it.allowedNetworks && !it.allowedNetworks.includes(terms.network));
-  if (closed) return denied('network_not_allowed', { network: terms.network });
-  const policyVersion = Math.max(0, ...policies.map((policy) => policy.version));
-  return { ok: true, verdict: { policyVersion, needsApproval: true, reasons: ['allowance'] } };
-}
+export const DEFAULT_POLICY: Policy = { scope: 'workspace', version: 0, hash: null, ...DEFAULT_RULES };
 
 /** A trailing dot names the same host (RFC 1034 3.1), and must not slip past a rule about it. */
 export function hostMatches(pattern: string, named: string): boolean {

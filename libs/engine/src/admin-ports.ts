@@ -12,6 +12,7 @@ import type {
   Limits,
   OperationId,
   Policy,
+  PolicyRules,
   WorkspaceId,
 } from '#domain';
 import type { AccessScope, CredentialKind, Role } from './credentials.js';
@@ -129,7 +130,7 @@ export interface BudgetStore {
   putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView>;
 }
 
-export type PolicyInput = Omit<Policy, 'version'>;
+export type PolicyInput = PolicyRules;
 
 export interface PolicyVersion {
   readonly policy: Policy;

@@ -13,6 +13,8 @@ import {
   type EvmAddress,
   type OperationId,
   type Policy,
+  type PolicyFacts,
+  type RuleTrace,
   type Terms,
   type Verdict,
   type WorkspaceId,
@@ -29,9 +31,11 @@ export interface Rules {
   readonly wallet: Awaited<ReturnType<Ports['policies']['walletFor']>>;
 }
 
-export type Judged =
+/** `trace`: every rule that was evaluated; none where the wallet or the payee's kind ended it before. */
+export type Judged = { readonly trace?: readonly RuleTrace[] } & (
   | { readonly ok: true; readonly verdict: Verdict; readonly rules: Rules }
-  | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
+  | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails }
+);
 
 /** The rules as they stand now. */
 export async function rulesFor(
@@ -64,15 +68,34 @@ export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<
     }),
   ]);
   if (!wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
-  const host = new URL(terms.resourceUrl).hostname;
   const judged = judge(
     terms,
-    { host, payeeIsContract, forbiddenPayees: [ZERO, terms.token, wallet.address] },
+    {
+      host: new URL(terms.resourceUrl).hostname,
+      nowMs: ports.clock.nowMs(),
+      payeeIsContract,
+      forbiddenPayees: [ZERO, terms.token, wallet.address],
+      ...(await askedFor(ports, who, terms, policies)),
+    },
     policies,
   );
   if (!judged.ok) return judged;
   const lacking = await lackingAllowance(ports, terms, wallet.address);
-  return lacking ?? { ...judged, rules: { policies, wallet } };
+  return lacking ? { ...lacking, trace: judged.trace } : { ...judged, rules: { policies, wallet } };
+}
+
+/** Facts that cost a look at the database: only where a policy's rule needs them. */
+async function askedFor(
+  { policies: store }: Pick<Ports, 'policies'>,
+  who: Who,
+  { payTo, unit }: Terms,
+  policies: readonly Policy[],
+): Promise<Pick<PolicyFacts, 'payeeKnownTo' | 'budgets'>> {
+  const [payeeKnownTo, budgets] = await Promise.all([
+    policies.some((it) => it.newPayee === 'approve') ? store.payeeKnownTo(who, payTo) : [],
+    policies.some((it) => it.budgetApprovalPercent !== null) ? store.budgetsOf(who, unit) : [],
+  ]);
+  return { payeeKnownTo, budgets };
 }
 
 /** The first of what the seller offers that may be paid; the refusal of the best one where none may. */
@@ -128,7 +151,7 @@ async function judgeOwnWallet(ports: Ports, who: Who, terms: Terms): Promise<Jud
   if (!own) return { ok: false, code: 'policy_refused', details: { rule: 'payee_not_own_wallet' } };
   const judged = judgeTopUp(
     terms,
-    { forbiddenPayees: [ZERO, terms.token, rules.wallet.address] },
+    { forbiddenPayees: [ZERO, terms.token, rules.wallet.address], nowMs: ports.clock.nowMs() },
     rules.policies,
   );
   return judged.ok ? { ...judged, rules } : judged;
@@ -140,7 +163,7 @@ async function judgePermit(ports: Ports, who: Who, terms: Terms): Promise<Judged
   if (!rules.wallet) return { ok: false, code: 'wallet_missing', details: { network: terms.network } };
   if (terms.payTo !== PERMIT2)
     return { ok: false, code: 'policy_refused', details: { rule: 'spender_not_permit2' } };
-  const judged = judgeAllowance(terms, rules.policies);
+  const judged = judgeAllowance(terms, ports.clock.nowMs(), rules.policies);
   return judged.ok ? { ...judged, rules } : judged;
 }
 

@@ -5,6 +5,7 @@ import type {
   ApprovalId,
   Authorization,
   BudgetUnit,
+  BudgetView,
   Caip2,
   ErrorDetails,
   EvmAddress,
@@ -16,6 +17,7 @@ import type {
   OperationState,
   OperationStatus,
   Policy,
+  PolicyScope,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -188,6 +190,11 @@ export interface OperationStore {
   due(limit: number): Promise<readonly OperationId[]>;
 }
 
+export interface AgentRef {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+}
+
 export interface PolicyStore {
   /** The workspace's policy and the agent's, in that order, as of now. */
   policiesFor(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly Policy[]>;
@@ -203,6 +210,10 @@ export interface PolicyStore {
   ): Promise<{ readonly walletId: WalletId; readonly address: EvmAddress } | undefined>;
   /** Is this an active wallet of this agent's own, and no treasury? */
   ownsWallet(workspaceId: WorkspaceId, agentId: AgentId, address: EvmAddress): Promise<boolean>;
+  /** Who has paid this payee before: finally on chain, or with a person's yes. From committed rows; what is known stays known. */
+  payeeKnownTo(who: AgentRef, payee: EvmAddress): Promise<readonly PolicyScope[]>;
+  /** The budgets that a payment of the agent in the unit charges, as they stand. */
+  budgetsOf(who: AgentRef, unit: BudgetUnit): Promise<readonly BudgetView[]>;
 }
 
 /** What the registry knows of an asset; everything a signature depends on comes from here, never from the seller (T5). */

@@ -26,6 +26,8 @@ function watched(purser: MemoryInstallation, afterwards = (): void => undefined)
   const policies: Ports['policies'] = {
     treasuryOf: () => purser.policies.treasuryOf(),
     ownsWallet: (...asked) => purser.policies.ownsWallet(...asked),
+    payeeKnownTo: (...asked) => purser.policies.payeeKnownTo(...asked),
+    budgetsOf: (...asked) => purser.policies.budgetsOf(...asked),
     policiesFor: (...who) => noted('policies', purser.policies.policiesFor(...who)),
     walletFor: (...who) => noted('wallet', purser.policies.walletFor(...who)),
   };

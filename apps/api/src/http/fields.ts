@@ -239,9 +239,7 @@ const nested = new Map<unknown, Map<string, new () => object>>();
 export const Nested =
   (type: new () => object, common: Common): PropertyDecorator =>
   (target, name) => {
-    const own = nested.get(target.constructor) ?? new Map<string, new () => object>();
-    own.set(String(name), type);
-    nested.set(target.constructor, own);
+    remember(target.constructor, String(name), type);
     field(
       common,
       { type: () => type },
@@ -249,6 +247,26 @@ export const Nested =
       ValidateNested(rule('malformed')),
     )(target, name);
   };
+
+/** A list of such objects. */
+export const NestedList =
+  (type: new () => object, { max, ...common }: Common & { readonly max: number }): PropertyDecorator =>
+  (target, name) => {
+    remember(target.constructor, String(name), type);
+    field(
+      common,
+      { type: () => type, isArray: true, maxItems: max },
+      IsArray(rule('not_a_list')),
+      ArrayMaxSize(max, rule(`more_than_${max}`)),
+      ValidateNested({ each: true, ...rule('malformed') }),
+    )(target, name);
+  };
+
+function remember(owner: unknown, name: string, type: new () => object): void {
+  const own = nested.get(owner) ?? new Map<string, new () => object>();
+  own.set(name, type);
+  nested.set(owner, own);
+}
 
 export function nestedIn(type: unknown): ReadonlyMap<string, new () => object> | undefined {
   return nested.get(type);

@@ -3,6 +3,7 @@
 import { FACILITATOR } from '../facilitator/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
 import { OPERATIONS } from '../native/openapi-operations.js';
+import { SUGGESTIONS } from '../native/openapi-suggestions.js';
 import { WALLETS } from '../native/openapi-wallets.js';
 import {
   any,
@@ -11,7 +12,9 @@ import {
   int,
   list,
   maybe,
+  atomic,
   maybeAtomic,
+  maybeObject,
   maybeRef,
   maybeText,
   maybeTime,
@@ -170,9 +173,17 @@ const NATIVE = {
     approval_threshold: maybeAtomic,
     allowed_hosts: { type: ['array', 'null'], items: text },
     denied_hosts: list(text),
+    host_price_caps: list(object({ host: text, max_amount: atomic })),
     allowed_payees: { type: ['array', 'null'], items: text },
     denied_payees: list(text),
     allowed_networks: { type: ['array', 'null'], items: text },
+    allowed_assets: { type: ['array', 'null'], items: text },
+    hours: maybeObject({
+      zone: text,
+      windows: list(object({ days: list(text), from: text, to: text })),
+    }),
+    new_payee: text,
+    budget_approval_percent: maybe(int),
     max_validity_sec: int,
     contract_payee: text,
     allow_upfront: flag,
@@ -188,5 +199,13 @@ const NATIVE = {
   History: object({ items: list({ type: 'object' }), next_cursor: maybeText, has_more: flag }),
 } as const;
 
-export const SCHEMAS = { ...HIGHTOP, ...NATIVE, ...OPERATIONS, ...CONTROLS, ...WALLETS, ...FACILITATOR };
+export const SCHEMAS = {
+  ...HIGHTOP,
+  ...NATIVE,
+  ...OPERATIONS,
+  ...SUGGESTIONS,
+  ...CONTROLS,
+  ...WALLETS,
+  ...FACILITATOR,
+};
 export type SchemaName = keyof typeof SCHEMAS;

@@ -38,10 +38,16 @@ function instantiate(type: new () => object, value: object): object {
   const dto = Object.assign(new type(), value) as Record<string, unknown>;
   for (const [name, inner] of nestedIn(type) ?? []) {
     const part = dto[name];
-    if (typeof part === 'object' && part !== null && !Array.isArray(part))
-      dto[name] = instantiate(inner, part);
+    if (part !== undefined)
+      dto[name] = Array.isArray(part) ? part.map((item) => partOf(inner, item)) : partOf(inner, part);
   }
   return dto;
+}
+
+/** What is no object stays what it is, and is refused for it. */
+function partOf(type: new () => object, part: unknown): unknown {
+  const fits = typeof part === 'object' && part !== null && !Array.isArray(part);
+  return fits ? instantiate(type, part) : part;
 }
 
 function refusalFor(errors: readonly ValidationError[]): Refusal {

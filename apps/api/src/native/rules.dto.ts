@@ -1,9 +1,12 @@
 import { BUDGET_UNITS, type BudgetUnit } from '#domain';
-import { Amount, Flag, Integer, Nested, OneOf, Texts } from '../http/fields.js';
+import { Amount, Flag, Integer, Nested, NestedList, OneOf, Text, Texts } from '../http/fields.js';
 
-const HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$|^\[[0-9a-f:.]+\]$/;
+/** What is no host at all; how hosts are spelt, the policy knows. */
+const HOST = /^[^\s/?#@\\]{1,260}$/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
+const CAIP19 = /^eip155:[1-9][0-9]{0,15}\/erc20:0x[0-9a-fA-F]{40}$/;
+const TIME = /^([01][0-9]|2[0-4]):[0-5][0-9]$/;
 const limit = (about: string) => ({
   optional: true,
   nullable: true,
@@ -38,6 +41,38 @@ export class PutBudgetDto {
   limits!: LimitsDto;
 }
 
+export class HostPriceCapDto {
+  @Text({ max: 260, pattern: HOST, about: 'host name or *. pattern' })
+  host!: string;
+
+  @Amount({ about: 'most per payment, base units, inclusive' })
+  max_amount!: string;
+}
+
+export class HoursWindowDto {
+  @Texts({ pattern: /^(mon|tue|wed|thu|fri|sat|sun)$/, about: 'days on which it opens' })
+  days!: string[];
+
+  @Text({ max: 5, pattern: TIME, about: 'time of day from which it is open', example: '08:00' })
+  from!: string;
+
+  @Text({
+    max: 5,
+    pattern: TIME,
+    about: 'time of day at which it closes; before `from`: on the next day',
+    example: '18:00',
+  })
+  to!: string;
+}
+
+export class HoursDto {
+  @Text({ max: 64, about: 'IANA time zone', example: 'Europe/Berlin' })
+  zone!: string;
+
+  @NestedList(HoursWindowDto, { max: 50, about: 'it is open while one of them is' })
+  windows!: HoursWindowDto[];
+}
+
 /** Replaces the whole policy; what is absent has its default. */
 export class PutPolicyDto {
   @Amount({
@@ -53,6 +88,13 @@ export class PutPolicyDto {
   @Texts({ optional: true, pattern: HOST, about: 'hosts that may not be paid' })
   denied_hosts?: string[];
 
+  @NestedList(HostPriceCapDto, {
+    optional: true,
+    max: 1_000,
+    about: 'most per payment by host; the lowest that matches holds',
+  })
+  host_price_caps?: HostPriceCapDto[];
+
   @Texts({ optional: true, nullable: true, pattern: ADDRESS, about: 'payees that may be paid; null: any' })
   allowed_payees?: string[] | null;
 
@@ -66,6 +108,32 @@ export class PutPolicyDto {
     about: 'networks to pay on; null: all registered',
   })
   allowed_networks?: string[] | null;
+
+  @Texts({
+    optional: true,
+    nullable: true,
+    pattern: CAIP19,
+    about: 'assets to pay in, CAIP-19: eip155:8453/erc20:0x...; null: all registered',
+  })
+  allowed_assets?: string[] | null;
+
+  @Nested(HoursDto, { optional: true, nullable: true, about: 'when payments may be made; null: at any time' })
+  hours?: HoursDto | null;
+
+  @OneOf(['approve', 'allow'], {
+    optional: true,
+    about: 'when this scope has not paid the payee before, finally or with an approval; allow when absent',
+  })
+  new_payee?: 'approve' | 'allow';
+
+  @Integer({
+    optional: true,
+    nullable: true,
+    min: 1,
+    max: 100,
+    about: 'a person must approve what brings a budget window above so many percent; null: never',
+  })
+  budget_approval_percent?: number | null;
 
   @Integer({ optional: true, min: 30, max: 600, about: 'longest life of an authorization; 300 when absent' })
   max_validity_sec?: number;

@@ -19,7 +19,7 @@ import {
 } from '../../../../test/support/builders.js';
 import { parseHex32 } from '../ids.js';
 import { PERMIT2 } from '../permit2.js';
-import { judgeAllowance } from '../policy.js';
+import { judgeAllowance } from '../judge.js';
 import { allowanceNonce, allowanceResource, permitNonceOf } from './allowance.js';
 import type { OperationCommand } from './commands.js';
 import { decide } from './decide.js';
@@ -134,11 +134,11 @@ describe('an allowance', () => {
 
   it('needs a person whatever its amount, and an allowed network', () => {
     const verdict = { policyVersion: 3, needsApproval: true, reasons: ['allowance'] };
-    expect(judgeAllowance({ ...TERMS, amount: 0n }, [aPolicy({ version: 3 })])).toEqual({
+    expect(judgeAllowance({ ...TERMS, amount: 0n }, NOON, [aPolicy({ version: 3 })])).toMatchObject({
       ok: true,
       verdict,
     });
-    expect(judgeAllowance(TERMS, [aPolicy({ allowedNetworks: [] })])).toMatchObject({
+    expect(judgeAllowance(TERMS, NOON, [aPolicy({ allowedNetworks: [] })])).toMatchObject({
       code: 'policy_refused',
       details: { rule: 'network_not_allowed', network: NETWORK },
     });

@@ -1,6 +1,7 @@
 import type { Json } from '../canonical.js';
 import type { AgentId, Caip2, EvmAddress, Hex32, WalletId } from '../ids.js';
 import type { BudgetUnit } from '../money.js';
+import type { PolicyScope } from '../policy.js';
 
 /**
  * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
@@ -81,6 +82,14 @@ export interface Terms {
 export interface Verdict {
   /** Version of the policy that judged; 0 when the workspace has none of its own. */
   readonly policyVersion: number;
+  /** Every policy that judged, by the hash of its stored document (null: the built-in one). Absent in verdicts from before they named them. */
+  readonly judgedBy?: readonly {
+    readonly scope: PolicyScope;
+    readonly version: number;
+    readonly hash: string | null;
+  }[];
+  /** Unix ms; absent as above. */
+  readonly judgedAtMs?: number;
   readonly needsApproval: boolean;
   /** Why an approval is needed, for the approver: `above_threshold`, `contract_payee`, ... */
   readonly reasons: readonly string[];

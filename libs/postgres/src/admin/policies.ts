@@ -1,4 +1,4 @@
-import { refuse, type WorkspaceId } from '#domain';
+import { refuse, type Policy, type PolicyScope, type WorkspaceId } from '#domain';
 import type { Actor, PolicyAdmin, PolicyInput, PolicyVersion, Scope } from '#engine';
 import { sql } from 'kysely';
 import { requireAgent } from './agents.js';
@@ -6,13 +6,14 @@ import { change, within, type Database, type Trx } from './change.js';
 import { fromDocument, hashOf, normalise, toDocument, type PolicyDocument } from './policy-document.js';
 
 interface Row {
+  readonly scope: string;
   readonly document: PolicyDocument;
   readonly document_hash: string;
   readonly created_at: Date;
   readonly created_by: string;
 }
 
-const COLUMNS = sql<Row>`document, document_hash, created_at, created_by`;
+const COLUMNS = sql<Row>`scope, document, document_hash, created_at, created_by`;
 
 export class PostgresPolicies implements PolicyAdmin {
   constructor(private readonly db: Database) {}
@@ -74,14 +75,18 @@ function scopeOf(scope: Scope): string {
 }
 
 /** A stored policy whose text and hash disagree was changed behind our back: nothing may be judged by it. */
-export function readDocument(row: { readonly document: PolicyDocument; readonly document_hash: string }) {
-  if (hashOf(row.document) !== row.document_hash) throw new Error('a stored policy does not match its hash');
-  return fromDocument(row.document);
+export function readDocument(
+  row: { readonly document: PolicyDocument; readonly document_hash: string },
+  scope: PolicyScope,
+): Policy {
+  const { document, document_hash: hash } = row;
+  if (hashOf(document) !== hash) throw new Error('a stored policy does not match its hash');
+  return fromDocument(document, { scope, hash });
 }
 
 function toVersion(row: Row): PolicyVersion {
   return {
-    policy: readDocument(row),
+    policy: readDocument(row, row.scope === 'workspace' ? 'workspace' : 'agent'),
     hash: row.document_hash,
     createdAtMs: row.created_at.getTime(),
     createdBy: row.created_by,

@@ -5,11 +5,13 @@ import {
   type AgentId,
   type EvmAddress,
   type Policy,
+  type PolicyScope,
   type WalletId,
   type WorkspaceId,
 } from '#domain';
 import { coalesce, type PolicyStore } from '#engine';
 import type pg from 'pg';
+import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
 import { readDocument } from './policies.js';
 import type { PolicyDocument } from './policy-document.js';
 
@@ -48,6 +50,13 @@ const WALLETS = `SELECT w.wallet_id, w.address
 const TREASURY = `SELECT wallet_id, address FROM wallet WHERE workspace_id = $1 AND role = 'treasury' AND status = 'active'`;
 const OWNED = `SELECT FROM wallet WHERE workspace_id = $1 AND agent_id = $2 AND address = $3 AND role = 'payments' AND status = 'active'`;
 
+// Rows of the ledger are written in the commits of intent and finality, so nothing lags: whoever finds no row asks a person, also when two
+// find none at once. A payee once known stays known, and so nothing that is found can turn out to have been too much.
+const KNOWN = `SELECT bool_or(l.agent_id = $3) AS to_agent, count(*) > 0 AS to_workspace FROM authorization_ledger l
+  WHERE l.workspace_id = $1 AND l.to_address = $2 AND l.method <> 'allowance' AND (l.status = 'settled' OR EXISTS (
+    SELECT FROM approval p WHERE p.workspace_id = l.workspace_id AND p.operation_id = l.operation_id AND p.status = 'approved'))`;
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id IN ($1, $2) AND n.unit = $3 AND n.layer = 'payments' ORDER BY n.depth`;
+
 /** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
 export function createPolicyStore(pool: pg.Pool): PolicyStore {
   const policies = coalesce(perScope((scopes) => loadPolicies(pool, scopes)));
@@ -62,6 +71,26 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
     },
     async ownsWallet(workspaceId, agentId, address) {
       return (await pool.query(OWNED, [workspaceId, agentId, address])).rowCount === 1;
+    },
+    async payeeKnownTo({ workspaceId, agentId }, payee) {
+      const { rows } = await pool.query<{ to_agent: boolean | null; to_workspace: boolean }>({
+        name: 'purser_payee_known',
+        text: KNOWN,
+        values: [workspaceId, payee, agentId],
+      });
+      const known = rows[0];
+      return [
+        ...(known?.to_workspace === true ? ['workspace' as const] : []),
+        ...(known?.to_agent === true ? ['agent' as const] : []),
+      ];
+    },
+    async budgetsOf({ workspaceId, agentId }, unit) {
+      const { rows } = await pool.query<BudgetRow>({
+        name: 'purser_judged_budgets',
+        text: BUDGETS,
+        values: [workspaceId, agentId, unit],
+      });
+      return rows.map(toBudgetView);
     },
   };
 }
@@ -90,17 +119,17 @@ async function loadPolicies(
   });
   // Agents of one workspace share its document; each is hashed once per query.
   const seen = new Map<string, Policy>();
-  const read = (row: PolicyRow | undefined): Policy | undefined => {
+  const read = (row: PolicyRow | undefined, scope: PolicyScope): Policy | undefined => {
     if (!row || row.document === null || row.document_hash === null) return undefined;
     const policy =
-      seen.get(row.document_hash) ??
-      readDocument({ document: row.document, document_hash: row.document_hash });
-    seen.set(row.document_hash, policy);
+      seen.get(`${scope} ${row.document_hash}`) ??
+      readDocument({ document: row.document, document_hash: row.document_hash }, scope);
+    seen.set(`${scope} ${row.document_hash}`, policy);
     return policy;
   };
   return scopes.map((_, index) => {
-    const workspace = read(rows[index * 2]) ?? DEFAULT_POLICY;
-    const agent = read(rows[index * 2 + 1]);
+    const workspace = read(rows[index * 2], 'workspace') ?? DEFAULT_POLICY;
+    const agent = read(rows[index * 2 + 1], 'agent');
     return agent ? [workspace, agent] : [workspace];
   });
 }
