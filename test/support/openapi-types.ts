@@ -67,7 +67,7 @@ export function typesOf(document: unknown): string {
 function declared(name: string, schema: Schema | undefined, reached: Set<string>): string {
   if (!schema) throw new Error(`the description has no schema ${name}`);
   const text = typeText(schema, reached);
-  return text.startsWith('{') && !text.endsWith('null')
+  return schema.type === 'object'
     ? `export interface ${nameOf(name)} ${text}\n`
     : `export type ${nameOf(name)} = ${text};\n`;
 }

@@ -1,5 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { ERRORS, type ErrorCode } from '#domain';
+import { ERRORS, usualSuggestion, type ErrorCode } from '#domain';
 import { DIALECTS } from '#runtime';
 import { CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
@@ -32,20 +32,27 @@ function errorsPage(): string {
   const rows = (Object.keys(ERRORS) as ErrorCode[]).map((code) => {
     const { kind, retry, says } = ERRORS[code];
     const theirs = HIGHTOP_ERRORS[code];
-    return `| \`${code}\` | ${kind} | ${retry} | ${nativeStatus(code)} | ${theirs.status} \`${theirs.code}\` | ${says} |`;
+    return `| \`${code}\` | ${kind} | ${retry} | ${nativeStatus(code)} | ${theirs.status} \`${theirs.code}\` | ${suggested(code)} | ${says} |`;
   });
   return [
     '# Errors',
     '',
     'Generated from the catalogue in `libs/domain/src/errors.ts` and the dialects’ tables. Codes are never renamed or reused.',
-    'The native API answers `{ "error": { code, message, details, retry, correlation_id } }`; where the error belongs to an operation, its id and state stand beside it.',
+    'The native API answers `{ "error": { code, message, details, suggestion, retry, correlation_id } }`; where the error belongs to an operation, its id and state stand beside it.',
     'In the Hightop dialect `error.details.cause` carries the code of the first column. Answers of Purser never use HTTP 402: that is a seller’s word.',
     '',
     'Retry: `same_key` later with the same idempotency key; `new_key` after the cause is gone, as a new request; `after_change` of the request; `poll` the operation; `no`.',
     '',
-    '| code | kind | retry | native | Hightop | meaning |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '`suggestion` is for programs: its `action` says what would make the request pass, its other fields with what. In the Hightop dialect it is `error.details.suggestion`.',
+    '',
+    '| code | kind | retry | native | Hightop | suggests | meaning |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
     '',
   ].join('\n');
 }
+
+const suggested = (code: ErrorCode): string =>
+  usualSuggestion(code)
+    .map((action) => `\`${action}\``)
+    .join(', ');

@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorDetails } from '#domain';
+import type { Authorization, ErrorCode, ErrorDetails } from '#domain';
 import type { Cursor } from './cursor.js';
 import type { CommitOutcome, Guard, Ports } from './ports.js';
 
@@ -72,10 +72,16 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
 /** Base units, as they stood under the lock: what the wallet has on chain, what of it is signed away and not seen yet, what was asked. */
 function notCovered(cursor: Cursor, { balance, committed, needed }: ErrorDetails): ErrorDetails {
   const { state } = cursor;
-  const wallet = 'authorization' in state ? { wallet_id: state.authorization.walletId } : {};
+  const wallet = 'authorization' in state ? walletOf(state.authorization) : {};
   cursor.takeBack('PrepareAuthorization');
   return { balance: balance ?? '0', live: committed ?? '0', needed: needed ?? '0', ...wallet };
 }
+
+const walletOf = ({ walletId, network, token }: Authorization): ErrorDetails => ({
+  wallet_id: walletId,
+  network,
+  asset: token,
+});
 
 /** The database says it is past: a worker's slow clock must not contradict it. */
 function useByOf({ state }: Cursor): number {

@@ -186,6 +186,7 @@ export interface ErrorAnswer {
     code: ErrorCode;
     message: string;
     details: { [name: string]: unknown };
+    suggestion: Suggestion;
     retry: 'same_key' | 'new_key' | 'after_change' | 'poll' | 'no';
     correlation_id: string;
   };
@@ -221,6 +222,29 @@ export interface History {
   items: { [name: string]: unknown }[];
   next_cursor: string | null;
   has_more: boolean;
+}
+
+export interface HostPriceCapDto {
+  /** host name or *. pattern */
+  host: string;
+  /** most per payment, base units, inclusive */
+  max_amount: string;
+}
+
+export interface HoursDto {
+  /** IANA time zone */
+  zone: string;
+  /** it is open while one of them is */
+  windows: HoursWindowDto[];
+}
+
+export interface HoursWindowDto {
+  /** days on which it opens */
+  days: string[];
+  /** time of day from which it is open */
+  from: string;
+  /** time of day at which it closes; before `from`: on the next day */
+  to: string;
 }
 
 export interface ImportWalletDto {
@@ -415,6 +439,7 @@ export interface Operation {
     code: ErrorCode;
     message: string;
     details: { [name: string]: unknown };
+    suggestion: Suggestion;
   } | null;
   retry_with: string | null;
   idempotency_key_hash: string | null;
@@ -466,9 +491,25 @@ export interface Policy {
   approval_threshold: string | null;
   allowed_hosts: string[] | null;
   denied_hosts: string[];
+  host_price_caps: {
+    host: string;
+    /** base units */
+    max_amount: string;
+  }[];
   allowed_payees: string[] | null;
   denied_payees: string[];
   allowed_networks: string[] | null;
+  allowed_assets: string[] | null;
+  hours: {
+    zone: string;
+    windows: {
+      days: string[];
+      from: string;
+      to: string;
+    }[];
+  } | null;
+  new_payee: string;
+  budget_approval_percent: number | null;
   max_validity_sec: number;
   contract_payee: string;
   allow_upfront: boolean;
@@ -546,12 +587,22 @@ export interface PutPolicyDto {
   allowed_hosts?: string[] | null | undefined;
   /** hosts that may not be paid */
   denied_hosts?: string[] | undefined;
+  /** most per payment by host; the lowest that matches holds */
+  host_price_caps?: HostPriceCapDto[] | undefined;
   /** payees that may be paid; null: any */
   allowed_payees?: string[] | null | undefined;
   /** payees that may not be paid */
   denied_payees?: string[] | undefined;
   /** networks to pay on; null: all registered */
   allowed_networks?: string[] | null | undefined;
+  /** assets to pay in, CAIP-19: eip155:8453/erc20:0x...; null: all registered */
+  allowed_assets?: string[] | null | undefined;
+  /** when payments may be made; null: at any time */
+  hours?: HoursDto | null | undefined;
+  /** when this scope has not paid the payee before, finally or with an approval; allow when absent */
+  new_payee?: 'approve' | 'allow' | undefined;
+  /** a person must approve what brings a budget window above so many percent; null: never */
+  budget_approval_percent?: number | null | undefined;
   /** longest life of an authorization; 300 when absent */
   max_validity_sec?: number | undefined;
   /** when the payee is a contract; approve when absent */
@@ -592,6 +643,7 @@ export interface Quote {
     code: ErrorCode;
     message: string;
     details: { [name: string]: unknown };
+    suggestion: Suggestion;
   } | null;
 }
 
@@ -813,6 +865,95 @@ export type ErrorCode =
   | 'internal';
 
 export type PendingOperation = AcceptedOperation | Operation;
+
+export type Suggestion =
+  | {
+      action: 'fix_request';
+      field: string | null;
+      reason: string | null;
+    }
+  | {
+      action: 'use_new_key';
+    }
+  | {
+      action: 'retry_later';
+      after_ms: number | null;
+    }
+  | {
+      action: 'poll_operation';
+      operation_id: string | null;
+    }
+  | {
+      action: 'wait_until';
+      at: string;
+    }
+  | {
+      action: 'use_other_credentials';
+    }
+  | {
+      action: 'read_again';
+      object: string | null;
+    }
+  | {
+      action: 'raise_max_amount';
+      to: string | null;
+    }
+  | {
+      action: 'raise_limit';
+      scope: string | null;
+      unit: string | null;
+      window: string | null;
+      by: string | null;
+      or_wait_until: string | null;
+    }
+  | {
+      action: 'create_budget';
+      unit: string | null;
+    }
+  | {
+      action: 'top_up';
+      wallet: string | null;
+      network: string | null;
+      asset: string | null;
+      amount: string | null;
+    }
+  | {
+      action: 'add_wallet';
+      network: string | null;
+    }
+  | {
+      action: 'give_allowance';
+      wallet: string | null;
+      network: string | null;
+      asset: string | null;
+      amount: string | null;
+    }
+  | {
+      action: 'ask_admin_to_allow';
+      rule: string;
+      value: string | null;
+    }
+  | {
+      action: 'ask_admin_to_resume';
+      scope: string;
+    }
+  | {
+      action: 'ask_another_approver';
+    }
+  | {
+      action: 'ask_again';
+    }
+  | {
+      action: 'choose_another_seller';
+      reason: string | null;
+    }
+  | {
+      action: 'contact_operator';
+      reason: string | null;
+    }
+  | {
+      action: 'none';
+    };
 
 /** Method and path to what is sent and what a success answers. */
 export interface Routes {

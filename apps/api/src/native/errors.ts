@@ -2,6 +2,7 @@
 import { ERRORS, type ErrorCode, type ErrorKind } from '#domain';
 import type { OperationView } from '#engine';
 import type { Problem, Rendered } from '../http/dialect.js';
+import { renderError } from './render-error.js';
 import { renderOperation } from './render-operation.js';
 
 const STATUS_BY_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -27,12 +28,17 @@ export function nativeStatus(code: ErrorCode): number {
 }
 
 export function renderProblem({ code, details, correlationId }: Problem): Rendered {
-  const { says, retry } = ERRORS[code];
   const status = nativeStatus(code);
   return {
     status,
     ...(status === 401 ? { headers: { 'www-authenticate': 'Bearer' } } : {}),
-    body: { error: { code, message: says, details, retry, correlation_id: correlationId } },
+    body: {
+      error: {
+        ...renderError({ code, details }),
+        retry: ERRORS[code].retry,
+        correlation_id: correlationId,
+      },
+    },
   };
 }
 

@@ -27,6 +27,8 @@ const KIND = oneOf(LISTED_KINDS);
 const STATUS = oneOf(STATUSES);
 const RETRY = oneOf(['same_key', 'new_key', 'after_change', 'poll', 'no']);
 
+const ERROR = { code: ref('ErrorCode'), message: text, details: anyObject, suggestion: ref('Suggestion') };
+
 export const OPERATIONS = {
   UpstreamResponse: object({
     status: maybe(int),
@@ -38,13 +40,7 @@ export const OPERATIONS = {
   }),
   ErrorCode: oneOf(Object.keys(ERRORS)),
   Error: object({
-    error: object({
-      code: ref('ErrorCode'),
-      message: text,
-      details: anyObject,
-      retry: RETRY,
-      correlation_id: text,
-    }),
+    error: object({ ...ERROR, retry: RETRY, correlation_id: text }),
     'operation_id?': UUID,
     'operation?': ref('Operation'),
   }),
@@ -75,7 +71,7 @@ export const OPERATIONS = {
     authorization: maybeObject({ from: text, to: text, value: atomic, valid_before: time, nonce: text }),
     cancellation: maybeObject({ by: any, reason: text, problem: maybeText }),
     approval: maybeObject({ approval_id: text, digest: text, decide_by: time }),
-    error: maybeObject({ code: ref('ErrorCode'), message: text, details: anyObject }),
+    error: maybeObject(ERROR),
     retry_with: maybeText,
     idempotency_key_hash: maybeText,
     note: maybeText,
@@ -107,7 +103,7 @@ export const OPERATIONS = {
       x402_version: int,
     }),
     policy: maybeObject({ allowed: flag, version: maybe(int), needs_approval: flag, reasons: list(text) }),
-    error: maybeObject({ code: ref('ErrorCode'), message: text, details: anyObject }),
+    error: maybeObject(ERROR),
   }),
   OperationEvents: object({
     items: list(object({ version: int, type: text, data: any, actor: any, occurred_at: time, hash: text })),

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ERRORS, parseAtomic, refuse, type ErrorCode, type ErrorDetails, type Terms } from '#domain';
+import { ERRORS, parseAtomic, refuse, type Terms } from '#domain';
 import { quote, type AssetRegistry, type Principal, type Quote } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles, Scope } from '../http/access.js';
@@ -9,6 +9,7 @@ import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url } from '../ht
 import { forwardOf, METHODS } from '../http/forward.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
+import { renderError } from './render-error.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -112,8 +113,4 @@ function renderTerms(assets: AssetRegistry, terms: Terms): object {
     transfer_method: terms.transferMethod ?? 'eip3009',
     x402_version: terms.x402Version,
   };
-}
-
-function renderError({ code, details }: { readonly code: ErrorCode; readonly details: ErrorDetails }) {
-  return { code, message: ERRORS[code].says, details };
 }

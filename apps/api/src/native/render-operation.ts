@@ -1,5 +1,5 @@
-import { ERRORS } from '#domain';
 import type { OperationEventView, OperationView, PaymentHeader } from '#engine';
+import { renderError } from './render-error.js';
 import type { RenderedResponse } from '../http/upstream.js';
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
@@ -58,7 +58,7 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
       digest: approval.digest,
       decide_by: iso(approval.decideByMs),
     },
-    error: error && { code: error.code, message: ERRORS[error.code].says, details: error.details },
+    error: error && renderError(error),
     retry_with: view.retryWith,
     idempotency_key_hash: view.idempotencyKeyHash,
     note: view.request.note,

@@ -13,6 +13,9 @@ const row = (status: number, code: string, refine?: Rendering['refine']): Render
 
 const POLICY_RULES: Readonly<Partial<Record<string, string>>> = {
   network_not_allowed: 'asset_not_allowed',
+  asset_not_allowed: 'asset_not_allowed',
+  price_above_host_cap: 'limit_exceeded',
+  outside_hours: 'permission_not_granted',
   payment_flow_not_allowed: 'protocol_not_allowed',
   scheme_not_allowed: 'protocol_not_allowed',
 };

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, type ErrorDetails, type RetryAdvice } from '#domain';
+import { ERRORS, suggestionFor, type ErrorCode, type ErrorDetails, type RetryAdvice } from '#domain';
 import type { OperationView } from '#engine';
 import type { Problem, Rendered } from '../../http/dialect.js';
 import { HIGHTOP_ERRORS } from './errors.js';
@@ -36,7 +36,7 @@ function errorBody(code: ErrorCode, details: ErrorDetails): { status: number; bo
       error: {
         code: refine?.(details) ?? theirs,
         message: says,
-        details: { cause: code, ...details },
+        details: { cause: code, ...details, suggestion: suggestionFor(code, details) },
         remediation: REMEDIATION[retry],
       },
     },

@@ -1,5 +1,12 @@
 // Pure: what the core knows of an operation, in Hightop's words. `executed` only once the payment is final (ruling 1).
-import { chainIdOf, ERRORS, formatDecimal, type ErrorCode, type OperationStatus } from '#domain';
+import {
+  chainIdOf,
+  ERRORS,
+  suggestionFor,
+  formatDecimal,
+  type ErrorCode,
+  type OperationStatus,
+} from '#domain';
 import type { OperationView, PaymentHeader, RecordedOperation } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
 import type { RenderedResponse } from '../../http/upstream.js';
@@ -158,7 +165,7 @@ function errorOf(view: OperationView): object | null {
   return {
     code: refine?.(details) ?? theirs,
     message: ERRORS[code].says,
-    details: { cause: code, ...details },
+    details: { cause: code, ...details, suggestion: suggestionFor(code, details) },
   };
 }
 

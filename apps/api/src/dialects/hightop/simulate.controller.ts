@@ -1,6 +1,13 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Refusal, type BudgetView, type ErrorCode, type ErrorDetails, type Terms } from '#domain';
+import {
+  Refusal,
+  suggestionFor,
+  type BudgetView,
+  type ErrorCode,
+  type ErrorDetails,
+  type Terms,
+} from '#domain';
 import { quote, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles, Scope } from '../../http/access.js';
@@ -18,7 +25,7 @@ import { toAuthorize, toPurchase } from './to-command.js';
 interface Stage {
   readonly stage: string;
   readonly passed: boolean;
-  readonly error?: { readonly code: string; readonly details: ErrorDetails };
+  readonly error?: { readonly code: string; readonly details: object };
 }
 
 const READERS: Readonly<Record<string, (body: unknown) => Command>> = {
@@ -81,7 +88,8 @@ function fail(stage: string, cause: ErrorCode, details: ErrorDetails): Stage {
   const refusal =
     stage === 'evaluate_policy_permission' ? 'permission_not_granted' : HIGHTOP_ERRORS[cause].code;
   const code = HIGHTOP_ERRORS[cause].code === 'limit_exceeded' ? 'limit_exceeded' : refusal;
-  return { stage, passed: false, error: { code, details: { cause, ...details } } };
+  const suggestion = suggestionFor(cause, details);
+  return { stage, passed: false, error: { code, details: { cause, ...details, suggestion } } };
 }
 
 /** As budgets stand now; only the reservation itself decides (S4). */
