@@ -26,12 +26,14 @@ async function answers(method: string, path: string, as: string) {
     as,
     ...(method === 'GET' ? {} : { body: { nothing: 'like it' } }),
   });
-  const { error, invalidReason, errorReason } = body as {
-    error?: { code: string; details: { cause?: string } };
+  const { error, code, invalidReason, errorReason } = body as {
+    error?: string | { code: string; details: { cause?: string } };
+    code?: string;
     invalidReason?: string;
     errorReason?: string;
   };
-  return { status, code: error?.details?.cause ?? error?.code ?? invalidReason ?? errorReason };
+  const own = typeof error === 'object' ? (error.details.cause ?? error.code) : code;
+  return { status, code: own ?? invalidReason ?? errorReason };
 }
 
 describe('roles', () => {
@@ -40,7 +42,7 @@ describe('roles', () => {
   it.each(cases)('$method $path as $role', async ({ method, path, access, role }) => {
     const { status, code } = await answers(method, path, role);
     // In the Hightop dialect a key counts only beside its own agent's id.
-    const stranger = path.startsWith('/v1/agent') && role !== 'agent';
+    const stranger = path.startsWith('/v1/agent/') && role !== 'agent';
     if (stranger) expect([status, code]).toEqual([401, 'authentication_failed']);
     else if (mayCall(access, role)) expect([401, 403]).not.toContain(status);
     else expect([status, code]).toEqual([403, 'permission_denied']);

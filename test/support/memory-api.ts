@@ -41,7 +41,7 @@ export interface Reply {
 }
 
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly as?: string;
   readonly key?: string;
@@ -114,14 +114,8 @@ export class MemoryApi {
 
   async call({ method = 'GET', path, as = 'agent', key, body, headers = {} }: Call): Promise<Reply> {
     const secret = this.secrets[as];
-    const hightop = path.startsWith('/v1/agent');
     const agentId = as === 'agent2' ? uuid(2, 2) : AGENT;
-    const credentials: Record<string, string> =
-      secret === undefined
-        ? {}
-        : hightop
-          ? { 'x-agent-id': agentId, 'x-api-key': secret }
-          : { authorization: `Bearer ${secret}` };
+    const credentials = secret === undefined ? {} : credentialsFor(path, { secret, agentId, as });
     const raw = typeof body === 'string' || Buffer.isBuffer(body);
     const response = await this.app.inject({
       method,
@@ -211,6 +205,16 @@ export class MemoryApi {
     this.database.budgets.setLimits(agentId, 'USD6', limits);
     const wallet = { workspaceId, walletId: walletId(number), address: address(0xaa + number) };
     this.policies.wallets.set(agentId, wallet);
+    this.admin.wallets.views.push({
+      ...wallet,
+      agentId,
+      role: 'payments',
+      label: '',
+      status: 'active',
+      origin: 'created',
+      backupConfirmedAtMs: NOON,
+      createdAtMs: NOON,
+    });
     this.database.wallets.set(wallet.address, wallet);
     this.database.balances.set(`${wallet.address}/${TOKEN}`, { balance: 50_000_000n, block: 0 });
     this.chain.fund(wallet.address, 50_000_000n);
@@ -230,4 +234,15 @@ export class MemoryApi {
     const { secret } = await this.admin.keys.create(workspaceId, input, { type: 'system', id: 'test' });
     this.secrets[name] = secret;
   }
+}
+
+/** As the dialect of the path wants them. */
+function credentialsFor(
+  path: string,
+  { secret, agentId, as }: { readonly secret: string; readonly agentId: string; readonly as: string },
+): Record<string, string> {
+  if (/^\/v1\/agent(\/|$)/.test(path)) return { 'x-agent-id': agentId, 'x-api-key': secret };
+  if (/^\/(v1\/(pay|spend)|wallets|api-keys)(\/|\?|$)/.test(path))
+    return { [as.startsWith('admin') ? 'x-internal-secret' : 'x-api-key']: secret };
+  return { authorization: `Bearer ${secret}` };
 }

@@ -17,6 +17,7 @@ export class MemoryReads implements ReadStore {
       .filter((view) => filter.agentId === undefined || view.agentId === filter.agentId)
       .filter((view) => filter.status === undefined || view.status === filter.status)
       .filter((view) => filter.kind === undefined || view.kind === filter.kind)
+      .filter((view) => filter.spend === undefined || isSpend(view))
       .reverse();
     return Promise.resolve(pageOf(views, page));
   };
@@ -172,3 +173,7 @@ export class MemoryReads implements ReadStore {
     };
   }
 }
+
+const SPENT: readonly string[] = ['authorized', 'provisional', 'settled', 'needs_attention'];
+const isSpend = ({ kind, status }: { readonly kind: string; readonly status: string }): boolean =>
+  kind !== 'top_up' && kind !== 'allowance' && SPENT.includes(status);

@@ -7,7 +7,7 @@ import { found, pageOf } from './memory-lists.js';
 type Wallets = Administration['wallets'];
 
 export class MemoryWallets implements Wallets {
-  private readonly views: WalletView[] = [];
+  readonly views: WalletView[] = [];
 
   constructor(
     private readonly nowMs: () => number,

@@ -1,5 +1,7 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import type { ApiCore } from './core.js';
+import { AgentPayAccountsController } from './dialects/agentpay/accounts.controller.js';
+import { AgentPayController } from './dialects/agentpay/pay.controller.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
@@ -21,6 +23,8 @@ import { WorkspacesController } from './native/workspaces.controller.js';
 import { CORE, DOCUMENT, STOPPING } from './tokens.js';
 
 export const CONTROLLERS = [
+  AgentPayController,
+  AgentPayAccountsController,
   HightopX402Controller,
   HightopAgentController,
   HightopSimulateController,

@@ -25,6 +25,8 @@ export interface OperationFilter {
   readonly agentId?: AgentId;
   readonly status?: OperationStatus;
   readonly kind?: OperationKind;
+  /** Payments to sellers whose authorization is or may be live, or has been used; no top-ups, no allowances. */
+  readonly spend?: true;
 }
 
 export interface OperationEventView {

@@ -1,5 +1,6 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
+import { AGENTPAY } from '../dialects/agentpay/openapi.js';
 import { FACILITATOR } from '../facilitator/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
 import { OPERATIONS } from '../native/openapi-operations.js';
@@ -200,6 +201,7 @@ const NATIVE = {
 } as const;
 
 export const SCHEMAS = {
+  ...AGENTPAY,
   ...HIGHTOP,
   ...NATIVE,
   ...OPERATIONS,

@@ -6,7 +6,7 @@ import { expireApproval, requestApproval, reserve } from './gate.js';
 import { prepare } from './prepare.js';
 import { present, recordedFirst } from './present.js';
 import { quote } from './quote.js';
-import { handedOver, settle } from './settle.js';
+import { recordedFirst as recordedBeforeSettling, settle } from './settle.js';
 import { sign } from './sign.js';
 import type { StepHandler } from './step.js';
 
@@ -26,7 +26,7 @@ export const STEPS: { readonly [K in WorkingKind]: StepHandler } = {
   // The intent counts as "submission started" (ruling 7), so the signature's own record may ride with the delivery's; but a request that
   // must not be sent twice leaves that record first, or a crash would forget that it may have been sent (ruling 22).
   present: { needsDurable: recordedFirst, run: present },
-  settle: { needsDurable: handedOver, run: settle },
+  settle: { needsDurable: recordedBeforeSettling, run: settle },
   // The signer looks for the wish in the operation's log.
   cancel: { needsDurable: always, run: cancel },
   expire_approval: { needsDurable: never, run: expireApproval },

@@ -187,6 +187,24 @@ describe('a prepaid authorization', () => {
     expect(purser.desk.claims).toMatchObject([{ redemption: operationId }]);
   });
 
+  it('is on record, with its signature, before it can be on chain', async () => {
+    const { purser, operationId } = await buying(CHALLENGED);
+    const claim = purser.ports.settlements.claim.bind(purser.ports.settlements);
+    const kept: unknown[] = [];
+    const settlements = Object.assign(
+      Object.create(purser.ports.settlements) as typeof purser.ports.settlements,
+      {
+        claim: async (...wanted: Parameters<typeof claim>) => {
+          const ref = { workspaceId: WORKSPACE, operationId };
+          kept.push(typesOf(purser).at(-1), await purser.ports.operations.blob(ref, 'signature'));
+          return claim(...wanted);
+        },
+      },
+    );
+    await purser.drive(operationId, { settlements });
+    expect(kept).toEqual(['AuthorizationSigned', expect.anything()]);
+  });
+
   it('is refused before anything is signed where no account of ours settles it', async () => {
     const { purser, operationId } = await buying(CHALLENGED);
     await purser.drive(operationId, { broadcasts: false });

@@ -48,7 +48,11 @@ export async function settle({ ports, cursor, step }: StepContext): Promise<Step
   return record({ type: 'RecordSubmission', submission: inTime(submission), seen });
 }
 
-/** Nobody outside is shown the payment before it is on record who is (S3); a claim of our own is its own record. */
-export function handedOver({ cursor: { state }, step }: StepContext): boolean {
+/**
+ * Nobody outside is shown the payment before it is on record who is (S3); a claim of our own is its own record. What the caller will want to have is
+ * kept first: the watcher may see it on chain before this drive has stored anything more.
+ */
+export function recordedFirst({ cursor: { state }, step }: StepContext): boolean {
+  if ('request' in state && state.request.kind === 'authorize') return true;
   return step.kind === 'settle' && 'handOver' in state && state.handOver?.attempt === step.attempt;
 }

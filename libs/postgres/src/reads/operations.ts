@@ -45,6 +45,7 @@ const SELECT = `SELECT o.workspace_id, o.operation_id, o.agent_id, o.version, en
     SELECT json_agg(json_build_object('type', e.type, 'schema', e.schema, 'data', e.data, 'at', e.occurred_at_ms) ORDER BY e.version) AS events
     FROM events e WHERE e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH}
       AND e.operation_id = o.operation_id AND e.version <= o.version) history`;
+const SPEND = `o.kind IN ('purchase', 'authorize', 'settle') AND o.status IN ('authorized', 'provisional', 'settled', 'needs_attention')`;
 const ONE = `${SELECT} WHERE o.workspace_id = $1 AND o.operation_id = $2 AND ($3::uuid IS NULL OR o.agent_id = $3)`;
 const EVENTS = `SELECT e.version, e.type, e.data, e.actor, e.occurred_at_ms::text AS at, encode(e.hash, 'hex') AS hash
   FROM operations o JOIN events e ON e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH} AND e.operation_id = o.operation_id
@@ -81,6 +82,7 @@ export async function readOperations(
   where((it) => `o.agent_id = ${it}::uuid`, filter.agentId);
   where((it) => `o.status = ${it}`, filter.status);
   where((it) => `o.kind = ${it}`, filter.kind);
+  if (filter.spend) conditions.push(SPEND);
   // Two conditions instead of a row comparison: the key is descending in time and ascending in id, as the index is.
   where((it) => `o.opened_at_ms <= ${it}::bigint`, after?.[0]);
   if (after) {

@@ -1,21 +1,30 @@
-// Golden pairs of the Hightop dialect: requests and the whole answers to them, replayed over HTTP on the real engine with in-memory
+// Golden pairs of each vendor's dialect: requests and the whole answers to them, replayed over HTTP on the real engine with in-memory
 // adapters and a clock that stands still. RECORD=1 writes the answers anew; the diff is then for a person to read.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '#domain';
+import { AGENT } from '../support/builders.js';
 import { MemoryApi, type Reply } from '../support/memory-api.js';
 import { faultsOf, type Description } from '../support/openapi-check.js';
 
 interface Exchange {
   readonly request: {
-    readonly method?: 'GET' | 'POST';
+    readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
     readonly path: string;
     readonly as?: string;
     readonly key?: string;
+    readonly headers?: Readonly<Record<string, string>>;
     readonly body?: unknown;
-    /** `price`, `threshold`: set before the request. `workers: false`: nobody works. */
-    readonly given?: { readonly price?: string; readonly threshold?: string; readonly workers?: boolean };
+    /** Set before the request. `workers: false`: nobody works. `dayLimit`: the agent's. `laterMs`: time that passes. */
+    readonly given?: {
+      readonly price?: string;
+      readonly threshold?: string;
+      readonly prepaidHosts?: readonly string[];
+      readonly dayLimit?: string;
+      readonly workers?: boolean;
+      readonly laterMs?: number;
+    };
   };
   response?: { readonly status: number; readonly headers: Record<string, unknown>; readonly body: unknown };
 }
@@ -24,24 +33,21 @@ interface Golden {
   readonly exchanges: Exchange[];
 }
 
-const FOLDER = join('test', 'conformance', 'hightop');
+const FOLDER = join('test', 'conformance', 'golden');
 const HEADERS = ['content-type', 'payment-required', 'www-authenticate', 'x-idempotency-replayed'];
 
 let api: MemoryApi | undefined;
 afterEach(() => api?.close());
 
-describe('Hightop v1', () => {
-  for (const file of readdirSync(FOLDER)) {
-    const path = join(FOLDER, file);
+describe.each(readdirSync(FOLDER))('%s', (vendor) => {
+  for (const file of readdirSync(join(FOLDER, vendor))) {
+    const path = join(FOLDER, vendor, file);
     const golden = JSON.parse(readFileSync(path, 'utf8')) as Golden;
     it(golden.title, async () => {
       api = await MemoryApi.start();
       for (const exchange of golden.exchanges) {
         const { given, ...request } = exchange.request;
-        if (given?.price !== undefined) api.shop.price = BigInt(given.price);
-        if (given?.threshold !== undefined)
-          api.setPolicy({ ...DEFAULT_POLICY, version: 1, approvalThreshold: BigInt(given.threshold) });
-        if (given?.workers === false) api.workersOff = true;
+        if (given !== undefined) arrange(api, given);
         const response = shown(await api.call(request));
         if (process.env['RECORD'] === '1') exchange.response = response;
         else expect(response).toEqual(exchange.response);
@@ -52,6 +58,22 @@ describe('Hightop v1', () => {
     });
   }
 });
+
+function arrange(on: MemoryApi, given: NonNullable<Exchange['request']['given']>): void {
+  const { price, threshold, prepaidHosts, dayLimit, workers, laterMs } = given;
+  if (price !== undefined) on.shop.price = BigInt(price);
+  if (threshold !== undefined || prepaidHosts !== undefined)
+    on.setPolicy({
+      ...DEFAULT_POLICY,
+      version: 1,
+      approvalThreshold: threshold === undefined ? null : BigInt(threshold),
+      prepaidHosts: prepaidHosts ?? [],
+    });
+  if (dayLimit !== undefined)
+    on.database.budgets.setLimits(AGENT, 'USD6', { per_payment: 1_000_000n, day: BigInt(dayLimit) });
+  if (workers === false) on.workersOff = true;
+  if (laterMs !== undefined) on.nowMs += laterMs;
+}
 
 function shown({ status, headers, body }: Reply) {
   const kept = HEADERS.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]);
