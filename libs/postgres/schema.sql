@@ -536,6 +536,50 @@ GRANT SELECT ON idempotency TO purser_reader;
 GRANT SELECT ON idempotency TO purser_system;
 ALTER TABLE idempotency ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE oauth_grant (
+  workspace_id uuid NOT NULL,
+  grant_id text NOT NULL,
+  kind text NOT NULL,
+  agent_id uuid NOT NULL,
+  client_id text NOT NULL,
+  client_name text NOT NULL,
+  person text NOT NULL,
+  scopes text[] NOT NULL,
+  secret_hash bytea,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  revoked_at timestamp with time zone
+);
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_check CHECK (((kind = 'client'::text) = (secret_hash IS NOT NULL)));
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_check1 CHECK (((kind <> 'client'::text) OR (client_id = grant_id)));
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_kind_check CHECK ((kind = ANY (ARRAY['consent'::text, 'client'::text])));
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_pkey PRIMARY KEY (workspace_id, grant_id);
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_scopes_check CHECK ((cardinality(scopes) > 0));
+ALTER TABLE oauth_grant ADD CONSTRAINT oauth_grant_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES agent(workspace_id, agent_id);
+CREATE UNIQUE INDEX oauth_grant_by_id ON public.oauth_grant USING btree (grant_id);
+CREATE POLICY issuer ON oauth_grant FOR ALL TO purser_issuer USING (true) WITH CHECK (true);
+CREATE POLICY system ON oauth_grant FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON oauth_grant TO purser_system;
+GRANT SELECT ON oauth_grant TO purser_issuer;
+GRANT UPDATE (revoked_at) ON oauth_grant TO purser_issuer;
+GRANT UPDATE (revoked_at) ON oauth_grant TO purser_system;
+ALTER TABLE oauth_grant ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE oauth_record (
+  model text NOT NULL,
+  id bytea NOT NULL,
+  payload jsonb NOT NULL,
+  grant_id text,
+  uid text,
+  consumed_at timestamp with time zone,
+  expires_at timestamp with time zone
+);
+ALTER TABLE oauth_record ADD CONSTRAINT oauth_record_pkey PRIMARY KEY (model, id);
+CREATE INDEX oauth_record_by_expiry ON public.oauth_record USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX oauth_record_by_grant ON public.oauth_record USING btree (grant_id) WHERE (grant_id IS NOT NULL);
+CREATE INDEX oauth_record_by_uid ON public.oauth_record USING btree (model, uid) WHERE (uid IS NOT NULL);
+GRANT DELETE, INSERT, SELECT, UPDATE ON oauth_record TO purser_issuer;
+
 CREATE TABLE operations (
   workspace_id uuid NOT NULL,
   operation_id uuid NOT NULL,

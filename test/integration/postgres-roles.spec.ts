@@ -68,6 +68,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     control: 'SIu',
     events: 'S',
     idempotency: 'S',
+    oauth_grant: 'SIu',
     operations: 'Su',
     policy: 'SI',
     projection_approvals: 'SIU',
@@ -125,6 +126,10 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     settlement: 's',
     signer_ledger: 'SI',
     wallet: 'S',
+  },
+  purser_issuer: {
+    oauth_grant: 'Su',
+    oauth_record: 'SIUD',
   },
 };
 

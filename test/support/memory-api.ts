@@ -152,6 +152,7 @@ export class MemoryApi {
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
       metricsFor: 'on',
       dialects: DIALECTS,
+      oauth: null,
       facilitator: {
         access: 'keys',
         ports: { ...this.facilitator.ports, logger: this.ports.logger },

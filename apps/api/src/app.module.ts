@@ -13,6 +13,7 @@ import { AgentsController } from './native/agents.controller.js';
 import { ApprovalsController } from './native/approvals.controller.js';
 import { ApproverKeysController } from './native/approver-keys.controller.js';
 import { KeysController } from './native/keys.controller.js';
+import { OAuthController } from './native/oauth.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
 import { RulesController } from './native/rules.controller.js';
@@ -20,6 +21,7 @@ import { StopsController } from './native/stops.controller.js';
 import { TopUpsController } from './native/top-ups.controller.js';
 import { WalletsController } from './native/wallets.controller.js';
 import { WorkspacesController } from './native/workspaces.controller.js';
+import { OAuthDiscoveryController } from './oauth/discovery.controller.js';
 import { CORE, DOCUMENT, STOPPING } from './tokens.js';
 
 export const CONTROLLERS = [
@@ -34,6 +36,8 @@ export const CONTROLLERS = [
   ApproverKeysController,
   AgentsController,
   KeysController,
+  OAuthController,
+  OAuthDiscoveryController,
   WalletsController,
   TopUpsController,
   RulesController,

@@ -3,6 +3,7 @@ import type {
   Administration,
   Authenticator,
   FacilitatorPorts,
+  GrantStore,
   Logger,
   Ports,
   ReadStore,
@@ -29,6 +30,15 @@ export interface Facilitator {
   readonly settleWithinMs: number;
 }
 
+export interface OAuth {
+  /** Where callers reach this API: tokens are made for resources below it. */
+  readonly publicUrl: string;
+  /** Whose tokens are good. */
+  readonly issuers: readonly string[];
+  /** The issuer that belongs to this installation: where its process listens, and what its clients may do. */
+  readonly embedded: { readonly url: string; readonly grants: GrantStore } | null;
+}
+
 /** Everything the API process needs from outside. Composed in the runtime; tests pass fakes. */
 export interface ApiCore {
   readonly ports: Ports;
@@ -44,6 +54,8 @@ export interface ApiCore {
   readonly metricsFor: 'on' | 'loopback' | 'off';
   /** Names of the vendors' APIs that are served beside the native one. */
   readonly dialects: readonly string[];
+  /** Null: no access token is good here. */
+  readonly oauth: OAuth | null;
   /** Null: this installation serves no facilitator. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;

@@ -17,6 +17,7 @@ import { describe } from './http/openapi.js';
 import { assertAccessDeclared } from './http/routes.js';
 import { Stopping } from './http/stopping.js';
 import { DtoPipe } from './http/validate.js';
+import { proxyIssuer } from './oauth/issuer-proxy.js';
 import { DOCUMENT } from './tokens.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -30,7 +31,8 @@ export async function createApp(
 ): Promise<NestFastifyApplication> {
   const controllers = served<Type>(CONTROLLERS, core.dialects);
   const dialects = new Dialects(controllers);
-  const errors = { logger: core.logger, dialects };
+  const publicUrl = core.oauth?.publicUrl ?? null;
+  const errors = { logger: core.logger, dialects, publicUrl };
   assertAccessDeclared(controllers);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -58,9 +60,12 @@ export async function createApp(
   );
   readJsonBodies(adapter.getInstance());
   hook(adapter.getInstance(), core);
+  const embedded = core.oauth?.embedded ?? null;
+  if (embedded !== null && publicUrl !== null)
+    await proxyIssuer(adapter.getInstance(), { issuerUrl: embedded.url, publicUrl });
   app.useGlobalGuards(new AuthGuard(core, dialects));
   app.useGlobalPipes(new DtoPipe());
-  app.useGlobalFilters(new ErrorFilter(core.logger, dialects));
+  app.useGlobalFilters(new ErrorFilter(core.logger, dialects, publicUrl));
   app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, controllers);
   await app.init();
   await adapter.getInstance().ready();

@@ -14,6 +14,8 @@ export type KeyId = Brand<`key_${string}`, 'KeyId'>;
 export type ApproverKeyId = Brand<`apk_${string}`, 'ApproverKeyId'>;
 /** Something prepared for a person to sign. */
 export type ActivityId = Brand<`act_${string}`, 'ActivityId'>;
+/** What lets an OAuth client act for an agent. */
+export type GrantId = Brand<`grt_${string}`, 'GrantId'>;
 export type IdempotencyKey = Brand<string, 'IdempotencyKey'>;
 /** 20-byte address as `0x` and 40 lower-case hex digits; checksums are read and written at the edges. */
 export type EvmAddress = Brand<`0x${string}`, 'EvmAddress'>;
@@ -46,6 +48,7 @@ export const parseOperationId = parseUuid<'OperationId'>('operation_id');
 export const parseApprovalId = parsePrefixed<ApprovalId>('apr', 'approval_id');
 export const parseWalletId = parsePrefixed<WalletId>('wal', 'wallet_id');
 export const parseKeyId = parsePrefixed<KeyId>('key', 'key_id');
+export const parseGrantId = parsePrefixed<GrantId>('grt', 'grant_id');
 export const parseApproverKeyId = parsePrefixed<ApproverKeyId>('apk', 'approver_key_id');
 export const parseActivityId = parsePrefixed<ActivityId>('act', 'activity_id');
 

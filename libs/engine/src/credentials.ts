@@ -77,6 +77,8 @@ export interface PresentedSignature {
 export interface PresentedToken {
   readonly kind: 'bearer';
   readonly token: string;
+  /** Path of the API it was shown to; a token is made for one. */
+  readonly resource: string;
 }
 
 export type Presented = PresentedKey | PresentedSignature | PresentedToken;
@@ -96,7 +98,11 @@ export type Authentication =
   | {
       readonly ok: false;
       readonly code:
-        'authentication_failed' | 'agent_disabled' | 'credential_not_usable' | 'expired_timestamp';
+        | 'authentication_failed'
+        | 'agent_disabled'
+        | 'credential_not_usable'
+        | 'expired_timestamp'
+        | 'invalid_token';
       readonly details?: ErrorDetails;
     };
 

@@ -4,6 +4,7 @@ export * from './credentials.js';
 export type * from './read-ports.js';
 export type * from './page.js';
 export type * from './wallet-ports.js';
+export type * from './grant-ports.js';
 export type * from './token-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';

@@ -1,5 +1,6 @@
 // Access tokens of OAuth issuers, as the authenticator sees them.
 import type { AgentId, WorkspaceId } from '#domain';
+import type { AccessScope } from './credentials.js';
 
 /** What a verified access token says. Whether agent and grant are still good is for the database to say. */
 export interface AccessToken {
@@ -34,4 +35,16 @@ export interface TokenVerifier {
    * @throws Refusal `issuer_unavailable` when the issuer's keys cannot be had: then nothing can be said about the token.
    */
   verify(token: string, audience: string): Promise<TokenVerification>;
+}
+
+export interface TokenStanding {
+  /** `unknown`: not in the workspace that the token names. */
+  readonly agent: 'active' | 'disabled' | 'unknown';
+  /** The token's own grant while it stands; null: it names none, or one that has been revoked or is another agent's. */
+  readonly grant: { readonly person: string; readonly scopes: readonly AccessScope[] } | null;
+}
+
+export interface TokenStandings {
+  /** What holds now. */
+  of(token: Pick<AccessToken, 'workspaceId' | 'agentId' | 'grantId'>): Promise<TokenStanding>;
 }

@@ -198,11 +198,16 @@ describe('an access token', () => {
     expect(await faultOf(await token({}, { typ: 'application/at+jwt' }))).toBe('none');
   });
 
-  it('names workspace, agent, client and scope', async () => {
-    for (const claim of ['workspace_id', 'agent_id', 'sub', 'client_id', 'scope'])
+  it('names workspace, agent, client and subject', async () => {
+    for (const claim of ['workspace_id', 'agent_id', 'sub', 'client_id'])
       expect(await faultOf(await token({ [claim]: undefined })), claim).toBe('claims_missing');
     for (const claims of [{ agent_id: 'x' }, { workspace_id: 7 }, { scope: ['agent:read'] }, { sub: '' }])
       expect(await faultOf(await token(claims)), JSON.stringify(claims)).toBe('claims_missing');
+  });
+
+  it('without a scope is good for nothing, and is no other fault than that', async () => {
+    const answer = await verifierFor().verify(await token({ scope: undefined }), AUDIENCE);
+    expect(answer).toMatchObject({ ok: true, token: { scopes: new Set() } });
   });
 
   it('speaks only for the workspaces that its issuer may speak for', async () => {

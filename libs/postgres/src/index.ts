@@ -1,6 +1,8 @@
 export { createAdoption } from './adoption.js';
 export {
   createAdministration,
+  createGrantStore,
+  createTokenStandings,
   createCredentialChecks,
   createPolicyStore,
   createSigningStores,

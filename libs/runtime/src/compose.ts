@@ -43,6 +43,7 @@ import { createLogger } from './logger.js';
 import { createMetrics, type RuntimeMetrics } from './metrics.js';
 import { createSignerClient, WalletRefusedError, type SignerClient } from './signer/signer-client.js';
 import { stampVerifier } from './stamps.js';
+import { composeOAuth, composeTokenCheck, type OAuth } from './oauth.js';
 import { createVault } from './vault.js';
 
 export interface Health {
@@ -71,6 +72,8 @@ export interface Core {
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
   readonly dialects: Config['dialects'];
+  /** Null: no access token is good here. */
+  readonly oauth: OAuth | null;
   /** Null: none is served here. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
@@ -171,7 +174,7 @@ export async function createCore(config: Config): Promise<Core> {
     authenticator: byKind({
       key: (presented, facts) => stores.credentials.key(presented, facts),
       hmac: (presented, facts) => stores.credentials.hmac(presented, facts),
-      bearer: () => Promise.resolve({ ok: false, code: 'authentication_failed' }),
+      bearer: composeTokenCheck(config.oauth, stores),
     }),
     walletKeys: walletKeysOf(signer),
     signer,
@@ -181,6 +184,7 @@ export async function createCore(config: Config): Promise<Core> {
     metrics,
     metricsFor: config.telemetry.metrics,
     dialects: config.dialects,
+    oauth: composeOAuth(config.oauth, stores),
     facilitator: composeFacilitator(config, ports, {
       panels,
       rights: stores.answerRights,

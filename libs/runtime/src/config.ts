@@ -16,6 +16,7 @@ import {
   type WorkerRole,
 } from './environment.js';
 import type { LogLevel } from './logger.js';
+import { oauthOf, type OAuthConfig } from './oauth-settings.js';
 import { settleFacilitatorsOf } from './settle-facilitators.js';
 
 export const PROCESSES = ['api', 'worker', 'signer', 'migrate'] as const;
@@ -61,6 +62,8 @@ export interface Config {
   };
   /** Facilitators that may bring our payments on chain (settle mode F). Tokens for the worker alone. */
   readonly settleFacilitators: readonly FacilitatorEndpoint[];
+  /** Whose access tokens are good; null: nobody's. Of the API alone. */
+  readonly oauth: OAuthConfig | null;
   /** `host:port` that may be reached although private, and over plain http when loopback. */
   readonly egress: { readonly allow: readonly string[] };
   readonly worker: {
@@ -135,8 +138,10 @@ export function loadConfig(process: ProcessName, env: NodeJS.ProcessEnv = global
   const endpoints = NEEDS_RPC.has(process)
     ? settleFacilitatorsOf(settings, { withTokens: process === 'worker', problems })
     : [];
+  const oauth = process === 'api' ? oauthOf(settings, problems) : null;
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-  return deepFreeze({ ...build(process, settings, networks, database), settleFacilitators: endpoints });
+  const built = build(process, settings, networks, database);
+  return deepFreeze({ ...built, settleFacilitators: endpoints, oauth });
 }
 
 function build(
@@ -144,7 +149,7 @@ function build(
   settings: Environment,
   networks: readonly NetworkConfig[],
   database: Config['database'],
-): Omit<Config, 'settleFacilitators'> {
+): Omit<Config, 'settleFacilitators' | 'oauth'> {
   const folder = settings.PURSER_KEYSTORE_DIR ?? '.purser/keystore';
   return {
     process,

@@ -13,6 +13,8 @@ import type {
   BroadcastStore,
   Vault,
   FloatStore,
+  GrantStore,
+  TokenStandings,
   WatchStore,
 } from '#engine';
 import {
@@ -21,6 +23,8 @@ import {
   createAdoption,
   createAdministration,
   createAnswerRights,
+  createGrantStore,
+  createTokenStandings,
   createAnswers,
   createCredentialChecks,
   createBroadcastStore,
@@ -57,6 +61,8 @@ export interface Stores {
   readonly admin: Administration;
   readonly signing: Omit<ActivityPorts, 'stamps'>;
   readonly reads: ReadStore;
+  readonly grants: GrantStore;
+  readonly tokenStandings: TokenStandings;
   readonly credentials: Pick<CredentialChecks, 'key' | 'hmac'>;
   readonly watch: WatchStore;
   readonly floats: FloatStore;
@@ -125,6 +131,8 @@ export async function connectDatabase(
     }),
     policies: createPolicyStore(systemPool),
     answers,
+    grants: createGrantStore(systemPool),
+    tokenStandings: createTokenStandings(systemPool),
     answerRights: createAnswerRights(systemPool),
     adoption: createAdoption(systemPool),
     admin: createAdministration(systemPool, { keyEnvironment, vault }),

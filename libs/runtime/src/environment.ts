@@ -13,6 +13,7 @@ import {
   ValidateBy,
   type ValidationOptions,
 } from 'class-validator';
+import { ALGORITHMS } from '#oauth';
 import { LOG_LEVELS } from './logger.js';
 
 const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
@@ -25,6 +26,10 @@ const FACILITATORS =
   /^[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*(?:;[a-z0-9:-]+=https?:\/\/[^\s,;]+(?:,https?:\/\/[^\s,;]+)*)*$/;
 const HOST_TOKENS =
   /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+(?:;(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?=[\x21-\x3a\x3c-\x7e]+)*$/;
+const PUBLIC_URL = /^https?:\/\/[^\s/?#@]+$/;
+const ISSUERS = /^https?:\/\/[^\s,;=]+=https?:\/\/[^\s,;]+(?:;https?:\/\/[^\s,;=]+=https?:\/\/[^\s,;]+)*$/;
+const ISSUER_WORKSPACES =
+  /^https?:\/\/[^\s,;=]+=[0-9a-f-]{36}(?:,[0-9a-f-]{36})*(?:;https?:\/\/[^\s,;=]+=[0-9a-f-]{36}(?:,[0-9a-f-]{36})*)*$/;
 const NAMES = /^[a-z0-9-]+(?:,[a-z0-9-]+)*$/;
 const HOST_PORTS =
   /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}(?:,(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})*$/;
@@ -96,6 +101,14 @@ export class Environment {
   @IsOptional() @IsString() @Length(1, 255) HOST?: string;
   @Integer(0, 65_535) PORT?: number;
   @Integer(0, 65_535) PURSER_WORKER_PORT?: number;
+
+  @Text(PUBLIC_URL, 'must be http(s)://host or http(s)://host:port, nothing behind it')
+  PURSER_PUBLIC_URL?: string;
+  @Text(ISSUERS, 'must look like issuer=jwks-url;issuer=jwks-url') PURSER_OAUTH_ISSUERS?: string;
+  @Text(ISSUER_WORKSPACES, 'must look like issuer=workspace,workspace;issuer=workspace')
+  PURSER_OAUTH_WORKSPACES?: string;
+  @IsOptional() @ListOf(ALGORITHMS) PURSER_OAUTH_ALGORITHMS?: string;
+  @Text(PUBLIC_URL, 'must be http(s)://host:port, nothing behind it') PURSER_OAUTH_EMBEDDED?: string;
 
   @IsOptional()
   @Length(1, MAX_SOCKET_PATH, { message: `must have 1 to ${MAX_SOCKET_PATH} characters` })

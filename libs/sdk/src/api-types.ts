@@ -332,6 +332,26 @@ export interface NewKeyDto {
   allowed_ips?: string[] | undefined;
 }
 
+export interface NewOAuthClientDto {
+  /** the one agent it may act for */
+  agent_id: string;
+  /** shown to people */
+  client_name: string;
+  /** what it may do there, of agent:read, agent:simulate, agent:payments:write, agent:webhooks:manage */
+  scopes: string[];
+}
+
+export interface NewOAuthGrantDto {
+  /** the one agent it may act for */
+  agent_id: string;
+  /** shown to people */
+  client_name: string;
+  /** what it may do there, of agent:read, agent:simulate, agent:payments:write, agent:webhooks:manage */
+  scopes: string[];
+  /** as it was registered */
+  client_id: string;
+}
+
 export interface NewQuoteDto {
   /** the resource */
   url: string;
@@ -369,6 +389,30 @@ export interface NewWorkspaceDto {
   name: string;
   /** the person who gets the first admin key */
   admin_person: string;
+}
+
+export interface OAuthClient {
+  client_id: string;
+  client_secret: string;
+  grant: OAuthGrant;
+}
+
+export interface OAuthGrant {
+  grant_id: string;
+  kind: 'consent' | 'client';
+  agent_id: string;
+  client_id: string;
+  client_name: string;
+  person: string;
+  scopes: string[];
+  created_at: string;
+  revoked_at: string | null;
+}
+
+export interface OAuthGrants {
+  items: OAuthGrant[];
+  next_cursor: string | null;
+  has_more: boolean;
 }
 
 export interface Operation {
@@ -1149,6 +1193,35 @@ export interface Routes {
     query: undefined;
     body: RotateKeyDto;
     answer: IssuedKey;
+  };
+  /** Let a registered client act for one agent; the caller stands behind what it does, and cannot approve it */
+  'POST /purser/v1/oauth/grants': {
+    query: undefined;
+    body: NewOAuthGrantDto;
+    answer: OAuthGrant;
+  };
+  /** Which clients may act for which agents, newest first */
+  'GET /purser/v1/oauth/grants': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: OAuthGrants;
+  };
+  /** A client with a secret of its own, for client credentials; `client_secret` is shown this once */
+  'POST /purser/v1/oauth/clients': {
+    query: undefined;
+    body: NewOAuthClientDto;
+    answer: OAuthClient;
+  };
+  /** Revoke a grant and every token that was made for it, at once and for ever */
+  'POST /purser/v1/oauth/grants/{id}/revoke': {
+    query: undefined;
+    body: undefined;
+    answer: OAuthGrant;
   };
   /** A new wallet; its key is made in the signer and stays there */
   'POST /purser/v1/wallets': {

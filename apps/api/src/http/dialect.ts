@@ -1,6 +1,7 @@
 // A dialect is everything that differs between the APIs we serve on the same core: how callers prove themselves and how refusals look.
 import 'reflect-metadata';
 import { SetMetadata } from '@nestjs/common';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { ErrorCode, ErrorDetails } from '#domain';
 import type { Presented } from '#engine';
@@ -22,9 +23,16 @@ export interface Dialect {
   readonly name: string;
   /** Paths below which it answers also where there is no route; the longest that fits wins. A route's own dialect is named on its controller. */
   readonly prefixes: readonly string[];
+  /** Path of the API that access tokens are made for; absent where none are taken. */
+  readonly resource?: string;
   /** How the caller says who it is; null: not at all. */
   credentials(request: FastifyRequest): Presented | null;
   renderError(problem: Problem): Rendered;
+}
+
+/** What stands behind `Authorization: Bearer`. */
+export function bearerIn({ authorization }: IncomingHttpHeaders): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1];
 }
 
 export const DIALECT = 'purser:dialect';

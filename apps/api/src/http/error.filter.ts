@@ -2,15 +2,17 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal, refuse } from '#domain';
 import type { Logger } from '#engine';
+import { challengeFor } from '../oauth/challenge.js';
 import type { Dialects } from './dialects.js';
 import { send } from './send.js';
 
 /** The one place where an error becomes an answer. What is not a refusal is logged with its cause and shown only as a correlation id. */
 @Catch()
-export class ErrorFilter implements ExceptionFilter {
+export class ErrorFilter implements ExceptionFilter, ErrorAnswering {
   constructor(
     readonly logger: Logger,
     readonly dialects: Dialects,
+    readonly publicUrl: string | null,
   ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -20,8 +22,15 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
+export interface ErrorAnswering {
+  readonly logger: Logger;
+  readonly dialects: Dialects;
+  /** Root of the resources that access tokens are made for; null: none is good here. */
+  readonly publicUrl: string | null;
+}
+
 export function answerError(
-  { logger, dialects }: { readonly logger: Logger; readonly dialects: Dialects },
+  { logger, dialects, publicUrl }: ErrorAnswering,
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -30,13 +39,19 @@ export function answerError(
   const { code, details } = refusalOf(error);
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
     logger.error({ correlation_id: request.id, route: request.routeOptions?.url, error }, 'request failed');
-  const rendered = dialects.of(request).renderError({
-    code,
-    details,
-    correlationId: request.id,
-  });
+  const dialect = dialects.of(request);
+  const rendered = dialect.renderError({ code, details, correlationId: request.id });
   if (rendered.status === 503) reply.header('retry-after', '1');
-  send(reply, rendered);
+  const challenge =
+    publicUrl === null || dialect.resource === undefined
+      ? null
+      : challengeFor({ code, details }, `${publicUrl}${dialect.resource}`);
+  send(
+    reply,
+    challenge === null
+      ? rendered
+      : { ...rendered, headers: { ...rendered.headers, 'www-authenticate': challenge } },
+  );
 }
 
 export function refusalOf(error: unknown): Refusal {

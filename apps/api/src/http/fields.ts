@@ -17,6 +17,7 @@ import {
   ValidateIf,
   ValidateNested,
   ArrayMaxSize,
+  ArrayMinSize,
 } from 'class-validator';
 import type { ErrorCode } from '#domain';
 
@@ -273,14 +274,20 @@ export function nestedIn(type: unknown): ReadonlyMap<string, new () => object> |
 }
 
 /** A list of short texts. */
-export const Texts = ({ pattern, ...common }: Common & { readonly pattern: RegExp }): PropertyDecorator =>
+export const Texts = ({
+  pattern,
+  min = 0,
+  ...common
+}: Common & { readonly pattern: RegExp; readonly min?: number }): PropertyDecorator =>
   field(
     common,
     {
       type: 'array',
       items: { type: 'string', pattern: pattern.source },
+      ...(min > 0 ? { minItems: min } : {}),
     },
     IsArray(rule('not_a_list')),
+    ArrayMinSize(min, rule(`less_than_${min}`)),
     ArrayMaxSize(1_000, rule('more_than_1000')),
     Matches(pattern, { each: true, ...rule('malformed') }),
   );

@@ -2,6 +2,7 @@
 // test checks real answers against these.
 import { AGENTPAY } from '../dialects/agentpay/openapi.js';
 import { FACILITATOR } from '../facilitator/openapi.js';
+import { OAUTH } from '../oauth/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
 import { OPERATIONS } from '../native/openapi-operations.js';
 import { SUGGESTIONS } from '../native/openapi-suggestions.js';
@@ -208,6 +209,7 @@ export const SCHEMAS = {
   ...SUGGESTIONS,
   ...CONTROLS,
   ...WALLETS,
+  ...OAUTH,
   ...FACILITATOR,
 };
 export type SchemaName = keyof typeof SCHEMAS;

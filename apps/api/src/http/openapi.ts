@@ -41,9 +41,13 @@ function inWordsOf31<T>(schema: T): T {
 function secure(document: OpenAPIObject, method: string, path: string, access: Access | undefined): void {
   const item = document.paths[path.replace(/:([a-z]+)/g, '{$1}')] as Record<string, object> | undefined;
   const operation = item?.[method.toLowerCase()];
-  if (!operation || access === undefined || access === 'public') return;
+  if (!operation || access === undefined) return;
+  if (access === 'public') {
+    Object.assign(operation, { security: [] });
+    return;
+  }
   const security = path.startsWith('/v1/agent')
-    ? [{ agentId: [], apiKey: [] }]
+    ? [{ agentId: [], apiKey: [] }, { bearer: [] }]
     : [{ bearer: [] }, { apiKey: [] }];
   const roles = access.operator ? ['operator'] : access.roles;
   Object.assign(operation, { security, 'x-roles': roles });

@@ -4,6 +4,7 @@ import type {
   AdminEventView,
   Administration,
   ApproverKeyStore,
+  GrantStore,
   Page,
   PageRequest,
   Vault,
@@ -15,6 +16,7 @@ import { PostgresAgents } from './agents.js';
 import { PostgresApproverKeys } from './approver-keys.js';
 import { PostgresBudgets } from './budgets.js';
 import { databaseOn, within, type Database } from './change.js';
+import { PostgresGrants } from './grants.js';
 import { PostgresKeys } from './keys.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import { PostgresPolicies } from './policies.js';
@@ -24,6 +26,7 @@ import { PostgresWorkspaces } from './workspaces.js';
 
 export { createCredentialChecks, type AuthenticatorOptions, type CredentialChecks } from './authenticator.js';
 export { newId } from './ids.js';
+export { createTokenStandings } from './token-standing.js';
 export { createPolicyStore } from './policy-store.js';
 export { signatureMatches, signRequest } from './request-signature.js';
 
@@ -47,6 +50,11 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     stops: new PostgresStops(db),
     history: (workspaceId, page) => history(db, workspaceId, page),
   };
+}
+
+/** Which OAuth clients may act for which agent. The pool as above. */
+export function createGrantStore(pool: pg.Pool): GrantStore {
+  return new PostgresGrants(databaseOn(pool));
 }
 
 /** What people sign with, and what they are asked to sign. The pool as above. */

@@ -29,6 +29,7 @@ import * as redemption from './20261121-76-1-redemption.js';
 import * as answerAsker from './20261121-76-2-answer-asker.js';
 import * as failedAlive from './20261121-76-3-failed-alive.js';
 import * as allowance from './20261121-42-1-allowance.js';
+import * as oauth from './20261121-82-1-oauth.js';
 import * as successors from './20261121-92-successors.js';
 import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
@@ -72,4 +73,5 @@ export const MIGRATIONS: readonly Migration[] = [
   successors,
   approverKeys,
   credentials,
+  oauth,
 ];

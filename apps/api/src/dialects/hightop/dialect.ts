@@ -1,10 +1,11 @@
 import type { Dialect } from '../../http/dialect.js';
-import { hightopCredentials } from './auth.js';
+import { hightopCredentials, RESOURCE } from './auth.js';
 import { renderProblem } from './render-error.js';
 
 export const hightop: Dialect = {
   name: 'hightop',
-  prefixes: ['/v1/agent'],
+  prefixes: [RESOURCE],
+  resource: RESOURCE,
   credentials: hightopCredentials,
   renderError: renderProblem,
 };
