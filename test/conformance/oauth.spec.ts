@@ -189,11 +189,27 @@ describe('an access token', () => {
 
 describe('scopes of a token', () => {
   const SCOPES = ['agent:read', 'agent:simulate', 'agent:payments:write', 'agent:webhooks:manage'] as const;
-  const routes = routesOf(CONTROLLERS).flatMap((route) =>
-    route.access !== undefined && route.access !== 'public' && mayCall(route.access, 'agent')
-      ? SCOPES.map((granted) => ({ ...route, granted }))
-      : [],
+  const ofAgents = routesOf(CONTROLLERS).filter(
+    ({ access }) => access !== undefined && access !== 'public' && mayCall(access, 'agent'),
   );
+  const takesTokens = ({ path }: { readonly path: string }) => /^\/(v1\/agent|purser\/v1)\//.test(path);
+  const routes = ofAgents
+    .filter(takesTokens)
+    .flatMap((route) => SCOPES.map((granted) => ({ ...route, granted })));
+
+  it('open nothing in the dialects of vendors that know no tokens', async () => {
+    const token = await tokenFor(HIGHTOP, SCOPES.join(' '));
+    for (const { method, path } of ofAgents.filter((route) => !takesTokens(route))) {
+      const reply = await api.call({
+        path: path.replace(':id', AGENT),
+        method: method as 'GET',
+        as: 'nobody',
+        headers: { authorization: `Bearer ${token}` },
+        ...(method === 'GET' ? {} : { body: {} }),
+      });
+      expect(reply.status, path).toBe(401);
+    }
+  });
 
   it.each(routes)('$method $path with $granted', async ({ granted, ...route }) => {
     const aud = route.path.startsWith('/v1/agent') ? HIGHTOP : NATIVE;
