@@ -64,23 +64,6 @@ GRANT SELECT ON agent TO purser_writer;
 GRANT UPDATE (name, status) ON agent TO purser_system;
 ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE agent_stop (
-  workspace_id uuid NOT NULL,
-  agent_id uuid NOT NULL,
-  reason text NOT NULL DEFAULT ''::text,
-  since timestamp with time zone NOT NULL DEFAULT now()
-);
-ALTER TABLE agent_stop ADD CONSTRAINT agent_stop_pkey PRIMARY KEY (workspace_id, agent_id);
-CREATE POLICY checker ON agent_stop FOR SELECT TO purser_checker USING (true);
-CREATE POLICY own_workspace ON agent_stop FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
-CREATE POLICY system ON agent_stop FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
-GRANT DELETE, INSERT, SELECT ON agent_stop TO purser_system;
-GRANT SELECT ON agent_stop TO purser_checker;
-GRANT SELECT ON agent_stop TO purser_reader;
-GRANT SELECT ON agent_stop TO purser_signer;
-GRANT SELECT ON agent_stop TO purser_writer;
-ALTER TABLE agent_stop ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-
 CREATE TABLE answer_right (
   network text NOT NULL,
   token text NOT NULL,
@@ -453,14 +436,15 @@ CREATE TABLE control (
   scope text NOT NULL,
   epoch bigint NOT NULL DEFAULT 0,
   paused boolean NOT NULL DEFAULT false,
-  updated_at timestamp with time zone NOT NULL DEFAULT now()
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  narrow boolean NOT NULL DEFAULT false
 );
 ALTER TABLE control ADD CONSTRAINT control_pkey PRIMARY KEY (scope);
 GRANT INSERT, SELECT ON control TO purser_system;
 GRANT SELECT ON control TO purser_checker;
 GRANT SELECT ON control TO purser_signer;
 GRANT SELECT ON control TO purser_writer;
-GRANT UPDATE (epoch, paused, updated_at) ON control TO purser_system;
+GRANT UPDATE (epoch, paused, updated_at, narrow) ON control TO purser_system;
 GRANT UPDATE (updated_at) ON control TO purser_writer;
 
 CREATE TABLE events ( -- partitioned by RANGE (opened_month)
@@ -885,6 +869,39 @@ ALTER TABLE singleton_lease ADD CONSTRAINT singleton_lease_pkey PRIMARY KEY (nam
 GRANT INSERT, SELECT, UPDATE ON singleton_lease TO purser_system;
 GRANT SELECT ON singleton_lease TO purser_checker;
 
+CREATE TABLE stop (
+  workspace_id uuid NOT NULL,
+  stop_id text NOT NULL,
+  kind text NOT NULL,
+  target text NOT NULL DEFAULT ''::text,
+  network text NOT NULL DEFAULT ''::text,
+  reason text NOT NULL DEFAULT ''::text,
+  since timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  actor jsonb NOT NULL,
+  person text NOT NULL,
+  final boolean NOT NULL DEFAULT false,
+  cancel_on_chain boolean NOT NULL DEFAULT false,
+  carried_out_at timestamp with time zone,
+  next_turn_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE stop ADD CONSTRAINT stop_check CHECK (((kind = ANY (ARRAY['agent'::text, 'payee'::text, 'host'::text])) = (target <> ''::text)));
+ALTER TABLE stop ADD CONSTRAINT stop_check1 CHECK (((network = ''::text) OR (kind = 'payee'::text)));
+ALTER TABLE stop ADD CONSTRAINT stop_check2 CHECK (((NOT final) OR (kind = 'agent'::text)));
+ALTER TABLE stop ADD CONSTRAINT stop_kind_check CHECK ((kind = ANY (ARRAY['global'::text, 'workspace'::text, 'agent'::text, 'payee'::text, 'host'::text])));
+ALTER TABLE stop ADD CONSTRAINT stop_pkey PRIMARY KEY (workspace_id, stop_id);
+ALTER TABLE stop ADD CONSTRAINT stop_workspace_id_kind_target_network_key UNIQUE (workspace_id, kind, target, network);
+CREATE INDEX stop_to_carry_out ON public.stop USING btree (next_turn_at) WHERE (carried_out_at IS NULL);
+CREATE POLICY checker ON stop FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON stop FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON stop FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT DELETE, INSERT, SELECT ON stop TO purser_system;
+GRANT SELECT ON stop TO purser_checker;
+GRANT SELECT ON stop TO purser_reader;
+GRANT SELECT ON stop TO purser_signer;
+GRANT SELECT ON stop TO purser_writer;
+GRANT UPDATE (final, cancel_on_chain, carried_out_at, next_turn_at) ON stop TO purser_system;
+ALTER TABLE stop ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE wallet (
   workspace_id uuid NOT NULL,
   wallet_id text NOT NULL,
@@ -1126,34 +1143,61 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_check_approvals TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_check_stops(wait boolean, c_ws uuid[], c_agent uuid[], s_cmd integer[], INOUT results text[], INOUT details jsonb[])
+CREATE OR REPLACE FUNCTION public.purser_check_narrow_stops(openings boolean, c_ws uuid[], c_agent uuid[], c_kind text[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+BEGIN
+  FOR r IN
+    SELECT t.cmd AS i, s.kind, s.target
+      FROM unnest(t_cmd, t_network, t_payee, t_host) t(cmd, network, payee, host)
+     CROSS JOIN LATERAL (
+       SELECT a.kind, a.target FROM stop a WHERE a.workspace_id = c_ws[t.cmd] AND a.kind = 'agent' AND a.target = c_agent[t.cmd]::text
+       UNION ALL
+       SELECT p.kind, p.target FROM stop p WHERE p.workspace_id IN (c_ws[t.cmd], '00000000-0000-0000-0000-000000000000')
+          AND p.kind = 'payee' AND p.target = t.payee AND p.network IN ('', t.network)
+       UNION ALL
+       SELECT h.kind, h.target FROM stop h WHERE h.workspace_id IN (c_ws[t.cmd], '00000000-0000-0000-0000-000000000000')
+          AND h.kind = 'host' AND h.target = ANY (purser_host_patterns(t.host))
+       LIMIT 1) s
+     WHERE results[t.cmd] = 'ok' AND (c_kind[t.cmd] IS NOT NULL) = openings
+  LOOP
+    results[r.i] := 'stopped';
+    details[r.i] := jsonb_build_object('scope', r.kind) || CASE WHEN r.kind = 'agent' THEN '{}' ELSE jsonb_build_object(r.kind, r.target) END;
+  END LOOP;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_check_narrow_stops TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_check_stops(wait boolean, c_ws uuid[], c_agent uuid[], c_kind text[], s_cmd integer[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], INOUT results text[], INOUT details jsonb[])
  RETURNS record
  LANGUAGE plpgsql
 AS $function$
 DECLARE
   r record;
   paused jsonb;
+  narrow boolean;
   wanted text[];
   stopped text;
 BEGIN
   SELECT array_agg(DISTINCT c_ws[x.cmd]::text) || 'global'::text INTO wanted FROM unnest(s_cmd) x(cmd);
   IF wait THEN
     PERFORM pg_advisory_xact_lock_shared(purser_stop_gate(x.scope)) FROM unnest(wanted) x(scope);
-    SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
-      FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE) x;
+    SELECT jsonb_object_agg(x.scope, x.paused), bool_or(x.narrow) INTO paused, narrow
+      FROM (SELECT c.scope, c.paused, c.narrow FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE) x;
   ELSE
     -- Behind a stop that is under way the row is not even asked for: its commands are busy.
     SELECT array_agg(x.scope) INTO wanted FROM unnest(wanted) x(scope) WHERE pg_try_advisory_xact_lock_shared(purser_stop_gate(x.scope));
-    SELECT jsonb_object_agg(x.scope, x.paused) INTO paused
-      FROM (SELECT c.scope, c.paused FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE SKIP LOCKED) x;
+    SELECT jsonb_object_agg(x.scope, x.paused), bool_or(x.narrow) INTO paused, narrow
+      FROM (SELECT c.scope, c.paused, c.narrow FROM control c WHERE c.scope = ANY (wanted) ORDER BY c.scope FOR SHARE SKIP LOCKED) x;
   END IF;
   FOR r IN
-    SELECT DISTINCT x.cmd AS i, paused -> 'global' AS everything, paused -> c_ws[x.cmd]::text AS workspace, a.status, s.agent_id AS stopped_agent,
+    SELECT DISTINCT x.cmd AS i, paused -> 'global' AS everything, paused -> c_ws[x.cmd]::text AS workspace, a.status,
            k.quarantined_until > clock_timestamp() AS quarantined,
            (SELECT count(*) FROM control c WHERE NOT wait AND c.scope IN ('global', c_ws[x.cmd]::text)) AS existing
       FROM unnest(s_cmd) x(cmd) CROSS JOIN cluster k
       LEFT JOIN agent a ON a.workspace_id = c_ws[x.cmd] AND a.agent_id = c_agent[x.cmd]
-      LEFT JOIN agent_stop s ON s.workspace_id = c_ws[x.cmd] AND s.agent_id = c_agent[x.cmd]
   LOOP
     CONTINUE WHEN results[r.i] <> 'ok';
     IF (r.everything IS NULL OR r.workspace IS NULL) AND r.existing = 2 THEN
@@ -1161,17 +1205,21 @@ BEGIN
       CONTINUE;
     END IF;
     stopped := CASE WHEN coalesce(r.everything, 'true') = 'true' THEN 'global' WHEN coalesce(r.workspace, 'true') = 'true' THEN 'workspace'
-                    WHEN r.stopped_agent IS NOT NULL OR r.status IS DISTINCT FROM 'active' THEN 'agent'
+                    WHEN r.status IS DISTINCT FROM 'active' THEN 'agent_disabled'
                     WHEN r.quarantined THEN 'quarantine' END;
     IF stopped IS NOT NULL THEN
       results[r.i] := 'stopped';
       details[r.i] := jsonb_build_object('scope', stopped);
     END IF;
   END LOOP;
+  IF narrow THEN
+    SELECT x.results, x.details INTO results, details
+      FROM purser_check_narrow_stops(false, c_ws, c_agent, c_kind, t_cmd, t_network, t_payee, t_host, results, details) x;
+  END IF;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_check_stops TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_claim_keys(c_ws uuid[], c_op uuid[], c_agent uuid[], c_kind text[], c_key text[], c_fingerprint text[], c_opened bigint[], INOUT results text[], INOUT details jsonb[])
+CREATE OR REPLACE FUNCTION public.purser_claim_keys(c_ws uuid[], c_op uuid[], c_agent uuid[], c_kind text[], c_key text[], c_fingerprint text[], c_opened bigint[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], INOUT results text[], INOUT details jsonb[])
  RETURNS record
  LANGUAGE plpgsql
 AS $function$
@@ -1179,6 +1227,7 @@ DECLARE
   r record;
   claimed uuid[];
   wanted integer;
+  narrow boolean := false;
 BEGIN
   -- A known key is answered also while everything is stopped.
   FOR r IN
@@ -1194,18 +1243,23 @@ BEGIN
   FOR r IN
     SELECT * FROM (
       SELECT t.i, CASE WHEN g.paused THEN 'global' WHEN coalesce(w.paused, true) THEN 'workspace'
-                       WHEN a.status IS DISTINCT FROM 'active' THEN 'agent_disabled' WHEN s.agent_id IS NOT NULL THEN 'agent' END AS scope
+                       WHEN a.status IS DISTINCT FROM 'active' THEN 'agent_disabled' WHEN w.narrow OR g.narrow THEN 'narrow' END AS scope
         FROM unnest(c_ws, c_agent, c_kind, results) WITH ORDINALITY t(ws, agent, kind, result, i)
         LEFT JOIN control g ON g.scope = 'global'
         LEFT JOIN control w ON w.scope = t.ws::text
         LEFT JOIN agent a ON a.workspace_id = t.ws AND a.agent_id = t.agent
-        LEFT JOIN agent_stop s ON s.workspace_id = t.ws AND s.agent_id = t.agent
        WHERE t.kind IS NOT NULL AND t.result = 'ok'
     ) stops WHERE stops.scope IS NOT NULL
   LOOP
+    narrow := narrow OR r.scope = 'narrow';
+    CONTINUE WHEN r.scope = 'narrow';
     results[r.i] := 'stopped';
     details[r.i] := jsonb_build_object('scope', r.scope);
   END LOOP;
+  IF narrow THEN
+    SELECT x.results, x.details INTO results, details
+      FROM purser_check_narrow_stops(true, c_ws, c_agent, c_kind, t_cmd, t_network, t_payee, t_host, results, details) x;
+  END IF;
 
   WITH taken AS (
     INSERT INTO idempotency (workspace_id, agent_id, key_hash, operation_id, fingerprint, opened_at_ms)
@@ -1234,7 +1288,7 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_claim_keys TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_commit(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], c_expected integer[], c_prev bytea[], c_fence bigint[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, s_cmd integer[], a_cmd integer[], a_kind text[], a_data jsonb, n_ws uuid[], n_id uuid[], n_unit text[], w_ws uuid[], w_id text[], w_network text[], w_token text[], m_cmd integer[], m_kind text[], m_amount numeric[], m_k1 integer[], m_k2 integer[], m_w integer[], m_data jsonb, b_cmd integer[], b_kind text[], b_sealed bytea[], b_meta jsonb, b_ttl bigint[], OUT outcome text, OUT reasons jsonb)
+CREATE OR REPLACE FUNCTION public.purser_commit(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], c_expected integer[], c_prev bytea[], c_fence bigint[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, s_cmd integer[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], a_cmd integer[], a_kind text[], a_data jsonb, n_ws uuid[], n_id uuid[], n_unit text[], w_ws uuid[], w_id text[], w_network text[], w_token text[], m_cmd integer[], m_kind text[], m_amount numeric[], m_k1 integer[], m_k2 integer[], m_w integer[], m_data jsonb, b_cmd integer[], b_kind text[], b_sealed bytea[], b_meta jsonb, b_ttl bigint[], OUT outcome text, OUT reasons jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -1248,10 +1302,12 @@ DECLARE
   judged timestamptz;
 BEGIN
   IF num_nonnulls(VARIADIC c_kind) > 0 THEN
-    SELECT x.results, x.details INTO results, details FROM purser_claim_keys(c_ws, c_op, c_agent, c_kind, c_key, c_fingerprint, c_opened, results, details) x;
+    SELECT x.results, x.details INTO results, details
+      FROM purser_claim_keys(c_ws, c_op, c_agent, c_kind, c_key, c_fingerprint, c_opened, t_cmd, t_network, t_payee, t_host, results, details) x;
   END IF;
   IF cardinality(s_cmd) > 0 THEN
-    SELECT x.results, x.details INTO results, details FROM purser_check_stops(wait, c_ws, c_agent, s_cmd, results, details) x;
+    SELECT x.results, x.details INTO results, details
+      FROM purser_check_stops(wait, c_ws, c_agent, c_kind, s_cmd, t_cmd, t_network, t_payee, t_host, results, details) x;
   END IF;
   IF num_nulls(VARIADIC c_kind) > 0 THEN
     SELECT x.results, x.answered INTO results, answered FROM purser_lock_operations(wait, c_ws, c_op, c_kind, c_expected, c_prev, c_fence, results) x;
@@ -1302,6 +1358,15 @@ BEGIN
   RETURN NULL;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_explain_budget TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_host_patterns(host text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT host || ARRAY(SELECT '*.' || array_to_string(parts[i:], '.') FROM generate_series(2, cardinality(parts)) i) FROM string_to_array(host, '.') parts
+$function$;
+GRANT EXECUTE ON FUNCTION purser_host_patterns TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_load(workspace uuid, wanted uuid[])
  RETURNS TABLE(operation_id uuid, agent_id uuid, version integer, last_hash text, opened_at_ms bigint, key_hash text, fingerprint text, attempts integer, updated_at_ms bigint, history jsonb)

@@ -16,7 +16,7 @@ afterAll(() => api.close());
 beforeEach(() => {
   api.database.operations.clear();
   api.database.keys.clear();
-  api.database.stopped.clear();
+  api.database.stops.length = 0;
   api.shop.charged.length = 0;
 });
 

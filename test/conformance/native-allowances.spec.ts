@@ -96,7 +96,7 @@ describe('an allowance', () => {
     await decide(refused, 'reject');
     expect(await look(refused)).toMatchObject({ status: 'rejected' });
     const stopped = await call(wish({}, 'k2'));
-    api.database.stopped.add('global');
+    api.database.setStopped({ kind: 'global' }, true);
     await decide(stopped, 'approve');
     expect(await look(stopped)).toMatchObject({ status: 'refused', error: { code: 'system_paused' } });
     expect([api.signer.ledger.size, api.chain.permitNonce(PAYER)]).toEqual([0, 0n]);

@@ -9,9 +9,10 @@ import {
   type WalletId,
   type WorkspaceId,
 } from '#domain';
-import type { Administration, WalletKeys } from '#engine';
+import type { Administration, Stop, StopOrder, StopScope, WalletKeys } from '#engine';
 import { createPolicyStore } from '#postgres';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { SELLER } from '../support/builders.js';
 import { adminBench, ALL, BY, newKey, type AdminBench } from '../support/postgres-admin.js';
 
 let bench: AdminBench;
@@ -185,8 +186,10 @@ describe('stops', () => {
   it('every stop waits for the intents under way and raises its scope’s control epoch', async () => {
     const { workspaceId, agentId } = await aWorkspace();
     const stops = [
-      () => admin.stops.pause({ kind: 'workspace', workspaceId }, 'drill', BY),
-      () => admin.stops.pause({ kind: 'agent', workspaceId, agentId }, 'drill', BY),
+      () => admin.stops.stop(order({ kind: 'workspace', workspaceId })),
+      () => admin.stops.stop(order({ kind: 'agent', workspaceId, agentId })),
+      () => admin.stops.stop(order({ kind: 'payee', workspaceId, payee: SELLER, network: null })),
+      () => admin.stops.stop(order({ kind: 'host', workspaceId, host: '*.example' })),
       () => admin.agents.disable(workspaceId, agentId, BY),
     ];
     for (const stop of stops) {
@@ -202,7 +205,7 @@ describe('stops', () => {
       await stopped;
     }
     const { rows } = await owner.query('SELECT epoch::int FROM control WHERE scope = $1', [workspaceId]);
-    expect(rows).toEqual([{ epoch: 3 }]);
+    expect(rows).toEqual([{ epoch: 5 }]);
   });
 
   it('names the widest stop, lists what is still live, and resumes', async () => {
@@ -215,23 +218,42 @@ describe('stops', () => {
       [workspaceId, agentId],
     );
     const { stops } = admin;
-    const live = await stops.pause({ kind: 'agent', workspaceId, agentId }, 'drill', BY);
+    const agents = { kind: 'agent', workspaceId, agentId } as const;
+    await lift(await stops.stop(order(agents)));
+    const first = await stops.stop(order(agents));
+    const { items: live } = await stops.stillLive(agents, null);
     expect(live.map((it) => [it.value, it.validBeforeSec])).toEqual([[7n, 1_900_000_000]]);
+    expect((await stops.stop(order(agents))).stopId).toBe(first.stopId);
     expect(await stops.stopFor(workspaceId, agentId)).toBe('agent');
     expect(await stops.stopFor(workspaceId, null)).toBeNull();
-    await stops.pause({ kind: 'workspace', workspaceId }, 'drill', BY);
+    const wider = await stops.stop(order({ kind: 'workspace', workspaceId }));
     expect(await stops.stopFor(workspaceId, agentId)).toBe('workspace');
-    await stops.pause({ kind: 'global' }, 'drill', BY);
+    const widest = await stops.stop(order({ kind: 'global' }));
     expect(await stops.stopFor(workspaceId, agentId)).toBe('global');
-    await stops.resume({ kind: 'global' }, BY);
-    await stops.resume({ kind: 'workspace', workspaceId }, BY);
-    await stops.resume({ kind: 'agent', workspaceId, agentId }, BY);
+    const { items: listed } = await stops.list(workspaceId, { cursor: null, limit: 10 });
+    expect(listed.map((it) => [it.stopId, it.reason, it.by.person])).toEqual(
+      [widest, wider, first].map((it) => [it.stopId, 'drill', 'ann']),
+    );
+    await expect(stops.resume(widest.scope, BY)).rejects.toMatchObject({ code: 'stop_under_way' });
+    for (const stop of [widest, wider, first]) await lift(stop);
     expect(await stops.stopFor(workspaceId, agentId)).toBeNull();
     await expect(
-      stops.pause({ kind: 'agent', workspaceId, agentId: parseAgentId(randomUUID()) }, 'drill', BY),
+      stops.stop(order({ kind: 'agent', workspaceId, agentId: parseAgentId(randomUUID()) })),
     ).rejects.toMatchObject({ code: 'not_found' });
   });
 });
+
+const order = (scope: StopScope): StopOrder => ({
+  scope,
+  reason: 'drill',
+  by: { actor: BY, person: 'ann' },
+  cancelOnChain: false,
+});
+
+async function lift(stop: Stop): Promise<void> {
+  await admin.stops.carriedOut(stop);
+  await admin.stops.resume(stop.scope, BY);
+}
 
 /** Resolves when some session waits for a lock. */
 async function blockedOn(pool: pg.Pool): Promise<void> {

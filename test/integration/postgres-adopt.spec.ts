@@ -95,10 +95,11 @@ describe('an adopting commit', () => {
     await wallet(at, 0n);
     const walker = await opened(bench.store, at);
     await bench.owner.query('UPDATE control SET paused = true WHERE scope = $1', [at.workspaceId]);
-    await bench.owner.query('INSERT INTO agent_stop (workspace_id, agent_id) VALUES ($1, $2)', [
-      at.workspaceId,
-      at.agentId,
-    ]);
+    await bench.owner.query(
+      `INSERT INTO stop (workspace_id, stop_id, kind, target, actor, person) VALUES ($1, 's', 'agent', $2, '{}', '')`,
+      [at.workspaceId, at.agentId],
+    );
+    await bench.owner.query('UPDATE control SET narrow = true WHERE scope = $1', [at.workspaceId]);
     await bench.owner.query(`UPDATE cluster SET quarantined_until = now() + interval '1 hour'`);
     try {
       await walker.must(adopt(10n));

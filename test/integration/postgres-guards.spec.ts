@@ -45,8 +45,9 @@ describe('stops, wallets and nonces guard the intent', () => {
         'workspace',
       ],
       [
-        `INSERT INTO agent_stop (workspace_id, agent_id) VALUES ('${at.workspaceId}', '${at.agentId}')`,
-        'DELETE FROM agent_stop',
+        `INSERT INTO stop (workspace_id, stop_id, kind, target, actor, person) VALUES ('${at.workspaceId}', 's', 'agent', '${at.agentId}', '{}', '');
+         UPDATE control SET narrow = true WHERE scope = '${at.workspaceId}'`,
+        'DELETE FROM stop',
         'agent',
       ],
       [

@@ -30,7 +30,6 @@ const denied = /permission denied|append-only/;
 const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   purser_writer: {
     agent: 'S',
-    agent_stop: 'S',
     approval: 'SIU',
     authorization_ledger: 'SIU',
     blob: 'SIU',
@@ -42,13 +41,13 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     idempotency: 'SI',
     operations: 'SIU',
     reservation: 'SIU',
+    stop: 'S',
     wallet_asset: 'Su',
   },
   purser_system: {
     activity: 'SIu',
     admin_event: 'SI',
     agent: 'SIu',
-    agent_stop: 'SID',
     answer_right: 'SIu',
     api_key: 'SIu',
     applied_migration: 'S',
@@ -81,6 +80,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     settlement: 'SIu',
     signer_ledger: 'S',
     singleton_lease: 'SIU',
+    stop: 'SIuD',
     wallet: 'SIu',
     wallet_asset: 'SIu',
     wallet_float: 'SIU',
@@ -89,7 +89,6 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   purser_reader: {
     admin_event: 'S',
     agent: 'S',
-    agent_stop: 'S',
     approval: 'S',
     authorization_ledger: 'S',
     blob: 'S',
@@ -105,6 +104,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     projection_operations: 'S',
     projection_spend: 'S',
     reservation: 'S',
+    stop: 'S',
     wallet: 'S',
     wallet_asset: 'S',
     wallet_float: 'S',
@@ -112,7 +112,6 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   purser_signer: {
     agent: 'S',
-    agent_stop: 'S',
     approval: 'S',
     authorization_ledger: 'S',
     broadcast: 's',
@@ -125,6 +124,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     reservation: 'S',
     settlement: 's',
     signer_ledger: 'SI',
+    stop: 'S',
     wallet: 'S',
   },
   purser_issuer: {

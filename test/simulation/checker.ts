@@ -136,10 +136,11 @@ function checkKeys(
 
 /** S17: no intent in a scope while it is stopped. */
 function checkStops({ events, history }: Evidence, report: Report): void {
-  const stopped = new Set<string>();
+  const stopped = new Map<string, Readonly<Record<string, string | null>>>();
   const agents = new Map(
     of(events, 'OperationOpened').map((it) => [it.operationId, (dataOf(it)['request'] as Plain)['agentId']]),
   );
+  const terms = new Map<string, Plain>();
   let next = 0;
   for (const event of events) {
     for (
@@ -147,16 +148,23 @@ function checkStops({ events, history }: Evidence, report: Report): void {
       stop && stop.fromSeq <= event.seq;
       stop = history.stops[(next += 1)]
     ) {
-      if (stop.stopped) stopped.add(stop.scope);
-      else stopped.delete(stop.scope);
+      const key = JSON.stringify(stop.scope);
+      if (stop.stopped) stopped.set(key, stop.scope);
+      else stopped.delete(key);
     }
-    if (event.type !== 'AuthorizationPrepared') continue;
-    const scopes = [
-      'global',
-      `workspace:${event.workspaceId}`,
-      `agent:${String(agents.get(event.operationId))}`,
-    ];
-    for (const scope of scopes)
-      if (stopped.has(scope)) report('S17', event.operationId, `intent while ${scope} was stopped`);
+    if (event.type === 'TermsAccepted' || event.type === 'TermsChanged')
+      terms.set(event.operationId, dataOf(event)['terms'] as Plain);
+    if (event.type !== 'AuthorizationPrepared' && event.type !== 'ApprovalRequested') continue;
+    const { network, payTo: payee, resourceUrl } = terms.get(event.operationId) ?? {};
+    const agentId = agents.get(event.operationId);
+    const it = { workspaceId: event.workspaceId, agentId, network, payee };
+    for (const [key, { kind: _, host, ...scope }] of stopped) {
+      const place = new URL(String(resourceUrl)).hostname;
+      const there = host == null || (host.startsWith('*') ? place.endsWith(host.slice(1)) : place === host);
+      const same = Object.entries(scope).every(
+        ([name, value]) => value === null || value === it[name as keyof typeof it],
+      );
+      if (there && same) report('S17', event.operationId, `${event.type} while ${key} was stopped`);
+    }
   }
 }

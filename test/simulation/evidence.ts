@@ -47,7 +47,11 @@ export interface History {
     readonly code: string | null;
   }[];
   readonly caps: CapChange[];
-  readonly stops: { readonly fromSeq: number; readonly scope: string; readonly stopped: boolean }[];
+  readonly stops: {
+    readonly fromSeq: number;
+    readonly scope: Readonly<Record<string, string | null>>;
+    readonly stopped: boolean;
+  }[];
   readonly wallets: Set<string>;
   readonly token: string;
 }

@@ -9,6 +9,7 @@ import {
   viewOperation,
   type AgentPrincipal,
   type Ports,
+  type StopScope,
   type SubmitRequest,
 } from '#engine';
 import { aRequest, NETWORK, SELLER, TOKEN } from '../support/builders.js';
@@ -108,8 +109,15 @@ export class People {
   operator(): void {
     const { world } = this;
     const agent = world.random.pick(world.agents);
-    const scope = world.random.pick(['global', `workspace:${agent.workspaceId}`, `agent:${agent.agentId}`]);
-    if (world.happens(0.15, `people:stop_${scope.split(':')[0]}`)) {
+    const { workspaceId } = agent;
+    const scope = world.random.pick<StopScope>([
+      { kind: 'global' },
+      { kind: 'workspace', workspaceId },
+      { ...agent, kind: 'agent' },
+      { kind: 'payee', workspaceId, payee: SELLER, network: world.random.pick([null, NETWORK]) },
+      { kind: 'host', workspaceId, host: world.random.pick(['*.example', 'invoice.example']) },
+    ]);
+    if (world.happens(0.15, `people:stop_${scope.kind}`)) {
       world.setStopped(scope, true);
       world.scheduler.after(world.random.between(500, 4_000), () => world.setStopped(scope, false));
     }

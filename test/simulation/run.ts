@@ -42,7 +42,7 @@ export async function simulate({ seed, ops, mutation }: SimOptions): Promise<Sim
 
   plan.on = false;
   world.redisDown = false;
-  for (const scope of world.database.stopped) world.setStopped(scope, false);
+  for (const { scope } of world.database.stops.slice()) world.setStopped(scope, false);
   let quiet = false;
   scheduler.every(BLOCK_MS, () => void (quiet = people.waiting === 0 && unfinished(world).length === 0));
   await scheduler.run(scheduler.nowMs + LIVENESS_PHASE_MS, () => quiet);

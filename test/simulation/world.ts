@@ -7,7 +7,7 @@ import {
   type OperationId,
   type WorkspaceId,
 } from '#domain';
-import type { ChainSource, Ports, WatchStore } from '#engine';
+import type { ChainSource, Ports, StopScope, WatchStore } from '#engine';
 import { address, TOKEN, uuid, walletId } from '../support/builders.js';
 import { MemoryAdoption } from '../support/memory-adoption.js';
 import {
@@ -188,9 +188,8 @@ export class World {
     this.history.caps.push({ fromSeq: this.database.events.length, nodeId, limits });
   }
 
-  setStopped(scope: string, stopped: boolean): void {
-    if (stopped) this.database.stopped.add(scope);
-    else this.database.stopped.delete(scope);
+  setStopped(scope: StopScope, stopped: boolean): void {
+    this.database.setStopped(scope, stopped);
     this.history.stops.push({ fromSeq: this.database.events.length, scope, stopped });
   }
 

@@ -21,7 +21,6 @@ import type {
   Presented,
   Principal,
   Scope,
-  StopScope,
   WorkspaceView,
 } from '#engine';
 import { signatureMatches } from '#postgres';
@@ -30,6 +29,7 @@ import type { MemoryPolicies } from './memory-basics.js';
 import { spentIn } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
+import { MemoryStops } from './memory-stops.js';
 import { MemoryWallets } from './memory-wallets.js';
 
 export class MemoryAdmin implements Administration, Authenticator {
@@ -44,6 +44,7 @@ export class MemoryAdmin implements Administration, Authenticator {
     private readonly policyStore: MemoryPolicies,
   ) {
     policyStore.budgetViews = (scope) => this.budgetViews(scope);
+    this.stops = new MemoryStops(database, this.agentViews);
   }
 
   /** Keys and signed requests; expiry and addresses are the real one's business. */
@@ -79,7 +80,7 @@ export class MemoryAdmin implements Administration, Authenticator {
         this.workspaceViews.find((it) => it.workspaceId === workspaceId),
         'workspace',
       );
-      return Promise.resolve({ ...view, paused: this.database.stopped.has(`workspace:${workspaceId}`) });
+      return Promise.resolve({ ...view, paused: this.stops.has({ kind: 'workspace', workspaceId }) });
     },
     change: (workspaceId, settings) => {
       const at = this.workspaceViews.findIndex((it) => it.workspaceId === workspaceId);
@@ -106,13 +107,16 @@ export class MemoryAdmin implements Administration, Authenticator {
           page,
         ),
       ),
-    disable: (workspaceId, agentId) => {
+    disable: (workspaceId, agentId, by, how = { reason: '', person: '', cancelOnChain: false }) => {
       const view: AgentView = { ...this.agent(workspaceId, agentId), status: 'disabled' };
       this.agentViews.splice(
         this.agentViews.findIndex((it) => it.agentId === agentId),
         1,
         view,
       );
+      const { reason, person, cancelOnChain } = how;
+      const scope = { kind: 'agent', workspaceId, agentId } as const;
+      this.stops.put({ scope, reason, cancelOnChain, by: { actor: by, person } }, true);
       return Promise.resolve(view);
     },
   };
@@ -195,20 +199,7 @@ export class MemoryAdmin implements Administration, Authenticator {
     versions: (scope) => Promise.resolve(this.policyVersions.get(scopeId(scope)) ?? []),
   };
 
-  readonly stops: Administration['stops'] = {
-    pause: (scope) => {
-      this.database.stopped.add(stopName(scope));
-      return Promise.resolve([]);
-    },
-    resume: (scope) => {
-      this.database.stopped.delete(stopName(scope));
-      return Promise.resolve();
-    },
-    stopFor: (workspaceId, agentId) =>
-      Promise.resolve(
-        (this.database.stoppedScope(workspaceId, agentId ?? '') ?? null) as StopScope['kind'] | null,
-      ),
-  };
+  readonly stops: MemoryStops;
 
   history: Administration['history'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
 
@@ -234,7 +225,7 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   private agent(workspaceId: WorkspaceId, agentId: AgentId): AgentView {
     const view = this.agentViews.find((it) => it.workspaceId === workspaceId && it.agentId === agentId);
-    return { ...found(view, 'agent'), paused: this.database.stopped.has(`agent:${agentId}`) };
+    return { ...found(view, 'agent'), paused: this.stops.has({ kind: 'agent', workspaceId, agentId }) };
   }
 
   private key(workspaceId: WorkspaceId, keyId: KeyId) {
@@ -259,8 +250,3 @@ function proves(presented: Presented, { key, secret }: IssuedKey): boolean {
 }
 
 const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;
-
-function stopName(scope: StopScope): string {
-  if (scope.kind === 'global') return 'global';
-  return scope.kind === 'agent' ? `agent:${scope.agentId}` : `workspace:${scope.workspaceId}`;
-}

@@ -1,8 +1,20 @@
 // What a commit does to the rows, event by event, and what stops it. Every change leaves its undo, so that a guard's no leaves nothing.
-import type { Authorization, BudgetUnit, ErrorDetails, OperationEvent } from '#domain';
+import {
+  stopTargetOf,
+  type Authorization,
+  type BudgetUnit,
+  type ErrorDetails,
+  type OperationEvent,
+} from '#domain';
 import type { Commit, Guard } from '#engine';
 import { minuteOf, type BudgetNode } from './memory-budgets.js';
-import { nonceKey, type ApprovalRow, type LedgerRow, type MemoryDatabase } from './memory-database.js';
+import {
+  nonceKey,
+  stopDetails,
+  type ApprovalRow,
+  type LedgerRow,
+  type MemoryDatabase,
+} from './memory-database.js';
 
 export interface GuardRefusal {
   readonly guard: Guard;
@@ -38,6 +50,7 @@ export class CommitRows {
         this.endReservation('released', 0n);
         return null;
       case 'ApprovalRequested':
+        if (this.stopped()) return this.stopped();
         this.setApproval({ ...event.data, status: 'pending', useByMs: null });
         return null;
       case 'ApprovalGranted':
@@ -165,13 +178,19 @@ export class CommitRows {
     return null;
   }
 
+  private stopped(): GuardRefusal | null {
+    const { workspaceId, agentId, state } = this.commit;
+    const scope = this.database.stoppedScope(workspaceId, agentId, stopTargetOf(state));
+    return scope === undefined || this.skipped.has('stopped') ? null : refused('stopped', stopDetails(scope));
+  }
+
   private prepare(authorization: Authorization): GuardRefusal | null {
     const { workspaceId, operationId, agentId } = this.commit;
     const { database } = this;
-    const scope = database.stoppedScope(workspaceId, agentId);
     // What the chain shows to have happened is taken over: no stop, wallet or approval can still prevent it.
     const adopts = this.commit.events.some((event) => event.type === 'SettlementObserved');
-    if (scope !== undefined && !adopts && !this.skipped.has('stopped')) return refused('stopped', { scope });
+    const stopped = adopts ? null : this.stopped();
+    if (stopped) return stopped;
     if (authorization.method === 'allowance') return this.allow(authorization);
     const reservation = database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') throw new Error('an intent without a hold');

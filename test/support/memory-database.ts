@@ -1,15 +1,17 @@
 // The rows behind the in-memory stores, with a time of their own that no worker's clock can move.
-import type {
-  ApprovalId,
-  Authorization,
-  EvmAddress,
-  Hex32,
-  Json,
-  OperationId,
-  OperationState,
-  PolicyScope,
-  Settlement,
-  WorkspaceId,
+import {
+  hostMatches,
+  type ApprovalId,
+  type Authorization,
+  type EvmAddress,
+  type Hex32,
+  type Json,
+  type OperationId,
+  type OperationState,
+  type PolicyScope,
+  type Settlement,
+  type StopTarget,
+  type WorkspaceId,
 } from '#domain';
 import type {
   Actor,
@@ -17,6 +19,7 @@ import type {
   Blob,
   ChainException,
   Loaded,
+  Stop,
   TrackedAuthorization,
   WatchedBlock,
 } from '#engine';
@@ -82,9 +85,9 @@ export class MemoryDatabase {
     string,
     { readonly balance: bigint; readonly block: number; readonly permit2Allowance?: bigint | undefined }
   >();
-  /** Stopped scopes: `global`, `workspace:<id>`, `agent:<id>`. */
-  readonly stopped = new Set<string>();
   readonly keylessWindowSec = new Map<WorkspaceId, number>();
+  /** In force, oldest first. */
+  readonly stops: Stop[] = [];
   readonly leases = new Map<string, { owner: string; untilMs: number }>();
   cursor: { genesisHash: Hex32; scannedTo: number; finalizedTo: number } | undefined;
   blocks: WatchedBlock[] = [];
@@ -111,12 +114,50 @@ export class MemoryDatabase {
     ];
   }
 
-  stoppedScope(workspaceId: string, agentId: string): string | undefined {
-    if (this.stopped.has('global')) return 'global';
-    if (this.stopped.has(`workspace:${workspaceId}`)) return 'workspace';
-    return this.stopped.has(`agent:${agentId}`) ? 'agent' : undefined;
+  /** Without ceremony: what is open in the scope stays as it is. */
+  setStopped(scope: Stop['scope'], stopped: boolean): void {
+    const at = this.stops.findIndex((it) => JSON.stringify(it.scope) === JSON.stringify(scope));
+    if (at >= 0) this.stops.splice(at, 1);
+    const by = { actor: { type: 'admin', id: 'test' }, person: 'test' } as const;
+    const stopId = `stp_${this.stops.length.toString().padStart(26, '0')}` as Stop['stopId'];
+    const rest = { reason: '', cancelOnChain: false, final: false, carriedOut: true, sinceMs: this.nowMs() };
+    if (stopped) this.stops.push({ stopId, scope, by, ...rest });
+  }
+
+  /** The widest stop that concerns it. */
+  stoppedScope(workspaceId: string, agentId: string, target?: StopTarget): Stop['scope'] | undefined {
+    const found = this.stops
+      .map(({ scope }) => scope)
+      .filter((scope) => concerns(scope, { workspaceId, agentId, ...target }));
+    return found.toSorted((a, b) => WIDEST.indexOf(a.kind) - WIDEST.indexOf(b.kind))[0];
   }
 }
+
+const WIDEST = ['global', 'workspace', 'agent', 'payee', 'host'];
+
+type Concerned = Partial<StopTarget> & { readonly workspaceId: string; readonly agentId: string };
+
+export function concerns(scope: Stop['scope'], it: Concerned): boolean {
+  if (scope.kind === 'global') return true;
+  if (scope.workspaceId !== null && scope.workspaceId !== it.workspaceId) return false;
+  switch (scope.kind) {
+    case 'workspace':
+      return true;
+    case 'agent':
+      return scope.agentId === it.agentId;
+    case 'payee':
+      return scope.payee === it.payee && (scope.network === null || scope.network === it.network);
+    case 'host':
+      return typeof it.host === 'string' && hostMatches(scope.host, it.host);
+  }
+}
+
+/** What the store says of a stop. */
+export const stopDetails = (scope: Stop['scope']): Record<string, string> => ({
+  scope: scope.kind,
+  ...(scope.kind === 'payee' ? { payee: scope.payee } : {}),
+  ...(scope.kind === 'host' ? { host: scope.host } : {}),
+});
 
 export const nonceKey = (at: Pick<Authorization, 'token' | 'from' | 'nonce'>): string =>
   `${at.token}/${at.from}/${at.nonce}`;

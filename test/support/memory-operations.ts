@@ -3,6 +3,7 @@ import {
   EVENT_VERSIONS,
   canonicalJson,
   eventDataToJson,
+  stopTargetOf,
   upcast,
   type AgentId,
   type OperationId,
@@ -19,7 +20,7 @@ import type {
 } from '#engine';
 import { memoryHashing } from './memory-basics.js';
 import { CommitRows, type SkippedGuards } from './memory-commit.js';
-import type { MemoryDatabase, OperationRow } from './memory-database.js';
+import { stopDetails, type MemoryDatabase, type OperationRow } from './memory-database.js';
 
 export const LEASE_MS = 30_000;
 
@@ -44,9 +45,9 @@ export class MemoryOperations implements OperationStore {
     const key = `${workspaceId}/${agentId}/${idempotencyKeyHash}`;
     const known = database.keys.get(key);
     if (known) return Promise.resolve({ ok: true, outcome: 'existing', ...known });
-    const scope = database.stoppedScope(workspaceId, agentId);
+    const scope = database.stoppedScope(workspaceId, agentId, stopTargetOf(commit.state));
     if (scope !== undefined)
-      return Promise.resolve({ ok: false, reason: 'guard', guard: 'stopped', details: { scope } });
+      return Promise.resolve({ ok: false, reason: 'guard', guard: 'stopped', details: stopDetails(scope) });
     if (database.operations.has(operationId)) throw new Error('two keys lead to one operation');
     database.keys.set(key, { operationId, fingerprint });
     database.operations.set(operationId, {

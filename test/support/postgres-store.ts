@@ -9,6 +9,7 @@ import {
   parseOperationId,
   parseWorkspaceId,
   type AgentId,
+  type Authorization,
   type Limits,
   type OperationCommand,
   type OperationId,
@@ -189,11 +190,17 @@ export class Walker {
     };
   }
 
-  async open(over: { readonly key?: string; readonly fingerprint?: string } = {}): Promise<OpenOutcome> {
+  async open(
+    over: {
+      readonly key?: string;
+      readonly fingerprint?: string;
+      readonly request?: Parameters<typeof aRequest>[0];
+    } = {},
+  ): Promise<OpenOutcome> {
     const keyHash = over.key ?? hash(this.operationId);
     const command: OperationCommand = {
       type: 'Open',
-      request: aRequest({ agentId: this.place.agentId }),
+      request: aRequest({ ...over.request, agentId: this.place.agentId }),
       fingerprint: over.fingerprint ?? 'f',
       keyHash,
       requester: 'alice',
@@ -263,12 +270,13 @@ export const approve = (useByMs = Date.now() + 600_000) =>
   ({ type: 'Approve', by: 'bob', digest: 'd1', nowMs: 0, useByMs }) satisfies OperationCommand;
 
 /** An intent with a nonce of its own. */
-export const prepare = (value: bigint, nonce = hash(randomUUID())) =>
+export const prepare = (value: bigint, nonce = hash(randomUUID()), over: Partial<Authorization> = {}) =>
   ({
     type: 'PrepareAuthorization',
     authorization: anAuthorization({
       value,
       nonce: `0x${nonce}` as ReturnType<typeof anAuthorization>['nonce'],
+      ...over,
     }),
     nowMs: Date.now(),
   }) satisfies OperationCommand;

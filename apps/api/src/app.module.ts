@@ -18,6 +18,7 @@ import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
+import { SystemStopsController } from './native/system-stops.controller.js';
 import { TopUpsController } from './native/top-ups.controller.js';
 import { WalletsController } from './native/wallets.controller.js';
 import { WorkspacesController } from './native/workspaces.controller.js';
@@ -42,6 +43,7 @@ export const CONTROLLERS = [
   TopUpsController,
   RulesController,
   StopsController,
+  SystemStopsController,
   WorkspacesController,
   FacilitatorController,
   HealthController,

@@ -41,14 +41,19 @@ export class UnsafeDatabaseRoleError extends Error {
 }
 
 const OPENED_MONTH = `date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date`;
+/** Stops of the whole installation belong to no workspace. */
+const ALL = `'00000000-0000-0000-0000-000000000000'`;
 // One index look-up per row and table: the limits keep the planner from joining whole tables, whatever its statistics say.
 const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   (SELECT epoch FROM cluster) AS cluster_epoch,
   o.agent_id, o.kind, o.status,
   EXISTS (SELECT FROM control c WHERE c.paused AND c.scope IN ('global', asked.workspace_id::text))
-    OR EXISTS (SELECT FROM agent_stop s WHERE s.workspace_id = asked.workspace_id AND s.agent_id = o.agent_id)
+    OR EXISTS (SELECT FROM stop s WHERE s.workspace_id = asked.workspace_id AND s.kind = 'agent' AND s.target = o.agent_id::text)
+    OR EXISTS (SELECT FROM stop s WHERE s.workspace_id IN (asked.workspace_id, ${ALL}) AND s.kind = 'payee' AND s.target = a.to_address
+      AND s.network IN ('', a.network))
     OR EXISTS (SELECT FROM agent g WHERE g.workspace_id = asked.workspace_id AND g.agent_id = o.agent_id AND g.status <> 'active') AS stopped,
+  (SELECT array_agg(s.target) FROM stop s WHERE s.workspace_id IN (asked.workspace_id, ${ALL}) AND s.kind = 'host') AS stopped_hosts,
   EXISTS (SELECT FROM events e WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
     AND e.opened_month = ${OPENED_MONTH} AND e.type = 'CancellationRequested') AS cancellation_requested,
   a.wallet_id, a.method, a.facilitator, a.network, a.token, a.from_address, a.to_address, coalesce(a.allowance, a.value)::text AS value, a.valid_after::text AS valid_after,

@@ -1,5 +1,7 @@
 // What the signer knows of one operation it is asked to sign for, all of it read from committed rows.
 import {
+  hostMatches,
+  hostOf,
   upcast,
   type AgentId,
   type Authorization,
@@ -62,7 +64,7 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
     agentId: row['agent_id'] as AgentId | null,
     kind: row['kind'] ?? null,
     status: row['status'] ?? null,
-    stopped: (row['stopped'] as unknown) === true,
+    stopped: (row['stopped'] as unknown) === true || isAtStoppedHost(row),
     cancellationRequested: (row['cancellation_requested'] as unknown) === true,
     authorization: authorizationOf(row),
     walletStatus: row['wallet_status'] ?? null,
@@ -95,6 +97,14 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
         ? { digest: row['ledger_digest'] ?? null, reason: row['ledger_reason'] ?? null }
         : null,
   };
+}
+
+/** The terms' own host: what was judged, and is compared with the signature before it is made. */
+function isAtStoppedHost(row: Row): boolean {
+  const patterns = row['stopped_hosts'] as unknown as readonly string[] | null;
+  if (patterns === null) return false;
+  const host = hostOf(judgedOf(row)?.terms.resourceUrl ?? '');
+  return host !== null && patterns.some((pattern) => hostMatches(pattern, host));
 }
 
 function authorizationOf(row: Row): Subject['authorization'] {

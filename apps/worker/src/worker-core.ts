@@ -1,9 +1,10 @@
 import type { Caip2 } from '#domain';
-import type { Broadcaster, ChainWatcher, Ports } from '#engine';
+import type { Broadcaster, ChainWatcher, Ports, StopStore } from '#engine';
 
 /** What a worker process needs of the composed core. */
 export interface WorkerCore {
   readonly ports: Ports;
+  readonly admin: { readonly stops: StopStore };
   /** One per network, in every worker: a lease row elects which of them looks. */
   readonly watchers: readonly ChainWatcher[];
   /** One per network that has broadcast accounts, in every worker: a lease row elects which of them sends. */

@@ -1,25 +1,8 @@
 // The one catalogue of errors. Codes are never renamed or reused; every dialect must have a row for each (its table does not compile otherwise).
 
-/** `invalid`: the request is wrong. `refused`: the request is fine, the answer is no. `failed`: tried, provably not paid. `unknown`: not known yet. */
-export type ErrorKind =
-  | 'invalid'
-  | 'unauthenticated'
-  | 'forbidden'
-  | 'missing'
-  | 'conflict'
-  | 'refused'
-  | 'failed'
-  | 'unknown'
-  | 'unavailable'
-  | 'internal';
-/** What the caller should do: the same key again, a new key after fixing the cause, nothing, or poll the operation. */
-export type RetryAdvice = 'same_key' | 'new_key' | 'after_change' | 'poll' | 'no';
+import type { ErrorEntry } from './error-kinds.js';
 
-interface ErrorEntry {
-  readonly kind: ErrorKind;
-  readonly retry: RetryAdvice;
-  readonly says: string;
-}
+export type { ErrorKind, RetryAdvice } from './error-kinds.js';
 
 export const ERRORS = {
   validation_failed: {
@@ -96,6 +79,21 @@ export const ERRORS = {
     says: 'The workspace is paused; nothing is signed until it is resumed.',
   },
   system_paused: { kind: 'unavailable', retry: 'same_key', says: 'The whole installation is stopped.' },
+  payee_stopped: {
+    kind: 'forbidden',
+    retry: 'same_key',
+    says: 'Nothing is paid to this payee until it is resumed; `payee` tells which.',
+  },
+  host_stopped: {
+    kind: 'forbidden',
+    retry: 'same_key',
+    says: 'Nothing is paid at this host until it is resumed; `host` tells the pattern.',
+  },
+  stop_under_way: {
+    kind: 'conflict',
+    retry: 'same_key',
+    says: 'The stop is still releasing approvals in its scope; it can be lifted when that is done.',
+  },
   permission_denied: { kind: 'forbidden', retry: 'no', says: 'This role may not do that.' },
   not_found: { kind: 'missing', retry: 'no', says: 'There is no such object in this workspace.' },
   rate_limited: { kind: 'unavailable', retry: 'same_key', says: 'Too many requests.' },

@@ -16,6 +16,7 @@ export type ApproverKeyId = Brand<`apk_${string}`, 'ApproverKeyId'>;
 export type ActivityId = Brand<`act_${string}`, 'ActivityId'>;
 /** What lets an OAuth client act for an agent. */
 export type GrantId = Brand<`grt_${string}`, 'GrantId'>;
+export type StopId = Brand<`stp_${string}`, 'StopId'>;
 export type IdempotencyKey = Brand<string, 'IdempotencyKey'>;
 /** 20-byte address as `0x` and 40 lower-case hex digits; checksums are read and written at the edges. */
 export type EvmAddress = Brand<`0x${string}`, 'EvmAddress'>;
@@ -47,6 +48,7 @@ export const parseAgentId = parseUuid<'AgentId'>('agent_id');
 export const parseOperationId = parseUuid<'OperationId'>('operation_id');
 export const parseApprovalId = parsePrefixed<ApprovalId>('apr', 'approval_id');
 export const parseWalletId = parsePrefixed<WalletId>('wal', 'wallet_id');
+export const parseStopId = parsePrefixed<StopId>('stp', 'stop_id');
 export const parseKeyId = parsePrefixed<KeyId>('key', 'key_id');
 export const parseGrantId = parsePrefixed<GrantId>('grt', 'grant_id');
 export const parseApproverKeyId = parsePrefixed<ApproverKeyId>('apk', 'approver_key_id');

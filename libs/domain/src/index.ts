@@ -15,6 +15,7 @@ export {
   parseIdempotencyKey,
   parseKeyId,
   parseOperationId,
+  parseStopId,
   parseWalletId,
   parseWorkspaceId,
   type ActivityId,
@@ -28,6 +29,7 @@ export {
   type IdempotencyKey,
   type KeyId,
   type OperationId,
+  type StopId,
   type WalletId,
   type WorkspaceId,
 } from './ids.js';
@@ -83,3 +85,4 @@ export {
 } from './policy-input.js';
 export { suggestionFor, usualSuggestion, type Suggestion } from './suggestion.js';
 export { refuse, Refusal, type ErrorDetails } from './refusal.js';
+export { hostOf, STOP_CODES, stopTargetOf, type StopTarget } from './stops.js';

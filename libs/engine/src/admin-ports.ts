@@ -5,12 +5,9 @@ import type {
   AgentId,
   BudgetUnit,
   BudgetView,
-  Caip2,
-  EvmAddress,
   Json,
   KeyId,
   Limits,
-  OperationId,
   Policy,
   PolicyRules,
   WorkspaceId,
@@ -18,6 +15,7 @@ import type {
 import type { AccessScope, CredentialKind, Role } from './credentials.js';
 import type { Actor } from './ports.js';
 import type { Page, PageRequest } from './page.js';
+import type { StopStore } from './stop-ports.js';
 import type { WalletStore } from './wallet-ports.js';
 
 // ---- Workspaces, agents, keys
@@ -59,8 +57,16 @@ export interface AgentStore {
   get(workspaceId: WorkspaceId, agentId: AgentId): Promise<AgentView>;
   /** Newest first. */
   list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AgentView>>;
-  /** For ever: its keys stop working and no new intent of its operations can commit once this has returned (ruling 14). */
-  disable(workspaceId: WorkspaceId, agentId: AgentId, by: Actor): Promise<AgentView>;
+  /**
+   * For ever: its keys stop working and no new intent of its operations can commit once this has returned (ruling 14). It leaves a final stop of the
+   * agent, by which its open approvals are released.
+   */
+  disable(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    by: Actor,
+    how?: { readonly reason: string; readonly person: string; readonly cancelOnChain: boolean },
+  ): Promise<AgentView>;
 }
 
 export interface KeyView {
@@ -115,7 +121,7 @@ export interface KeyStore {
   rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey>;
 }
 
-// ---- Budgets, policies, stops
+// ---- Budgets, policies
 
 /** `agentId` null: the workspace's own node or policy. */
 export interface Scope {
@@ -147,30 +153,6 @@ export interface PolicyAdmin {
   put(scope: Scope, policy: PolicyInput, by: Actor): Promise<PolicyVersion>;
   /** Newest first. */
   versions(scope: Scope): Promise<readonly PolicyVersion[]>;
-}
-
-export type StopScope =
-  | { readonly kind: 'global' }
-  | { readonly kind: 'workspace'; readonly workspaceId: WorkspaceId }
-  | { readonly kind: 'agent'; readonly workspaceId: WorkspaceId; readonly agentId: AgentId };
-
-/** An authorization that a stop cannot take back: it dies by itself at its time (S17). */
-export interface StillLive {
-  readonly operationId: OperationId;
-  readonly agentId: AgentId;
-  readonly network: Caip2;
-  readonly token: EvmAddress;
-  readonly to: EvmAddress;
-  readonly value: bigint;
-  readonly validBeforeSec: number;
-}
-
-export interface StopStore {
-  /** Once this has returned, no new authorization comes to exist in the scope. Repeating it is harmless. */
-  pause(scope: StopScope, reason: string, by: Actor): Promise<readonly StillLive[]>;
-  resume(scope: StopScope, by: Actor): Promise<void>;
-  /** The widest stop that holds for the agent (or for the workspace when none is named); null: none. */
-  stopFor(workspaceId: WorkspaceId, agentId: AgentId | null): Promise<StopScope['kind'] | null>;
 }
 
 export interface AdminEventView {

@@ -61,7 +61,7 @@ describe('a payment that a restored database forgot', () => {
     const operationId = await purser.submit(KEY);
     purser.price = { kind: 'refused', code: 'seller_unreachable', details: {} };
     purser.policies.policies.set(WORKSPACE, aPolicy({ deniedPayees: [SELLER] }));
-    purser.database.stopped.add('global');
+    purser.database.setStopped({ kind: 'global' }, true);
     purser.database.balances.clear();
     await purser.drive(operationId);
     const view = await viewOperation(purser.ports, { workspaceId: WORKSPACE, operationId });

@@ -76,8 +76,14 @@ describe('a purchase', () => {
       'insufficient_wallet_balance',
       () => purser.database.balances.set(`${PAYER}/${TOKEN}`, { balance: 9_999n, block: 1e9 }),
     ],
-    ['workspace_paused', () => purser.database.stopped.add(`workspace:${WORKSPACE}`)],
-    ['agent_paused', () => purser.database.stopped.add(`agent:${AGENT}`)],
+    [
+      'workspace_paused',
+      () => purser.database.setStopped({ kind: 'workspace', workspaceId: WORKSPACE }, true),
+    ],
+    [
+      'agent_paused',
+      () => purser.database.setStopped({ kind: 'agent', workspaceId: WORKSPACE, agentId: AGENT }, true),
+    ],
   ] as const)('is refused before anything is signed: %s', async (code, given) => {
     const id = await open(request('clean'));
     given();
@@ -135,10 +141,10 @@ describe('a key', () => {
 
   it('is not bound by a refusal to start, and replays during a stop', async () => {
     const first = await open(request('clean'), 'before');
-    purser.database.stopped.add('global');
+    purser.database.setStopped({ kind: 'global' }, true);
     await expect(open(request('clean'), 'during')).rejects.toEqual(refusal('system_paused'));
     expect(await open(request('clean'), 'before')).toBe(first);
-    purser.database.stopped.delete('global');
+    purser.database.setStopped({ kind: 'global' }, false);
     await expect(open(request('clean', 'price=1'), 'during')).resolves.toBeDefined();
   });
 });

@@ -1,15 +1,8 @@
-import type { Authorization, ErrorCode, ErrorDetails } from '#domain';
+import { STOP_CODES, type Authorization, type ErrorDetails } from '#domain';
 import type { Cursor } from './cursor.js';
 import type { CommitOutcome, Guard, Ports } from './ports.js';
 
 type Refused = Extract<CommitOutcome, { reason: 'guard' }>;
-
-const STOPPED: Readonly<Record<string, ErrorCode>> = {
-  agent: 'agent_paused',
-  agent_disabled: 'agent_disabled',
-  workspace: 'workspace_paused',
-  global: 'system_paused',
-};
 
 /**
  * The store said no inside the commit: takes the refused step back and records what follows from the no. `not_now`: the no passes by itself;
@@ -39,8 +32,8 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       });
       return 'decided_anew';
     case 'stopped': {
-      const code = STOPPED[String(refused.details['scope'])];
-      cursor.takeBack('PrepareAuthorization');
+      const code = STOP_CODES[String(refused.details['scope'])];
+      if (!cursor.takeBack('RequestApproval')) cursor.takeBack('PrepareAuthorization');
       // Quarantine after a restore ends by itself (ruling 9).
       if (code === undefined) return 'not_now';
       cursor.record({ type: 'Refuse', code, details: refused.details });

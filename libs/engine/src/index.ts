@@ -3,6 +3,7 @@ export type * from './approver-ports.js';
 export * from './credentials.js';
 export type * from './read-ports.js';
 export type * from './page.js';
+export type * from './stop-ports.js';
 export type * from './wallet-ports.js';
 export type * from './grant-ports.js';
 export type * from './token-ports.js';
@@ -47,6 +48,16 @@ export {
   type ApproverPrincipal,
 } from './use-cases/decide-approval.js';
 export { quote, type Quote } from './use-cases/quote.js';
+export {
+  carryOut,
+  carryOutStops,
+  kill,
+  stopScope,
+  unstop,
+  type Asked,
+  type Carried,
+  type StopReport,
+} from './use-cases/stop.js';
 export {
   awaitAnswer,
   GENESIS_HASH,

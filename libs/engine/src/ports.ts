@@ -122,8 +122,8 @@ export interface OpenCommit extends Commit {
 
 /**
  * Guards, all evaluated in the commit's own transaction after every row it needs is locked:
- * BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
- * share-locked, S17), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
+ * ApprovalRequested: nothing in scope is stopped. BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
+ * share-locked, S17; whom and where it pays is in the state), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
  * an approval it needs is granted and in time; of an allowance, which has neither hold nor cover, that no other of its wallet and token is live. A commit in which SettlementObserved follows AuthorizationPrepared adopts a payment that has already happened:
  * stops, wallet and approval do not guard it, and a hold or an open approval from before is given back by the TermsChanged in front. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
  */

@@ -1,5 +1,12 @@
 // Commits as the parameters of `purser_commit`: parallel arrays, written as Postgres array literals once per batch.
-import { BUDGET_UNITS, canonicalJson, eventDataToJson, EVENT_VERSIONS, isAnswerable } from '#domain';
+import {
+  BUDGET_UNITS,
+  canonicalJson,
+  eventDataToJson,
+  EVENT_VERSIONS,
+  isAnswerable,
+  stopTargetOf,
+} from '#domain';
 import type { Blob, Commit, OpenCommit } from '#engine';
 import { effectsOf, type Effects, type WalletRow } from './effects.js';
 import { linkOf } from './event-hash.js';
@@ -41,7 +48,7 @@ export function prepareCommit(commit: Commit, open: OpenCommit | null = null): P
     return { version, type, schema, prevHash, hash: lastHash, data };
   });
   const effects = effectsOf(commit);
-  if (open && (effects.intent || effects.money.length > 0 || effects.approvals.length > 0))
+  if (open && (effects.stoppable || effects.money.length > 0 || effects.approvals.length > 0))
     throw new Error('an opening moves no money');
   const answerable = isAnswerable(commit.state);
   return { commit, open, events, effects, version, lastHash, actor: canonicalJson({ ...actor }), answerable };
@@ -76,6 +83,10 @@ const COLUMNS = [
   'bytea[]',
   'jsonb',
   'integer[]',
+  'integer[]',
+  'text[]',
+  'text[]',
+  'text[]',
   'integer[]',
   'text[]',
   'jsonb',
@@ -122,10 +133,7 @@ export function batchValues(batch: readonly PreparedCommit[], wait: boolean): un
     plain(events, (it) => bytes(it.prevHash)),
     plain(events, (it) => bytes(it.hash)),
     jsonOf(events, (it) => it.data),
-    plain(
-      numbered.filter((it) => it.effects.intent),
-      (it) => it.number,
-    ),
+    ...stopValues(numbered),
     plain(approvals, (it) => it.number),
     plain(approvals, (it) => it.kind),
     jsonOf(approvals, (it) => JSON.stringify(it.data)),
@@ -163,6 +171,21 @@ function kindOf({ open, commit: { state } }: PreparedCommit): string | null {
 }
 
 type Numbered = PreparedCommit & { readonly number: number };
+
+/** Which commands a stop stops, and whom they and the openings concern. */
+function stopValues(batch: readonly Numbered[]): unknown[] {
+  const stoppable = batch.filter((it) => it.effects.stoppable);
+  const targets = batch
+    .filter((it) => it.effects.stoppable || it.open !== null)
+    .map(({ number, commit }) => ({ number, ...stopTargetOf(commit.state) }));
+  return [
+    plain(stoppable, (it) => it.number),
+    plain(targets, (it) => it.number),
+    quoted(targets, (it) => it.network),
+    quoted(targets, (it) => it.payee),
+    quoted(targets, (it) => it.host),
+  ];
+}
 
 function moneyValues(batch: readonly Numbered[]): unknown[] {
   const nodes = new Slots<{ ws: string; id: string; unit: string }>((it) => `${it.ws}${it.id}${it.unit}`);

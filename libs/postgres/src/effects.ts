@@ -42,8 +42,8 @@ export interface MoneyEffect {
 }
 
 export interface Effects {
-  /** An intent: stops in its scope are checked under a share lock. */
-  readonly intent: boolean;
+  /** An intent, or a question to a person: stops in its scope are checked under a share lock. */
+  readonly stoppable: boolean;
   /** A hold may be in another unit than the terms say now. */
   readonly unitsChanged: boolean;
   readonly approvals: readonly ApprovalEffect[];
@@ -55,7 +55,7 @@ type Of<T extends OperationEvent['type']> = Extract<OperationEvent, { type: T }>
 export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): Effects {
   const approvals: ApprovalEffect[] = [];
   const money: MoneyEffect[] = [];
-  let intent = false;
+  let stoppable = false;
   let unitsChanged = false;
   const adopted = adoptedBy(events);
   // A capture frees the whole hold: what was not charged goes back with it.
@@ -67,13 +67,14 @@ export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): 
     const moved = alone ? null : moneyEffect(event, state);
     if (moved) money.push(adopted?.prepared === event ? adoption(moved, adopted.observed) : moved);
     if (event.type === 'TermsChanged') unitsChanged = true;
+    if (event.type === 'ApprovalRequested') stoppable = true;
     // What has happened on chain is taken over: no stop, approval or wallet can still prevent it.
     if (event.type !== 'AuthorizationPrepared' || adopted) continue;
-    intent = true;
+    stoppable = true;
     const { verdict, grant } = shown(state) as { verdict?: { needsApproval: boolean }; grant?: unknown };
     if (verdict?.needsApproval === true || grant) approvals.push({ kind: 'use', data: null });
   }
-  return { intent, unitsChanged, approvals, money };
+  return { stoppable, unitsChanged, approvals, money };
 }
 
 interface Adopted {

@@ -299,6 +299,18 @@ export interface LimitsDto {
   rolling_24h?: string | null | undefined;
 }
 
+export interface LiveAuthorization {
+  operation_id: string;
+  agent_id: string;
+  network: string;
+  token: string;
+  to: string;
+  /** base units */
+  value: string;
+  valid_before: string;
+  cancellation: 'requested' | 'too_late' | null;
+}
+
 export interface LowBalanceDto {
   /** CAIP-2 network */
   network: string;
@@ -518,14 +530,35 @@ export interface Operations {
 }
 
 export interface PauseDto {
-  /** kept with the stop */
+  /** kept with the stop, and with what it cancels */
   reason?: string | undefined;
+  /** also ask the chain to kill what is still live, where it is of a kind that can be killed */
+  cancel_on_chain?: boolean | undefined;
 }
 
 export interface Paused {
   paused: true;
-  scope: string;
-  still_live: { [name: string]: unknown }[];
+  stop_id: string;
+  scope: 'global' | 'workspace' | 'agent' | 'payee' | 'host';
+  everywhere: boolean;
+  agent_id?: string | undefined;
+  payee?: string | undefined;
+  network?: string | null | undefined;
+  host?: string | undefined;
+  since: string;
+  by: {
+    person: string;
+    type: string;
+    id: string;
+  } | null;
+  reason: string | null;
+  final: boolean;
+  cancel_on_chain: boolean;
+  carried_out: boolean;
+  released_approvals: number;
+  still_live: LiveAuthorization[];
+  more_live: boolean;
+  too_late: string[];
 }
 
 export interface Policy {
@@ -720,11 +753,50 @@ export interface StampDto {
   header_value: string;
 }
 
+export interface Stop {
+  stop_id: string;
+  scope: 'global' | 'workspace' | 'agent' | 'payee' | 'host';
+  everywhere: boolean;
+  agent_id?: string | undefined;
+  payee?: string | undefined;
+  network?: string | null | undefined;
+  host?: string | undefined;
+  since: string;
+  by: {
+    person: string;
+    type: string;
+    id: string;
+  } | null;
+  reason: string | null;
+  final: boolean;
+  cancel_on_chain: boolean;
+  carried_out: boolean;
+}
+
+export interface StopDto {
+  /** kept with the stop, and with what it cancels */
+  reason?: string | undefined;
+  /** also ask the chain to kill what is still live, where it is of a kind that can be killed */
+  cancel_on_chain?: boolean | undefined;
+  /** nothing is paid to this address */
+  payee?: string | undefined;
+  /** of a payee: only on this network; on all when absent */
+  network?: string | undefined;
+  /** nothing is paid at this host; *. stops all below it */
+  host?: string | undefined;
+}
+
 export interface StopFloatDto {
   /** CAIP-2 network */
   network: string;
   /** token contract */
   asset: string;
+}
+
+export interface Stops {
+  items: Stop[];
+  next_cursor: string | null;
+  has_more: boolean;
 }
 
 export interface SubmitDto {
@@ -862,6 +934,9 @@ export type ErrorCode =
   | 'agent_paused'
   | 'workspace_paused'
   | 'system_paused'
+  | 'payee_stopped'
+  | 'host_stopped'
+  | 'stop_under_way'
   | 'permission_denied'
   | 'not_found'
   | 'rate_limited'
@@ -1357,6 +1432,35 @@ export interface Routes {
     body: PutPolicyDto;
     answer: Policy;
   };
+  /** Every stop in force, newest first: what, since when, by whom and why */
+  'GET /purser/v1/stops': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: Stops;
+  };
+  /** Stop a payee or a host */
+  'POST /purser/v1/stops': {
+    query: undefined;
+    body: StopDto;
+    answer: Paused;
+  };
+  /** One stop of the workspace, and whether it is carried out */
+  'GET /purser/v1/stops/{id}': {
+    query: undefined;
+    body: undefined;
+    answer: Stop;
+  };
+  /** Lift one stop of the workspace */
+  'POST /purser/v1/stops/{id}/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Resumed;
+  };
   /** Pause one agent */
   'POST /purser/v1/agents/{id}/pause': {
     query: undefined;
@@ -1368,6 +1472,12 @@ export interface Routes {
     query: undefined;
     body: undefined;
     answer: Resumed;
+  };
+  /** Kill an agent, for ever: its keys are dead, its approvals are released */
+  'POST /purser/v1/agents/{id}/kill': {
+    query: undefined;
+    body: PauseDto;
+    answer: Paused;
   };
   /** Pause the whole workspace */
   'POST /purser/v1/workspace/pause': {
@@ -1389,6 +1499,29 @@ export interface Routes {
   };
   /** Resume the installation; the operator's only */
   'POST /purser/v1/system/resume': {
+    query: undefined;
+    body: undefined;
+    answer: Resumed;
+  };
+  /** Stops of the whole installation, newest first; the operator's only */
+  'GET /purser/v1/system/stops': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: Stops;
+  };
+  /** Stop a payee or a host in every workspace; the operator's only */
+  'POST /purser/v1/system/stops': {
+    query: undefined;
+    body: StopDto;
+    answer: Paused;
+  };
+  /** Lift one stop of the whole installation; the operator's only */
+  'POST /purser/v1/system/stops/{id}/resume': {
     query: undefined;
     body: undefined;
     answer: Resumed;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseOperationId, type OperationId } from '#domain';
-import type { Claimed, Ports } from '#engine';
+import type { Claimed, Ports, StopStore } from '#engine';
 import { createRelay, type Relay } from '#redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -71,6 +71,7 @@ function world(claimTakes: () => Promise<void> = () => Promise.resolve()): World
   } as unknown as Ports;
   const core: WorkerCore = {
     ports,
+    admin: { stops: { take: () => Promise.resolve([]) } as unknown as StopStore },
     watchers: [],
     broadcasters: [],
     onWaitingTransfers: () => ({ close: () => Promise.resolve() }),

@@ -6,6 +6,7 @@ import { OAUTH } from '../oauth/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
 import { OPERATIONS } from '../native/openapi-operations.js';
 import { SUGGESTIONS } from '../native/openapi-suggestions.js';
+import { STOPS } from '../native/openapi-stops.js';
 import { WALLETS } from '../native/openapi-wallets.js';
 import {
   any,
@@ -196,8 +197,6 @@ const NATIVE = {
     created_at: maybeTime,
     created_by: maybeText,
   }),
-  Paused: object({ paused: { const: true }, scope: text, still_live: list({ type: 'object' }) }),
-  Resumed: object({ paused: { const: false }, scope: text }),
   History: object({ items: list({ type: 'object' }), next_cursor: maybeText, has_more: flag }),
 } as const;
 
@@ -208,6 +207,7 @@ export const SCHEMAS = {
   ...OPERATIONS,
   ...SUGGESTIONS,
   ...CONTROLS,
+  ...STOPS,
   ...WALLETS,
   ...OAUTH,
   ...FACILITATOR,

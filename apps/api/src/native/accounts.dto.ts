@@ -131,8 +131,3 @@ export class FloatDto extends PlaceDto {
 }
 
 export class StopFloatDto extends PlaceDto {}
-
-export class PauseDto {
-  @Text({ optional: true, max: 500, about: 'kept with the stop' })
-  reason?: string;
-}

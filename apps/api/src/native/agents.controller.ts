@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { parseAgentId } from '#domain';
-import type { Principal } from '#engine';
+import { kill, type Principal } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
 import { ListQuery, pageOf, renderPage } from '../http/lists.js';
@@ -52,7 +52,9 @@ export class AgentsController {
   @Answer(200, 'Agent')
   @Errors('Error', 400, 401, 403, 404)
   async disable(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    const { agents } = this.core.admin;
-    return renderAgent(await agents.disable(caller.workspaceId, parseAgentId(id), actorOf(caller)));
+    const scope = { kind: 'agent', workspaceId: caller.workspaceId, agentId: parseAgentId(id) } as const;
+    const by = { actor: actorOf(caller), person: caller.person };
+    const order = { scope, by, reason: '', cancelOnChain: false };
+    return renderAgent((await kill(this.core.ports, this.core.admin, order)).agent);
   }
 }

@@ -2,7 +2,7 @@ import { BUDGET_UNITS, type BudgetUnit } from '#domain';
 import { Amount, Flag, Integer, Nested, NestedList, OneOf, Text, Texts } from '../http/fields.js';
 
 /** What is no host at all; how hosts are spelt, the policy knows. */
-const HOST = /^[^\s/?#@\\]{1,260}$/;
+export const HOST = /^[^\s/?#@\\]{1,260}$/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const CAIP19 = /^eip155:[1-9][0-9]{0,15}\/erc20:0x[0-9a-fA-F]{40}$/;

@@ -1,20 +1,64 @@
-import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { parseAgentId } from '#domain';
-import type { Principal, StillLive, StopScope } from '#engine';
+import { parseAgentId, parseStopId } from '#domain';
+import { kill, stopScope, unstop, type Principal, type Stopper, type StopScope } from '#engine';
 import type { ApiCore } from '../core.js';
-import { Caller, OperatorOnly, Roles } from '../http/access.js';
+import { Caller, Roles } from '../http/access.js';
+import { ListQuery, pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { PauseDto } from './accounts.dto.js';
 import { actorOf } from './actor.js';
-import { iso } from './render-operation.js';
+import { PauseDto, StopDto } from './stops.dto.js';
+import { renderReport, renderStop, scopeOf } from './stops.map.js';
 
-/** Once a pause is answered, no new authorization comes to exist in its scope; the answer lists those that still live. */
+/**
+ * Once a stop is answered, no new authorization comes to exist in its scope; the answer lists those that still live. Approvals that are open in the
+ * scope are released.
+ */
 @ApiTags('Stops')
 @Controller('purser/v1')
 export class StopsController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  @Get('stops')
+  @Roles('admin', 'approver', 'auditor')
+  @ApiOperation({ summary: 'Every stop in force, newest first: what, since when, by whom and why' })
+  @Answer(200, 'Stops')
+  @Errors('Error', 400, 401)
+  async list(@Caller() { workspaceId }: Principal, @Query() query: ListQuery): Promise<object> {
+    const page = await this.core.admin.stops.list(workspaceId, pageOf(query));
+    return renderPage(page, (stop) => renderStop(stop, false));
+  }
+
+  @Get('stops/:id')
+  @Roles('admin', 'approver', 'auditor')
+  @ApiOperation({ summary: 'One stop of the workspace, and whether it is carried out' })
+  @Answer(200, 'Stop')
+  @Errors('Error', 400, 401, 404)
+  async get(@Caller() { workspaceId }: Principal, @Param('id') id: string): Promise<object> {
+    return renderStop(await this.core.admin.stops.get(workspaceId, parseStopId(id)), false);
+  }
+
+  @Post('stops')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'Stop a payee or a host' })
+  @Answer(200, 'Paused')
+  @Errors('Error', 400, 401, 403)
+  stop(@Caller() caller: Principal, @Body() dto: StopDto): Promise<object> {
+    return stopBy(this.core, caller, scopeOf(caller.workspaceId, dto), dto);
+  }
+
+  @Post('stops/:id/resume')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'Lift one stop of the workspace' })
+  @Answer(200, 'Resumed')
+  @Errors('Error', 400, 401, 403, 404, 409)
+  async resume(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const { scope } = await this.core.admin.stops.get(caller.workspaceId, parseStopId(id));
+    return resumeBy(this.core, caller, scope);
+  }
 
   @Post('agents/:id/pause')
   @HttpCode(200)
@@ -22,12 +66,8 @@ export class StopsController {
   @ApiOperation({ summary: 'Pause one agent' })
   @Answer(200, 'Paused')
   @Errors('Error', 400, 401, 403, 404)
-  async pauseAgent(
-    @Caller() caller: Principal,
-    @Param('id') id: string,
-    @Body() dto: PauseDto,
-  ): Promise<object> {
-    return this.pause(caller, await this.agentScope(caller, id), dto);
+  pauseAgent(@Caller() caller: Principal, @Param('id') id: string, @Body() dto: PauseDto): Promise<object> {
+    return stopBy(this.core, caller, agentScope(caller, id), dto);
   }
 
   @Post('agents/:id/resume')
@@ -35,9 +75,25 @@ export class StopsController {
   @Roles('admin')
   @ApiOperation({ summary: 'Resume one agent' })
   @Answer(200, 'Resumed')
-  @Errors('Error', 400, 401, 403, 404)
+  @Errors('Error', 400, 401, 403, 404, 409)
   async resumeAgent(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    return this.resume(caller, await this.agentScope(caller, id));
+    const { agentId } = await this.core.admin.agents.get(caller.workspaceId, parseAgentId(id));
+    return resumeBy(this.core, caller, { kind: 'agent', workspaceId: caller.workspaceId, agentId });
+  }
+
+  @Post('agents/:id/kill')
+  @HttpCode(200)
+  @Roles('admin')
+  @ApiOperation({ summary: 'Kill an agent, for ever: its keys are dead, its approvals are released' })
+  @Answer(200, 'Paused')
+  @Errors('Error', 400, 401, 403, 404)
+  async killAgent(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() dto: PauseDto,
+  ): Promise<object> {
+    const order = { ...orderOf(caller, dto), scope: agentScope(caller, id) };
+    return renderReport(await kill(this.core.ports, this.core.admin, order));
   }
 
   @Post('workspace/pause')
@@ -47,7 +103,7 @@ export class StopsController {
   @Answer(200, 'Paused')
   @Errors('Error', 400, 401, 403)
   pauseWorkspace(@Caller() caller: Principal, @Body() dto: PauseDto): Promise<object> {
-    return this.pause(caller, { kind: 'workspace', workspaceId: caller.workspaceId }, dto);
+    return stopBy(this.core, caller, { kind: 'workspace', workspaceId: caller.workspaceId }, dto);
   }
 
   @Post('workspace/resume')
@@ -55,53 +111,34 @@ export class StopsController {
   @Roles('admin')
   @ApiOperation({ summary: 'Resume the workspace' })
   @Answer(200, 'Resumed')
-  @Errors('Error', 401, 403)
+  @Errors('Error', 401, 403, 409)
   resumeWorkspace(@Caller() caller: Principal): Promise<object> {
-    return this.resume(caller, { kind: 'workspace', workspaceId: caller.workspaceId });
-  }
-
-  @Post('system/pause')
-  @HttpCode(200)
-  @OperatorOnly()
-  @ApiOperation({ summary: "Stop the whole installation; the operator's only" })
-  @Answer(200, 'Paused')
-  @Errors('Error', 400, 401, 403)
-  pauseSystem(@Caller() caller: Principal, @Body() dto: PauseDto): Promise<object> {
-    return this.pause(caller, { kind: 'global' }, dto);
-  }
-
-  @Post('system/resume')
-  @HttpCode(200)
-  @OperatorOnly()
-  @ApiOperation({ summary: "Resume the installation; the operator's only" })
-  @Answer(200, 'Resumed')
-  @Errors('Error', 401, 403)
-  resumeSystem(@Caller() caller: Principal): Promise<object> {
-    return this.resume(caller, { kind: 'global' });
-  }
-
-  private async agentScope({ workspaceId }: Principal, id: string): Promise<StopScope> {
-    const { agentId } = await this.core.admin.agents.get(workspaceId, parseAgentId(id));
-    return { kind: 'agent', workspaceId, agentId };
-  }
-
-  private async pause(caller: Principal, scope: StopScope, { reason }: PauseDto): Promise<object> {
-    const live = await this.core.admin.stops.pause(scope, reason ?? '', actorOf(caller));
-    return { paused: true, scope: scope.kind, still_live: live.map(renderLive) };
-  }
-
-  private async resume(caller: Principal, scope: StopScope): Promise<object> {
-    await this.core.admin.stops.resume(scope, actorOf(caller));
-    return { paused: false, scope: scope.kind };
+    return resumeBy(this.core, caller, { kind: 'workspace', workspaceId: caller.workspaceId });
   }
 }
 
-const renderLive = (live: StillLive): object => ({
-  operation_id: live.operationId,
-  agent_id: live.agentId,
-  network: live.network,
-  token: live.token,
-  to: live.to,
-  value: live.value.toString(),
-  valid_before: iso(live.validBeforeSec * 1000),
+export async function stopBy(
+  core: ApiCore,
+  caller: Principal,
+  scope: StopScope,
+  dto: PauseDto,
+): Promise<object> {
+  const order = { ...orderOf(caller, dto), scope };
+  return renderReport(await stopScope(core.ports, core.admin.stops, order));
+}
+
+export async function resumeBy(core: ApiCore, caller: Principal, scope: StopScope): Promise<object> {
+  await unstop(core.ports, core.admin.stops, scope, stopperOf(caller));
+  return { paused: false, scope: scope.kind };
+}
+
+const agentScope = ({ workspaceId }: Principal, id: string) =>
+  ({ kind: 'agent', workspaceId, agentId: parseAgentId(id) }) as const;
+
+const orderOf = (caller: Principal, { reason = '', cancel_on_chain: cancelOnChain = false }: PauseDto) => ({
+  reason,
+  cancelOnChain,
+  by: stopperOf(caller),
 });
+
+const stopperOf = (caller: Principal): Stopper => ({ actor: actorOf(caller), person: caller.person });

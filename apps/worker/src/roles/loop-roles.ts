@@ -1,10 +1,11 @@
 import type { Caip2 } from '#domain';
-import { sweep } from '#engine';
+import { carryOutStops, sweep } from '#engine';
 import { Loop } from '../loop.js';
 import type { WorkerCore, WorkerOptions } from '../worker-core.js';
 import type { Role } from './role.js';
 
 const PURGE_EVERY_MS = 60_000;
+const STOPS_EVERY_MS = 1_000;
 /** Between two sweeps while there is a backlog, as after the loss of all of Redis: time for what was woken to be claimed. */
 const BACKLOG_EVERY_MS = 1_000;
 const FULL_SWEEP = 500;
@@ -25,7 +26,7 @@ class LoopRole implements Role {
   }
 }
 
-/** Finds in Postgres whatever is due, and what is past its time to live. */
+/** Finds in Postgres whatever is due, what is past its time to live, and what a stop has left to be released. */
 export function sweepRole(core: WorkerCore, { sweepEveryMs }: WorkerOptions): Role {
   const { logger } = core.ports;
   let lastAtMs = 0;
@@ -53,7 +54,13 @@ export function sweepRole(core: WorkerCore, { sweepEveryMs }: WorkerOptions): Ro
       return false;
     },
   });
-  return new LoopRole('sweep', [sweeper, purge]);
+  const stops = new Loop({
+    name: 'stops',
+    everyMs: STOPS_EVERY_MS,
+    logger,
+    turn: () => carryOutStops(core.ports, core.admin.stops),
+  });
+  return new LoopRole('sweep', [sweeper, purge, stops]);
 }
 
 /** Follows the chains; of all workers only the holder of a network's lease row looks at it. */

@@ -6,8 +6,8 @@ import {
   evolve,
   ABSENT,
   refuse,
+  STOP_CODES,
   type AgentId,
-  type ErrorCode,
   type IdempotencyKey,
   type Json,
   type OperationId,
@@ -121,13 +121,6 @@ export async function open(
   ports.waker.wake([operationId]);
   return { workspaceId, operationId, replayed: false };
 }
-
-const STOP_CODES: Readonly<Record<string, ErrorCode>> = {
-  agent: 'agent_paused',
-  agent_disabled: 'agent_disabled',
-  workspace: 'workspace_paused',
-  global: 'system_paused',
-};
 
 /** The request as it is recorded. */
 export function wholeRequest(

@@ -84,7 +84,7 @@ describe('float policies', () => {
   });
 
   it('open nothing while their agent is stopped, and say so', async () => {
-    purser.database.stopped.add(`agent:${AGENT}`);
+    purser.database.setStopped({ kind: 'agent', workspaceId: WORKSPACE, agentId: AGENT }, true);
     await check([walletId(5)]);
     expect([operations(), noted.at(-1)]).toEqual([[], ['put off', 3, 'agent_paused']]);
     expect(logged).toMatchObject([{ alarm: 'float_stuck', problem: 'agent_paused', walletId: walletId(5) }]);

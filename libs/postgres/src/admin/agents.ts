@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { change, within, type Database, type Trx } from './change.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
-import { raiseControlEpoch } from './stops.js';
+import { insertStop, raiseControlEpoch } from './stops.js';
 
 interface Row {
   readonly workspace_id: string;
@@ -17,8 +17,9 @@ interface Row {
 }
 
 const SELECT = sql<Row>`SELECT a.workspace_id, a.agent_id, a.name, a.status, a.created_at,
-    (a.created_at AT TIME ZONE 'UTC')::text || '+00' AS created_text, s.agent_id IS NOT NULL AS paused
-  FROM agent a LEFT JOIN agent_stop s ON s.workspace_id = a.workspace_id AND s.agent_id = a.agent_id`;
+    (a.created_at AT TIME ZONE 'UTC')::text || '+00' AS created_text, s.stop_id IS NOT NULL AS paused
+  FROM agent a LEFT JOIN stop s ON s.workspace_id = a.workspace_id AND s.kind = 'agent' AND s.target = a.agent_id::text AND s.network = ''
+    AND NOT s.final`;
 
 export class PostgresAgents implements AgentStore {
   constructor(private readonly db: Database) {}
@@ -60,14 +61,22 @@ export class PostgresAgents implements AgentStore {
     });
   }
 
-  disable(workspaceId: WorkspaceId, agentId: AgentId, by: Actor): Promise<AgentView> {
+  disable(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    by: Actor,
+    how = { reason: '', person: '', cancelOnChain: false },
+  ): Promise<AgentView> {
+    const scope = { kind: 'agent', workspaceId, agentId } as const;
     return change(this.db, { workspaceId, by }, async (trx) => {
       // First the control row: intents hold it shared, so all of them are over, and later ones see what follows (ruling 14).
       await raiseControlEpoch(trx, workspaceId);
       const { numAffectedRows } = await sql`UPDATE agent SET status = 'disabled'
         WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} AND status = 'active'`.execute(trx);
       const result = await find(trx, workspaceId, agentId);
-      const fact = { type: 'AgentDisabled', data: { agent_id: agentId } };
+      const order = { scope, reason: how.reason, cancelOnChain: how.cancelOnChain };
+      await insertStop(trx, { ...order, by: { actor: by, person: how.person } }, { final: true });
+      const fact = { type: 'AgentDisabled', data: { agent_id: agentId, reason: how.reason } };
       return { result, fact: numAffectedRows === 1n ? fact : null };
     });
   }

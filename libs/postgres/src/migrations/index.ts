@@ -33,6 +33,7 @@ import * as oauth from './20261121-82-1-oauth.js';
 import * as successors from './20261121-92-successors.js';
 import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
+import * as stops from './20261121-90-1-stops.js';
 
 export interface Migration {
   readonly name: string;
@@ -74,4 +75,5 @@ export const MIGRATIONS: readonly Migration[] = [
   approverKeys,
   credentials,
   oauth,
+  stops,
 ];
