@@ -240,6 +240,7 @@ CREATE TABLE blob (
 ALTER TABLE blob ADD CONSTRAINT blob_kind_check CHECK ((kind = ANY (ARRAY['request_body'::text, 'response_body'::text, 'signature'::text])));
 ALTER TABLE blob ADD CONSTRAINT blob_pkey PRIMARY KEY (workspace_id, operation_id, kind);
 CREATE INDEX blob_expiry ON public.blob USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE TRIGGER bind_signed_request BEFORE INSERT ON public.blob FOR EACH ROW WHEN ((new.kind = 'signed_request'::text)) EXECUTE FUNCTION purser_bind_signed_request();
 CREATE POLICY checker ON blob FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON blob FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON blob FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
@@ -835,6 +836,24 @@ GRANT SELECT (network, token, payer, nonce, settlement_id, payee, value, valid_a
 GRANT UPDATE (payee, value, valid_after, valid_before, signature_sealed, workspace_id, asked_by, request_key, status, sender, account_nonce, place, tx_hash, block_number, block_hash, log_index, reason, final, asked_at, ended_at, ceiling, facilitator, tried_out, redemption) ON settlement TO purser_system;
 ALTER TABLE settlement ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE signed_request (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  digest bytea NOT NULL,
+  operation_id uuid,
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE signed_request ADD CONSTRAINT signed_request_digest_check CHECK ((length(digest) = 32));
+ALTER TABLE signed_request ADD CONSTRAINT signed_request_pkey PRIMARY KEY (workspace_id, agent_id, digest);
+CREATE INDEX signed_request_age ON public.signed_request USING btree (seen_at);
+CREATE POLICY checker ON signed_request FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON signed_request FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON signed_request FOR ALL TO purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT DELETE, INSERT, SELECT ON signed_request TO purser_system;
+GRANT INSERT, SELECT ON signed_request TO purser_writer;
+GRANT UPDATE (seen_at) ON signed_request TO purser_writer;
+ALTER TABLE signed_request ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE signer_ledger (
   purpose text NOT NULL,
   subject text NOT NULL,
@@ -1083,6 +1102,16 @@ BEGIN
   END IF;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_apply_money TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_bind_signed_request()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO signed_request (workspace_id, agent_id, digest, operation_id)
+  VALUES (NEW.workspace_id, (NEW.meta ->> 'agent_id')::uuid, NEW.sealed, NEW.operation_id);
+  RETURN NULL;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.purser_broadcast_kept()
  RETURNS trigger

@@ -47,6 +47,7 @@ beforeAll(async () => {
     ...core,
     oauth: { publicUrl: PUBLIC_URL, issuers: [issuer.issuer], embedded: null },
     authenticator: {
+      useOnce: (principal, signed) => core.authenticator.useOnce(principal, signed),
       authenticate: (presented, facts) =>
         presented.kind === 'bearer' ? check(presented) : core.authenticator.authenticate(presented, facts),
     },
@@ -148,6 +149,7 @@ describe('an access token', () => {
     const away = await MemoryApi.start((core) => ({
       ...core,
       authenticator: {
+        useOnce: (principal, signed) => core.authenticator.useOnce(principal, signed),
         authenticate: (presented) =>
           presented.kind === 'bearer'
             ? createTokenCheck({

@@ -1,10 +1,16 @@
 // Who may call what, tried out: every route with every role, over HTTP. Everything that is not allowed is refused before it is looked at.
 import { Controller, Get } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Role } from '#engine';
+import { hasScope, type Role } from '#engine';
 import { CONTROLLERS } from '../../apps/api/src/app.module.js';
 import { ROLES } from '../../apps/api/src/http/access.js';
-import { assertAccessDeclared, mayCall, routesOf } from '../../apps/api/src/http/routes.js';
+import {
+  assertAccessDeclared,
+  mayCall,
+  neededScope,
+  routesOf,
+  type Route,
+} from '../../apps/api/src/http/routes.js';
 import { MemoryApi } from '../support/memory-api.js';
 
 let api: MemoryApi;
@@ -36,14 +42,21 @@ async function answers(method: string, path: string, as: string) {
   return { status, code: own ?? invalidReason ?? errorReason };
 }
 
+/** A backend pays only where its key says so. */
+const lacksScope = (route: Route, role: Role): boolean =>
+  role !== 'seller' && !hasScope({ role, scopes: null }, neededScope(route, role));
+
 describe('roles', () => {
   const cases = protectedRoutes.flatMap((route) => ROLES.map((role) => ({ ...route, role })));
 
-  it.each(cases)('$method $path as $role', async ({ method, path, access, role }) => {
+  it.each(cases)('$method $path as $role', async ({ role, ...route }) => {
+    const { method, path, access } = route;
     const { status, code } = await answers(method, path, role);
     // In the Hightop dialect a key counts only beside its own agent's id.
     const stranger = path.startsWith('/v1/agent/') && role !== 'agent';
     if (stranger) expect([status, code]).toEqual([401, 'authentication_failed']);
+    else if (mayCall(access, role) && lacksScope(route, role))
+      expect([status, code]).toEqual([403, 'insufficient_scope']);
     else if (mayCall(access, role)) expect([401, 403]).not.toContain(status);
     else expect([status, code]).toEqual([403, 'permission_denied']);
   });

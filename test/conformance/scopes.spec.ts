@@ -26,7 +26,7 @@ afterAll(() => api.close());
 
 const ID = '00000002-0000-4000-8000-000000000009';
 const causeOf = ({ body }: Reply) =>
-  body?.error?.details?.cause ?? body?.error?.code ?? body?.invalidReason ?? body?.errorReason;
+  body?.error?.details?.cause ?? body?.error?.code ?? body?.code ?? body?.invalidReason ?? body?.errorReason;
 
 describe('scopes', () => {
   const cases = routesOf(CONTROLLERS).flatMap((route) =>

@@ -21,11 +21,12 @@ import type {
   Presented,
   Principal,
   Scope,
+  SignedRequest,
   WorkspaceView,
 } from '#engine';
 import { signatureMatches } from '#postgres';
 import { uuid } from './builders.js';
-import type { MemoryPolicies } from './memory-basics.js';
+import { memoryHashing, type MemoryPolicies } from './memory-basics.js';
 import { spentIn } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
@@ -58,7 +59,18 @@ export class MemoryAdmin implements Administration, Authenticator {
     const { workspaceId, keyId, role, agentId, person } = key;
     const scopes = key.scopes === null ? null : new Set(key.scopes);
     const principal: Principal = { workspaceId, keyId, role, agentId, person, scopes, credential: key.kind };
-    return Promise.resolve({ ok: true, principal });
+    if (presented.kind !== 'hmac') return Promise.resolve({ ok: true, principal });
+    const digest = memoryHashing.sha256(`${presented.timestamp} ${presented.signature}`);
+    const used = this.database.signed.get(`${workspaceId}/${agentId}/${digest}`);
+    const signed = { digest, used: used !== undefined, operationId: used ?? null };
+    return Promise.resolve({ ok: true, principal: { ...principal, signed } });
+  }
+
+  useOnce({ workspaceId, agentId }: Principal, { digest }: SignedRequest): Promise<boolean> {
+    const request = `${workspaceId}/${agentId}/${digest}`;
+    if (this.database.signed.has(request)) return Promise.resolve(false);
+    this.database.signed.set(request, null);
+    return Promise.resolve(true);
   }
 
   readonly workspaces: Administration['workspaces'] = {

@@ -70,6 +70,8 @@ export interface LedgerRow {
 }
 
 export class MemoryDatabase {
+  /** `workspace/agent/digest` of signed requests, and what they were used for. */
+  readonly signed = new Map<string, OperationId | null>();
   readonly budgets = new MemoryBudgets();
   readonly events: StoredEvent[] = [];
   readonly operations = new Map<OperationId, OperationRow>();

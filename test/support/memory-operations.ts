@@ -48,6 +48,20 @@ export class MemoryOperations implements OperationStore {
     const scope = database.stoppedScope(workspaceId, agentId, stopTargetOf(commit.state));
     if (scope !== undefined)
       return Promise.resolve({ ok: false, reason: 'guard', guard: 'stopped', details: stopDetails(scope) });
+    if (commit.signedDigest !== undefined) {
+      const request = `${workspaceId}/${agentId}/${commit.signedDigest}`;
+      const used = database.signed.get(request);
+      if (used) {
+        const { loaded } = this.row(used);
+        return Promise.resolve({
+          ok: true,
+          outcome: 'existing',
+          operationId: used,
+          fingerprint: loaded.fingerprint,
+        });
+      }
+      database.signed.set(request, operationId);
+    }
     if (database.operations.has(operationId)) throw new Error('two keys lead to one operation');
     database.keys.set(key, { operationId, fingerprint });
     database.operations.set(operationId, {
@@ -90,6 +104,13 @@ export class MemoryOperations implements OperationStore {
     this.write(row, commit);
     const { version, lastHash } = row.loaded;
     return Promise.resolve({ ok: true, version, lastHash });
+  }
+
+  bindSigned({ workspaceId, operationId }: OperationRef, agentId: AgentId, digest: string) {
+    const { signed } = this.database;
+    const request = `${workspaceId}/${agentId}/${digest}`;
+    signed.set(request, signed.get(request) ?? operationId);
+    return Promise.resolve(signed.get(request) ?? operationId);
   }
 
   load({ workspaceId, operationId }: OperationRef) {

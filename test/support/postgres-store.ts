@@ -194,6 +194,7 @@ export class Walker {
     over: {
       readonly key?: string;
       readonly fingerprint?: string;
+      readonly signedDigest?: string;
       readonly request?: Parameters<typeof aRequest>[0];
     } = {},
   ): Promise<OpenOutcome> {
@@ -210,6 +211,7 @@ export class Walker {
       ...commit,
       idempotencyKeyHash: keyHash,
       fingerprint: over.fingerprint ?? 'f',
+      ...(over.signedDigest === undefined ? {} : { signedDigest: over.signedDigest }),
     });
     if (outcome.ok && outcome.outcome === 'opened') await this.reload();
     return outcome;

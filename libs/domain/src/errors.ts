@@ -63,6 +63,11 @@ export const ERRORS = {
     retry: 'after_change',
     says: 'The request was signed more than a minute before or after the time here.',
   },
+  request_replayed: {
+    kind: 'conflict',
+    retry: 'after_change',
+    says: 'This signed request has been received before; sign it again, with the time as it is now.',
+  },
   insufficient_scope: {
     kind: 'forbidden',
     retry: 'after_change',

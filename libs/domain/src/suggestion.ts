@@ -121,6 +121,7 @@ const ROWS: { readonly [C in ErrorCode]: Row } = {
   stamp_invalid: credentials,
   credential_not_usable: credentials,
   expired_timestamp: fixRequest,
+  request_replayed: fixRequest,
   insufficient_scope: credentials,
   approval_rejected: nothing,
   approver_not_eligible: always({ action: 'ask_another_approver' }),

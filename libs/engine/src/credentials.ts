@@ -1,5 +1,5 @@
 // Who calls, and how they prove it. What proves a caller differs by credential; what comes out of it, a principal, does not.
-import type { AgentId, ErrorDetails, WorkspaceId } from '#domain';
+import type { AgentId, ErrorDetails, OperationId, WorkspaceId } from '#domain';
 
 /** `backend`: a workspace's own server, which sets up agents. `seller` may ask the facilitator, and nothing else. */
 export type Role = 'admin' | 'agent' | 'approver' | 'auditor' | 'backend' | 'seller';
@@ -48,6 +48,18 @@ export interface Principal {
   readonly person: string;
   readonly scopes: ReadonlySet<AccessScope> | null;
   readonly credential: Presented['kind'];
+  /** Where the request was signed. */
+  readonly signed?: SignedRequest;
+}
+
+/** A signed request stays good for a while, and its headers are not signed: what it was used for is remembered (ruling 27). */
+export interface SignedRequest {
+  /** Hex SHA-256 over agent, timestamp and signature. */
+  readonly digest: string;
+  /** It has been used before. */
+  readonly used: boolean;
+  /** What it opened or joined then; null: nothing. */
+  readonly operationId: OperationId | null;
 }
 
 /** An API key, as it was sent. */
@@ -109,16 +121,21 @@ export type Authentication =
 export interface Authenticator {
   /** Looks into the database every time: a revocation holds from the moment it is acknowledged, in every process. */
   authenticate(presented: Presented, facts: RequestFacts): Promise<Authentication>;
+  /** Uses up a signed request that opens no operation; false: it has been used before. */
+  useOnce(principal: Principal, signed: SignedRequest): Promise<boolean>;
 }
 
 /** One authenticator of several, each of which knows one kind of credential. */
-export function byKind(known: {
-  readonly [Kind in Presented['kind']]: (
-    presented: Extract<Presented, { readonly kind: Kind }>,
-    facts: RequestFacts,
-  ) => Promise<Authentication>;
-}): Authenticator {
+export function byKind(
+  known: Pick<Authenticator, 'useOnce'> & {
+    readonly [Kind in Presented['kind']]: (
+      presented: Extract<Presented, { readonly kind: Kind }>,
+      facts: RequestFacts,
+    ) => Promise<Authentication>;
+  },
+): Authenticator {
   return {
+    useOnce: (principal, signed) => known.useOnce(principal, signed),
     authenticate(presented, facts) {
       switch (presented.kind) {
         case 'key':

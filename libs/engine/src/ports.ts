@@ -118,6 +118,8 @@ export interface Commit extends OperationRef {
 export interface OpenCommit extends Commit {
   readonly idempotencyKeyHash: string;
   readonly fingerprint: string;
+  /** Digest of the signed request that opens it, which can open nothing else (ruling 27). */
+  readonly signedDigest?: string;
 }
 
 /**
@@ -137,7 +139,7 @@ export type CommitOutcome =
 
 export type OpenOutcome =
   | { readonly ok: true; readonly outcome: 'opened' }
-  /** The key is known. The caller compares fingerprints: equal is a replay, different is `idempotency_key_reused`. */
+  /** The key is known, or the signed request has been used. The caller compares fingerprints: equal is a replay, different is `idempotency_key_reused`. */
   | {
       readonly ok: true;
       readonly outcome: 'existing';
@@ -162,6 +164,8 @@ export interface NewestOperation {
 export interface OperationStore {
   open(commit: OpenCommit): Promise<OpenOutcome>;
   append(commit: Commit): Promise<CommitOutcome>;
+  /** Remembers which operation a signed request joined. Answers with the one that it is bound to: another, if it was used before. */
+  bindSigned(ref: OperationRef, agentId: AgentId, digest: string): Promise<OperationId>;
   load(ref: OperationRef): Promise<Loaded | undefined>;
   /** By the beginning of the stored key, `keyless:<hash>` or `again:<hash>`. `operationId`: that one instead, whichever is the newest. */
   newest(

@@ -121,7 +121,7 @@ export function batchValues(batch: readonly PreparedCommit[], wait: boolean): un
     it.effects.approvals.map((effect) => ({ number: it.number, ...effect })),
   );
   const blobs = numbered.flatMap((it) =>
-    (it.commit.blobs ?? []).map((blob) => ({ number: it.number, ...blob })),
+    [...(it.commit.blobs ?? []), ...signedRequestOf(it.open)].map((blob) => ({ number: it.number, ...blob })),
   );
   return [
     wait,
@@ -224,7 +224,16 @@ function moneyValues(batch: readonly Numbered[]): unknown[] {
   ];
 }
 
-function blobValues(blobs: readonly (Blob & { readonly number: number })[]): unknown[] {
+type StoredBlob = Omit<Blob, 'kind'> & { readonly kind: string };
+
+/** The table of blobs turns it away to that of signed requests. */
+function signedRequestOf(open: OpenCommit | null): readonly StoredBlob[] {
+  if (!open?.signedDigest) return [];
+  const sealed = Buffer.from(open.signedDigest, 'hex');
+  return [{ kind: 'signed_request', sealed, meta: { agent_id: open.agentId }, ttlMs: null }];
+}
+
+function blobValues(blobs: readonly (StoredBlob & { readonly number: number })[]): unknown[] {
   return [
     plain(blobs, (it) => it.number),
     plain(blobs, (it) => it.kind),

@@ -27,6 +27,8 @@ export async function purgeExpiredBlobs(system: pg.Pool): Promise<number> {
     `DELETE FROM blob WHERE (workspace_id, operation_id, kind) IN
        (SELECT workspace_id, operation_id, kind FROM blob WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT ${PURGE_BATCH})`,
   );
+  // No signature is good for that long.
+  await system.query(`DELETE FROM signed_request WHERE seen_at < clock_timestamp() - interval '10 minutes'`);
   return rowCount ?? 0;
 }
 

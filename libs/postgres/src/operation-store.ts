@@ -43,6 +43,14 @@ const LOAD = `SELECT * FROM purser_load($1::uuid, $2::uuid[])`;
 const NEWEST = `SELECT * FROM purser_newest($1::uuid, $2::uuid, $3::text, $4::uuid)`;
 const LOAD_BLOB = `SELECT sealed, meta FROM purser_load_blob($1::uuid, $2::uuid, $3::text)`;
 
+const BIND_SIGNED = `INSERT INTO signed_request (workspace_id, agent_id, digest, operation_id) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (workspace_id, agent_id, digest) DO UPDATE SET seen_at = signed_request.seen_at RETURNING operation_id`;
+const SIGNED = `SELECT s.operation_id, o.fingerprint FROM signed_request s
+  JOIN operations o ON o.workspace_id = s.workspace_id AND o.operation_id = s.operation_id
+  WHERE s.workspace_id = $1 AND s.agent_id = $2 AND s.digest = $3`;
+
+type SignedRow = { readonly operation_id: OperationId; readonly fingerprint: string };
+
 interface NewestRow {
   readonly operation_id: OperationId;
   readonly keyless_window_sec: number;
@@ -73,7 +81,15 @@ export class PostgresOperationStore implements OperationStore {
   }
 
   async open(commit: OpenCommit): Promise<OpenOutcome> {
-    const { result, reason } = await this.commits.submit(prepareCommit(commit, commit));
+    const { result, reason } = await this.commits
+      .submit(prepareCommit(commit, commit))
+      .catch(async (error: unknown) => {
+        // Of two openings with one signed request the second breaks its key.
+        const { signedDigest } = commit;
+        const used = signedDigest === undefined ? undefined : await this.signed(commit, signedDigest);
+        if (used === undefined) throw error;
+        return { result: 'existing', reason: used };
+      });
     if (result === 'ok') return { ok: true, outcome: 'opened' };
     if (result === 'existing') {
       const known = reason as { readonly operation_id: OperationId; readonly fingerprint: string };
@@ -94,6 +110,32 @@ export class PostgresOperationStore implements OperationStore {
     const result = await this.commits.submit(prepared);
     if (result.result === 'ok') return { ok: true, version: prepared.version, lastHash: prepared.lastHash };
     return refusedOutcome(result);
+  }
+
+  async bindSigned(
+    { workspaceId, operationId }: OperationRef,
+    agentId: AgentId,
+    digest: string,
+  ): Promise<OperationId> {
+    const { rows } = await guarded(
+      this.options.writer.query<{ operation_id: OperationId }>({
+        name: 'purser_bind_signed',
+        text: BIND_SIGNED,
+        values: [workspaceId, agentId, Buffer.from(digest, 'hex'), operationId],
+      }),
+    );
+    return rows[0]?.operation_id ?? operationId;
+  }
+
+  private async signed({ workspaceId, agentId }: OpenCommit, digest: string): Promise<SignedRow | undefined> {
+    const { rows } = await guarded(
+      this.options.writer.query<SignedRow>({
+        name: 'purser_signed',
+        text: SIGNED,
+        values: [workspaceId, agentId, Buffer.from(digest, 'hex')],
+      }),
+    );
+    return rows[0];
   }
 
   load({ workspaceId, operationId }: OperationRef): Promise<Loaded | undefined> {

@@ -174,6 +174,7 @@ export async function createCore(config: Config): Promise<Core> {
     authenticator: byKind({
       key: (presented, facts) => stores.credentials.key(presented, facts),
       hmac: (presented, facts) => stores.credentials.hmac(presented, facts),
+      useOnce: (principal, signed) => stores.credentials.useOnce(principal, signed),
       bearer: composeTokenCheck(config.oauth, stores),
     }),
     walletKeys: walletKeysOf(signer),

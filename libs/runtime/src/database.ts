@@ -63,7 +63,7 @@ export interface Stores {
   readonly reads: ReadStore;
   readonly grants: GrantStore;
   readonly tokenStandings: TokenStandings;
-  readonly credentials: Pick<CredentialChecks, 'key' | 'hmac'>;
+  readonly credentials: Omit<CredentialChecks, 'close'>;
   readonly watch: WatchStore;
   readonly floats: FloatStore;
   readonly settlements: SettlementDesk;

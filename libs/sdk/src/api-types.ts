@@ -379,6 +379,8 @@ export interface NewQuoteDto {
   max_amount?: string | undefined;
   /** how long the seller may take; 30000 when absent */
   timeout_ms?: number | undefined;
+  /** the agent; needed where a backend asks */
+  agent_id?: string | undefined;
 }
 
 export interface NewWalletDto {
@@ -802,6 +804,8 @@ export interface Stops {
 export interface SubmitDto {
   /** purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms. allowance: let Permit2 move so much of the wallet; network, asset and amount alone. */
   kind: 'purchase' | 'authorize' | 'settle' | 'allowance';
+  /** who pays; needed where a backend asks, with a key of scope agent:payments:write */
+  agent_id?: string | undefined;
   /** the resource; not for an allowance */
   url?: string | undefined;
   /** allowance only: CAIP-2 network */
@@ -930,6 +934,7 @@ export type ErrorCode =
   | 'agent_disabled'
   | 'credential_not_usable'
   | 'expired_timestamp'
+  | 'request_replayed'
   | 'insufficient_scope'
   | 'agent_paused'
   | 'workspace_paused'

@@ -23,7 +23,10 @@ export const OperatorOnly = () => SetMetadata<string, Access>(ACCESS, { roles: [
 export const ForSellers = () =>
   SetMetadata<string, Access>(ACCESS, { roles: ['seller', 'admin'], operator: false, facilitator: true });
 
-/** What a route asks of agents, and of backends that act for one, where it is not what `scopeFor` concludes. */
+/**
+ * What a route asks of agents, and of backends that act for one, where it is not what `scopeFor` concludes. A route that declares
+ * `agent:payments:write` hands its caller on to the core as it is, which binds a signed request to what it opens.
+ */
 export const Scope = (scope: AccessScope) => SetMetadata<string, AccessScope>(SCOPE, scope);
 
 /**

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { refuse } from '#domain';
-import { hasScope, type AccessScope, type Principal } from '#engine';
+import { hasScope, type AccessScope, type Principal, type SignedRequest } from '#engine';
 import type { ApiCore } from '../core.js';
 import { CORE } from '../tokens.js';
 import { ACCESS, SCOPE, scopeFor, type Access, type AuthenticatedRequest } from './access.js';
@@ -44,8 +44,15 @@ export class AuthGuard implements CanActivate {
     if (!access.roles.includes(principal.role)) throw refuse('permission_denied', { role: principal.role });
     requireScope(principal, scopeFor(principal.role, request.method, scope));
     if (access.operator) await this.requireOperator(principal);
+    if (principal.signed && changes(request.method) && scope !== 'agent:payments:write')
+      await this.useUp(principal, principal.signed);
     request.principal = principal;
     return true;
+  }
+
+  /** Paying binds a signed request to its operation; every other change is made by it once (ruling 27). */
+  private async useUp(principal: Principal, signed: SignedRequest): Promise<void> {
+    if (!(await this.core.authenticator.useOnce(principal, signed))) throw refuse('request_replayed');
   }
 
   /** The first workspace of an installation is its operator's. */
@@ -55,6 +62,8 @@ export class AuthGuard implements CanActivate {
       throw refuse('permission_denied', { role: principal.role, needs: 'operator' });
   }
 }
+
+const changes = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
 
 /** A seller's key is for one thing and cannot be narrowed. */
 function requireScope(principal: Principal, needed: AccessScope): void {

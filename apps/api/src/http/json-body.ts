@@ -5,13 +5,27 @@ import { refuse } from '#domain';
 
 type Done = (error: Error | null, body?: unknown) => void;
 
+/** The bytes of a body as they came: signatures are checked over them. */
+const RAW = Symbol('raw body');
+interface Received {
+  [RAW]?: Buffer;
+}
+
+/** Empty where there was no body. */
+export function rawBodyOf(request: FastifyRequest): Uint8Array {
+  return (request as Received)[RAW] ?? NOTHING;
+}
+const NOTHING = new Uint8Array(0);
+
 /** Nothing but JSON is read; Fastify's own parser refuses what is not JSON and every `__proto__`. */
 export function readJsonBodies(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    (request: FastifyRequest, body: string, done: Done) => {
+    { parseAs: 'buffer' },
+    (request: FastifyRequest, raw: Buffer, done: Done) => {
+      (request as Received)[RAW] = raw;
+      const body = raw.toString('utf8');
       if (body === '') return done(null, undefined);
       void parse(request, body, (error: Error | null, value?: unknown) => {
         const twice = error ? undefined : duplicateKey(body);

@@ -17,7 +17,7 @@ export class AgentsController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
 
   @Post()
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'A new agent; it needs a key, and a budget before it can pay' })
   @Answer(201, 'Agent')
   @Errors('Error', 400, 401, 403)
@@ -26,7 +26,7 @@ export class AgentsController {
   }
 
   @Get()
-  @Roles('admin', 'approver', 'auditor')
+  @Roles('admin', 'approver', 'auditor', 'backend')
   @ApiOperation({ summary: 'Agents, newest first' })
   @Answer(200, 'Agents')
   @Errors('Error', 400, 401)
@@ -35,7 +35,7 @@ export class AgentsController {
   }
 
   @Get(':id')
-  @Roles('admin', 'approver', 'auditor')
+  @Roles('admin', 'approver', 'auditor', 'backend')
   @ApiOperation({ summary: 'One agent' })
   @Answer(200, 'Agent')
   @Errors('Error', 400, 401, 404)
@@ -45,7 +45,7 @@ export class AgentsController {
 
   @Post(':id/disable')
   @HttpCode(200)
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({
     summary: 'Disable an agent for ever: its keys stop working, nothing more is signed for it',
   })

@@ -37,7 +37,7 @@ export class ApprovalsController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
 
   @Get()
-  @Roles('approver', 'admin', 'auditor')
+  @Roles('approver', 'admin', 'auditor', 'backend')
   @ApiOperation({ summary: 'What waits, or was decided; newest first' })
   @Answer(200, 'Approvals')
   @Errors('Error', 400, 401)
@@ -48,7 +48,7 @@ export class ApprovalsController {
   }
 
   @Get(':id')
-  @Roles('approver', 'admin', 'auditor')
+  @Roles('approver', 'admin', 'auditor', 'backend')
   @ApiOperation({ summary: 'The facts to decide on, and the digest to send back' })
   @Answer(200, 'Approval')
   @Errors('Error', 400, 401, 404)

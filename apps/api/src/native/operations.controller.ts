@@ -17,6 +17,7 @@ import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
   cancel,
   cancelOnChain,
+  hasScope,
   resume,
   submit,
   viewOperation,
@@ -33,7 +34,7 @@ import { Answer, Errors } from '../http/openapi-answers.js';
 import { livePayment } from '../http/payment.js';
 import { send } from '../http/send.js';
 import { Stopping } from '../http/stopping.js';
-import { agentOf } from '../http/agent.js';
+import { agentNamed, agentOf } from '../http/agent.js';
 import { responseOf } from '../http/upstream.js';
 import { CORE, STOPPING } from '../tokens.js';
 import { answerOf } from './answer-operation.js';
@@ -56,14 +57,14 @@ export class OperationsController {
   ) {}
 
   @Post()
-  @Roles('agent')
+  @Roles('agent', 'backend')
   @Scope('agent:payments:write')
   @KEY
   @ApiOperation({ summary: 'Buy or sign; the same key and request is the same payment, for ever' })
   @Answer(201, 'Operation')
   @Answer(200, 'Operation')
   @Answer(202, 'PendingOperation')
-  @Errors('Error', 400, 401, 403, 409, 413, 422, 502, 503)
+  @Errors('Error', 400, 401, 403, 404, 409, 413, 422, 502, 503)
   async submit(
     @Caller() caller: Principal,
     @Body() dto: SubmitDto,
@@ -71,7 +72,7 @@ export class OperationsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { ports } = this.core;
-    const agent = agentOf(caller);
+    const agent = await agentNamed(this.core, caller, dto.agent_id);
     assertSettles(ports, dto);
     const waitMs = dto.wait_ms ?? 0;
     const deadlineMs = ports.clock.nowMs() + waitMs;
@@ -119,7 +120,7 @@ export class OperationsController {
     const { derivation } = this.core.ports;
     const operationId = derivation.operationId(workspaceId, agentId, parseIdempotencyKey(key));
     const view = await this.core.reads.operation(workspaceId, operationId, agentId);
-    return renderOperation(view, await this.found(view, true));
+    return renderOperation(view, await this.found(view, mayPay(caller)));
   }
 
   @Get(':id')
@@ -130,8 +131,7 @@ export class OperationsController {
   @Errors('Error', 400, 401, 404)
   async get(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
     const view = await this.find(caller, id);
-    // A live payment header is for the agent that asked for it, not for whoever may read.
-    return renderOperation(view, await this.found(view, caller.role === 'agent'));
+    return renderOperation(view, await this.found(view, mayPay(caller)));
   }
 
   @Get(':id/events')
@@ -194,6 +194,9 @@ export class OperationsController {
     return withPayment ? { payment: await livePayment(this.core.ports, view) } : {};
   }
 }
+
+/** A live payment header is for whoever could have asked for it, not for whoever may read. */
+const mayPay = (caller: Principal): boolean => hasScope(caller, 'agent:payments:write');
 
 function accepted(agent: AgentPrincipal, { operationId }: Submitted, kind: SubmitDto['kind']): Rendered {
   const body = {

@@ -46,6 +46,12 @@ export class SubmitDto {
   })
   kind!: (typeof KINDS)[number];
 
+  @Uuid({
+    optional: true,
+    about: 'who pays; needed where a backend asks, with a key of scope agent:payments:write',
+  })
+  agent_id?: string;
+
   @Url({ about: 'the resource; not for an allowance', notFor: 'allowance' })
   url?: string;
 

@@ -4,8 +4,8 @@ import { ERRORS, parseAtomic, refuse, type Terms } from '#domain';
 import { quote, type AssetRegistry, type Principal, type Quote } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles, Scope } from '../http/access.js';
-import { agentOf } from '../http/agent.js';
-import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url } from '../http/fields.js';
+import { agentNamed } from '../http/agent.js';
+import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url, Uuid } from '../http/fields.js';
 import { forwardOf, METHODS } from '../http/forward.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
@@ -43,6 +43,9 @@ export class NewQuoteDto {
     about: 'how long the seller may take; 30000 when absent',
   })
   timeout_ms?: number;
+
+  @Uuid({ optional: true, about: 'the agent; needed where a backend asks' })
+  agent_id?: string;
 }
 
 @ApiTags('Operations')
@@ -52,11 +55,11 @@ export class QuotesController {
 
   @Post()
   @HttpCode(200)
-  @Roles('agent')
+  @Roles('agent', 'backend')
   @Scope('agent:simulate')
   @ApiOperation({ summary: 'Ask what a URL costs and what policy would say; spends and stores nothing' })
   @Answer(200, 'Quote')
-  @Errors('Error', 400, 401, 403, 413, 422, 502, 503)
+  @Errors('Error', 400, 401, 403, 404, 413, 422, 502, 503)
   async ask(@Caller() caller: Principal, @Body() dto: NewQuoteDto): Promise<object> {
     const { body, ...forward } = forwardOf(dto);
     const maxAmount = dto.max_amount === undefined ? null : parseAtomic(dto.max_amount, 'max_amount');
@@ -71,7 +74,8 @@ export class QuotesController {
       note: null,
     };
     const { ports } = this.core;
-    return renderQuote(ports.assets, await quote(ports, agentOf(caller), request, body));
+    const agent = await agentNamed(this.core, caller, dto.agent_id);
+    return renderQuote(ports.assets, await quote(ports, agent, request, body));
   }
 }
 

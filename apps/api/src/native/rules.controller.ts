@@ -17,7 +17,7 @@ export class RulesController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
 
   @Get('workspace/budgets')
-  @Roles('admin', 'auditor')
+  @Roles('admin', 'auditor', 'backend')
   @ApiOperation({ summary: "The workspace's limits and their use" })
   @Answer(200, 'Budgets')
   @Errors('Error', 401)
@@ -35,7 +35,7 @@ export class RulesController {
   }
 
   @Get('agents/:id/budgets')
-  @Roles('admin', 'auditor')
+  @Roles('admin', 'auditor', 'backend')
   @ApiOperation({ summary: "An agent's limits and their use" })
   @Answer(200, 'Budgets')
   @Errors('Error', 400, 401, 404)
@@ -44,7 +44,7 @@ export class RulesController {
   }
 
   @Put('agents/:id/budgets')
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: "Set an agent's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
   @Errors('Error', 400, 401, 403, 404)
@@ -57,7 +57,7 @@ export class RulesController {
   }
 
   @Get('workspace/policy')
-  @Roles('admin', 'approver', 'auditor')
+  @Roles('admin', 'approver', 'auditor', 'backend')
   @ApiOperation({ summary: "The workspace's policy" })
   @Answer(200, 'Policy')
   @Errors('Error', 401)
@@ -76,7 +76,7 @@ export class RulesController {
   }
 
   @Get('agents/:id/policy')
-  @Roles('admin', 'approver', 'auditor')
+  @Roles('admin', 'approver', 'auditor', 'backend')
   @ApiOperation({ summary: "An agent's own policy" })
   @Answer(200, 'Policy')
   @Errors('Error', 400, 401, 404)
@@ -85,7 +85,7 @@ export class RulesController {
   }
 
   @Put('agents/:id/policy')
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: "Replace an agent's own policy; counts from the next judgement on" })
   @Answer(200, 'Policy')
   @Errors('Error', 400, 401, 403, 404)

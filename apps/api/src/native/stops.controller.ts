@@ -62,7 +62,7 @@ export class StopsController {
 
   @Post('agents/:id/pause')
   @HttpCode(200)
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'Pause one agent' })
   @Answer(200, 'Paused')
   @Errors('Error', 400, 401, 403, 404)
@@ -72,7 +72,7 @@ export class StopsController {
 
   @Post('agents/:id/resume')
   @HttpCode(200)
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'Resume one agent' })
   @Answer(200, 'Resumed')
   @Errors('Error', 400, 401, 403, 404, 409)

@@ -31,7 +31,7 @@ export class TopUpsController {
 
   @Post('prepare')
   @HttpCode(200)
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'What a top-up would move, from where and to where; nothing is signed or stored' })
   @Answer(200, 'PreparedTopUp')
   @Errors('Error', 400, 401, 403, 404, 422)

@@ -32,7 +32,7 @@ export class WalletsController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
 
   @Post('wallets')
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'A new wallet; its key is made in the signer and stays there' })
   @Answer(201, 'Wallet')
   @Errors('Error', 400, 401, 403, 404, 503)
@@ -55,7 +55,7 @@ export class WalletsController {
   }
 
   @Get('wallets')
-  @Roles('admin', 'auditor')
+  @Roles('admin', 'auditor', 'backend')
   @ApiOperation({ summary: 'Wallets, newest first' })
   @Answer(200, 'Wallets')
   @Errors('Error', 400, 401)
@@ -64,7 +64,7 @@ export class WalletsController {
   }
 
   @Get('wallets/:id')
-  @Roles('admin', 'auditor', 'agent')
+  @Roles('admin', 'auditor', 'agent', 'backend')
   @ApiOperation({
     summary: 'A wallet with what it has on chain, what of that is signed away, and what is left',
   })
@@ -161,7 +161,7 @@ export class WalletsController {
   }
 
   @Get('wallets/:id/deposit-address')
-  @Roles('admin')
+  @Roles('admin', 'backend')
   @ApiOperation({ summary: 'Where to send funds' })
   @Answer(200, 'DepositAddress')
   @Errors('Error', 400, 401, 403, 404, 409)
@@ -172,7 +172,7 @@ export class WalletsController {
   }
 
   @Get('balances')
-  @Roles('admin', 'auditor', 'agent')
+  @Roles('admin', 'auditor', 'agent', 'backend')
   @ApiOperation({ summary: 'On chain, live and available per wallet; held and spent per agent' })
   @Answer(200, 'Balances')
   @Errors('Error', 400, 401)

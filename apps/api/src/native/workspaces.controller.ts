@@ -36,7 +36,7 @@ export class WorkspacesController {
   }
 
   @Get('workspace')
-  @Roles('admin', 'approver', 'auditor')
+  @Roles('admin', 'approver', 'auditor', 'backend')
   @ApiOperation({ summary: "The caller's workspace" })
   @Answer(200, 'Workspace')
   @Errors('Error', 401)

@@ -6,7 +6,9 @@ import { foldWithTimes } from '../view.js';
 import {
   claimOf,
   fingerprintOf,
+  onceSigned,
   open,
+  openerOf,
   wholeRequest,
   type AgentPrincipal,
   type Claim,
@@ -28,10 +30,13 @@ interface Input {
  * As `submit`, but without a key the request joins the agent's unfinished equal one, or the one answered a moment ago; and a request whose operation was
  * refused before anything was signed opens a new one. An operation that may be paid is never followed by another while its outcome is open.
  */
-export async function submitAgain(ports: Ports, who: AgentPrincipal, input: Input): Promise<Submitted> {
-  const { workspaceId, agentId, person, keyId } = who;
-  const opener = { workspaceId, agentId, person, actor: { type: 'agent', id: keyId } as const };
-  const run = (claim: Claim) => open(ports, opener, { ...input, claim });
+export function submitAgain(ports: Ports, who: AgentPrincipal, input: Input): Promise<Submitted> {
+  return onceSigned(ports, who, () => joinOrOpen(ports, who, input));
+}
+
+async function joinOrOpen(ports: Ports, who: AgentPrincipal, input: Input): Promise<Submitted> {
+  const { workspaceId, agentId } = who;
+  const run = (claim: Claim) => open(ports, openerOf(who), { ...input, claim });
 
   let root: string;
   let first: Claim;

@@ -14,6 +14,7 @@ import {
   type OperationRequest,
   type WorkspaceId,
 } from '#domain';
+import type { SignedRequest } from '../credentials.js';
 import type { Actor, Blob, OperationRef, Ports } from '../ports.js';
 import { viewOf, type OperationView } from '../view.js';
 
@@ -25,6 +26,8 @@ export interface AgentPrincipal {
   readonly keyId: string;
   /** The person who operates the credential. */
   readonly person: string;
+  /** Where the request was signed. */
+  readonly signed?: SignedRequest;
 }
 
 export type SubmitRequest = Omit<OperationRequest, 'agentId' | 'bodyHash'>;
@@ -43,11 +46,32 @@ export const GENESIS_HASH = '0'.repeat(64);
  */
 export function submit(
   ports: Ports,
-  { workspaceId, agentId, person, keyId }: AgentPrincipal,
+  who: AgentPrincipal,
   input: { readonly key: IdempotencyKey; readonly request: SubmitRequest; readonly body: Uint8Array | null },
 ): Promise<Submitted> {
-  const actor: Actor = { type: 'agent', id: keyId };
-  return open(ports, { workspaceId, agentId, person, actor }, { ...input, claim: claimOf(ports, input.key) });
+  const claim = claimOf(ports, input.key);
+  return onceSigned(ports, who, () => open(ports, openerOf(who), { ...input, claim }));
+}
+
+export function openerOf({ workspaceId, agentId, person, keyId, signed }: AgentPrincipal): Opener {
+  return { workspaceId, agentId, person, actor: { type: 'agent', id: keyId }, ...(signed ? { signed } : {}) };
+}
+
+/**
+ * A signed request is good for one operation, whatever idempotency key stands beside it: keys are headers, and headers are not signed
+ * (ruling 27). What it opens binds it in the same commit; what it joins, before the caller hears of it.
+ */
+export async function onceSigned(
+  { operations }: Pick<Ports, 'operations'>,
+  { workspaceId, agentId, signed }: AgentPrincipal,
+  run: () => Promise<Submitted>,
+): Promise<Submitted> {
+  if (!signed) return run();
+  if (signed.operationId !== null) return { workspaceId, operationId: signed.operationId, replayed: true };
+  const submitted = await run();
+  if (!submitted.replayed) return submitted;
+  const operationId = await operations.bindSigned(submitted, agentId, signed.digest);
+  return { workspaceId, operationId, replayed: true };
 }
 
 /** Of a key that a caller sent. */
@@ -68,12 +92,13 @@ export interface Opener {
   /** Never approves it. */
   readonly person: string;
   readonly actor: Actor;
+  readonly signed?: SignedRequest;
 }
 
 /** As `submit`, for callers other than the agent itself; their keys must not be ones that an agent can send. */
 export async function open(
   ports: Ports,
-  { workspaceId, agentId, person, actor }: Opener,
+  { workspaceId, agentId, person, actor, signed }: Opener,
   input: { readonly claim: Claim; readonly request: SubmitRequest; readonly body: Uint8Array | null },
 ): Promise<Submitted> {
   const request = wholeRequest(ports, agentId, input);
@@ -109,6 +134,7 @@ export async function open(
     releaseLease: false,
     idempotencyKeyHash: keyHash,
     fingerprint,
+    ...(signed ? { signedDigest: signed.digest } : {}),
     blobs,
   });
   if (!outcome.ok)

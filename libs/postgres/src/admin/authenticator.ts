@@ -1,11 +1,12 @@
 // Checks every presented credential against the database and caches nothing: a revocation holds in all processes from its commit on. It is
 // cheap because concurrent requests share one indexed look-up; the alternative, a cache of a few seconds, would save no round trip worth
 // having and leave a revoked key working. Whoever has not proven the credential learns nothing: unknown and wrong are one answer, in one time.
-import { parseAgentId, type AgentId, type WorkspaceId } from '#domain';
+import { parseAgentId, type AgentId, type OperationId, type WorkspaceId } from '#domain';
 import {
   coalesce,
   type AccessScope,
   type Authentication,
+  type Authenticator,
   type PresentedKey,
   type PresentedSignature,
   type Principal,
@@ -13,7 +14,7 @@ import {
   type Role,
   type Vault,
 } from '#engine';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { mayComeFrom } from './addresses.js';
 import { NO_WORKSPACE } from './change.js';
@@ -35,7 +36,13 @@ interface CredentialRow {
   readonly use_is_stale: boolean;
 }
 type KeyRow = CredentialRow & { readonly secret_hash: Buffer };
-type SecretRow = CredentialRow & { readonly sealed_secret: Buffer; readonly now_sec: number };
+type SecretRow = CredentialRow & {
+  readonly digest: Buffer;
+  readonly sealed_secret: Buffer;
+  readonly now_sec: number;
+  readonly used: boolean;
+  readonly operation_id: OperationId | null;
+};
 
 const SELECT = `SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k.person, k.scopes, k.allowed_ips::text[] AS allowed_ips,
     a.status AS agent_status, k.revoked_at IS NOT NULL AS revoked, coalesce(k.expires_at <= clock_timestamp(), false) AS expired,
@@ -43,8 +50,12 @@ const SELECT = `SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k
 const FROM = `FROM api_key k LEFT JOIN agent a ON a.workspace_id = k.workspace_id AND a.agent_id = k.agent_id`;
 const KEYS = `${SELECT}, k.secret_hash ${FROM} WHERE k.prefix = ANY($1::text[]) AND k.kind = 'key'`;
 // One clock judges timestamps, whichever process asks.
-const SECRETS = `${SELECT}, k.sealed_secret, extract(epoch FROM clock_timestamp())::float8 AS now_sec
-  ${FROM} WHERE k.agent_id = ANY($1::uuid[]) AND k.kind = 'hmac' AND k.revoked_at IS NULL`;
+const SECRETS = `${SELECT}, k.sealed_secret, extract(epoch FROM clock_timestamp())::float8 AS now_sec,
+    t.digest, s.digest IS NOT NULL AS used, s.operation_id
+  ${FROM} JOIN unnest($1::uuid[], $2::bytea[]) t(agent_id, digest) ON t.agent_id = k.agent_id
+  LEFT JOIN signed_request s ON s.workspace_id = k.workspace_id AND s.agent_id = k.agent_id AND s.digest = t.digest
+  WHERE k.kind = 'hmac' AND k.revoked_at IS NULL`;
+const USE = `INSERT INTO signed_request (workspace_id, agent_id, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`;
 // The condition again: another process may have written it meanwhile.
 const TOUCH = `UPDATE api_key SET last_used_at = now()
   WHERE prefix = ANY($1::text[]) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`;
@@ -61,6 +72,7 @@ export interface AuthenticatorOptions {
 export interface CredentialChecks {
   key(presented: PresentedKey, facts: RequestFacts): Promise<Authentication>;
   hmac(presented: PresentedSignature, facts: RequestFacts): Promise<Authentication>;
+  useOnce: Authenticator['useOnce'];
   /** Writes down the uses not yet written; call before the pool ends. */
   close(): Promise<void>;
 }
@@ -76,10 +88,17 @@ export function createCredentialChecks(
     const byPrefix = new Map(rows.map((row) => [row.prefix, row]));
     return prefixes.map((prefix) => byPrefix.get(prefix));
   });
-  const findSecrets = coalesce(async (agentIds: readonly AgentId[]) => {
-    const values = [[...new Set(agentIds)]];
+  const findSecrets = coalesce(async (requests: readonly SignedBy[]) => {
+    const different = new Map(requests.map((request) => [request.digest, request]));
+    const digests = [...different.keys()].map((digest) => Buffer.from(digest, 'hex'));
+    const values = [[...different.values()].map((request) => request.agentId), digests];
     const { rows } = await pool.query<SecretRow>({ name: 'purser_find_secrets', text: SECRETS, values });
-    return agentIds.map((agentId) => rows.filter((row) => row.agent_id === agentId));
+    const byDigest = new Map<string, SecretRow[]>();
+    for (const row of rows) {
+      const digest = row.digest.toString('hex');
+      byDigest.set(digest, [...(byDigest.get(digest) ?? []), row]);
+    }
+    return requests.map((request) => byDigest.get(request.digest) ?? []);
   });
   const uses = new Uses(pool);
   const decoy = { workspaceId: NO_WORKSPACE, sealed: vault.seal(NO_WORKSPACE, randomBytes(70)) };
@@ -120,7 +139,8 @@ export function createCredentialChecks(
     async hmac(presented, facts) {
       const agentId = agentIdIn(presented.agentId);
       if (agentId === null || !isSignature(presented)) return FAILED;
-      const rows = await findSecrets(agentId);
+      const digest = digestOf(agentId, presented);
+      const rows = await findSecrets({ agentId, digest });
       if (rows.length === 0) {
         signatureMatches(unseal(decoy.workspaceId, decoy.sealed), presented);
         return FAILED;
@@ -129,13 +149,31 @@ export function createCredentialChecks(
         const secret = unseal(row.workspace_id as WorkspaceId, row.sealed_secret);
         if (!signatureMatches(secret, presented)) continue;
         const admitted = admit(row, readKey(secret)?.environment, facts, 'hmac');
-        if (!admitted.ok || isTimely(presented, row.now_sec)) return admitted;
-        return { ok: false, code: 'expired_timestamp', details: { server_time: Math.floor(row.now_sec) } };
+        if (!admitted.ok) return admitted;
+        if (!isTimely(presented, row.now_sec))
+          return { ok: false, code: 'expired_timestamp', details: { server_time: Math.floor(row.now_sec) } };
+        const signed = { digest, used: row.used, operationId: row.operation_id };
+        return { ok: true, principal: { ...admitted.principal, signed } };
       }
       return FAILED;
     },
+    async useOnce({ workspaceId, agentId }, { digest, used }) {
+      if (used || agentId === null) return false;
+      const values = [workspaceId, agentId, Buffer.from(digest, 'hex')];
+      const { rowCount } = await pool.query({ name: 'purser_use_signed', text: USE, values });
+      return rowCount === 1;
+    },
     close: () => uses.close(),
   };
+}
+
+interface SignedBy {
+  readonly agentId: AgentId;
+  readonly digest: string;
+}
+
+function digestOf(agentId: AgentId, { timestamp, signature }: PresentedSignature): string {
+  return hash('sha256', `${agentId}\n${timestamp}\n${signature}`, 'hex');
 }
 
 function agentIdIn(text: string): AgentId | null {

@@ -34,6 +34,7 @@ import * as successors from './20261121-92-successors.js';
 import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
 import * as stops from './20261121-90-1-stops.js';
+import * as signedRequests from './20261121-80-2-signed-requests.js';
 
 export interface Migration {
   readonly name: string;
@@ -76,4 +77,5 @@ export const MIGRATIONS: readonly Migration[] = [
   credentials,
   oauth,
   stops,
+  signedRequests,
 ];

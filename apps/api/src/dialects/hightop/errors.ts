@@ -36,6 +36,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
     reason === 'expired' ? 'agent_expired' : undefined,
   ),
   expired_timestamp: row(401, 'authentication_failed'),
+  request_replayed: row(409, 'owner_changed_pending_state'),
   insufficient_scope: row(403, 'insufficient_scope'),
   agent_disabled: row(401, 'agent_disabled'),
   agent_paused: row(401, 'agent_disabled'),
