@@ -316,8 +316,10 @@ CREATE TABLE budget_minute (
   unit text NOT NULL,
   layer text NOT NULL,
   minute timestamp with time zone NOT NULL,
-  spent numeric(78,0) NOT NULL
+  spent numeric(78,0) NOT NULL,
+  count bigint NOT NULL DEFAULT 0
 );
+ALTER TABLE budget_minute ADD CONSTRAINT budget_minute_count_check CHECK ((count >= 0));
 ALTER TABLE budget_minute ADD CONSTRAINT budget_minute_pkey PRIMARY KEY (workspace_id, node_id, unit, layer, minute);
 ALTER TABLE budget_minute ADD CONSTRAINT budget_minute_spent_check CHECK ((spent >= (0)::numeric));
 CREATE POLICY checker ON budget_minute FOR SELECT TO purser_checker USING (true);
@@ -348,21 +350,60 @@ CREATE TABLE budget_node (
   month date NOT NULL DEFAULT '1970-01-01'::date,
   month_spent numeric(78,0) NOT NULL DEFAULT 0,
   lifetime_spent numeric(78,0) NOT NULL DEFAULT 0,
-  lifetime_count bigint NOT NULL DEFAULT 0
+  lifetime_count bigint NOT NULL DEFAULT 0,
+  kind text NOT NULL,
+  path uuid[],
+  limit_hour numeric(78,0),
+  limit_rolling_30d numeric(78,0),
+  limit_count_hour bigint,
+  limit_count_day bigint,
+  limit_count_month bigint,
+  limit_count_lifetime bigint,
+  limit_count_rolling_24h bigint,
+  limit_count_rolling_30d bigint,
+  hour timestamp with time zone NOT NULL DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone,
+  hour_spent numeric(78,0) NOT NULL DEFAULT 0,
+  hour_count bigint NOT NULL DEFAULT 0,
+  day_count bigint NOT NULL DEFAULT 0,
+  month_count bigint NOT NULL DEFAULT 0,
+  rolling_24h_from timestamp with time zone,
+  rolling_24h_spent numeric(78,0) NOT NULL DEFAULT 0,
+  rolling_24h_count bigint NOT NULL DEFAULT 0,
+  rolling_30d_from timestamp with time zone,
+  rolling_30d_spent numeric(78,0) NOT NULL DEFAULT 0,
+  rolling_30d_count bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor=50);
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_day_count_check CHECK ((day_count >= 0));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_day_spent_check CHECK ((day_spent >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_depth_check CHECK (((depth >= 0) AND (depth <= 7)));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_held_check CHECK ((held >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_held_count_check CHECK ((held_count >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_hour_count_check CHECK ((hour_count >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_hour_spent_check CHECK ((hour_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_kind_check CHECK ((kind = ANY (ARRAY['workspace'::text, 'team'::text, 'agent'::text, 'category'::text, 'cost_centre'::text])));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_layer_check CHECK ((layer = ANY (ARRAY['infra'::text, 'tokens'::text, 'payments'::text])));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_lifetime_spent_check CHECK ((lifetime_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_day_check CHECK ((limit_count_day >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_hour_check CHECK ((limit_count_hour >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_lifetime_check CHECK ((limit_count_lifetime >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_month_check CHECK ((limit_count_month >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_rolling_24h_check CHECK ((limit_count_rolling_24h >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_count_rolling_30d_check CHECK ((limit_count_rolling_30d >= 0));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_day_check CHECK ((limit_day >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_hour_check CHECK ((limit_hour >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_lifetime_check CHECK ((limit_lifetime >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_month_check CHECK ((limit_month >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_per_payment_check CHECK ((limit_per_payment >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_rolling_24h_check CHECK ((limit_rolling_24h >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_limit_rolling_30d_check CHECK ((limit_rolling_30d >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_month_count_check CHECK ((month_count >= 0));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_month_spent_check CHECK ((month_spent >= (0)::numeric));
 ALTER TABLE budget_node ADD CONSTRAINT budget_node_pkey PRIMARY KEY (workspace_id, node_id, unit, layer);
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_rolling_24h_count_check CHECK ((rolling_24h_count >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_rolling_24h_spent_check CHECK ((rolling_24h_spent >= (0)::numeric));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_rolling_30d_count_check CHECK ((rolling_30d_count >= 0));
+ALTER TABLE budget_node ADD CONSTRAINT budget_node_rolling_30d_spent_check CHECK ((rolling_30d_spent >= (0)::numeric));
+CREATE INDEX budget_usage_limited ON public.budget_node USING btree (workspace_id, node_id) WHERE ((layer <> 'payments'::text) AND (num_nonnulls(limit_hour, limit_day, limit_month, limit_lifetime, limit_rolling_24h, limit_rolling_30d, limit_count_hour, limit_count_day, limit_count_month, limit_count_lifetime, limit_count_rolling_24h, limit_count_rolling_30d) > 0));
 CREATE POLICY checker ON budget_node FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON budget_node FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON budget_node FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
@@ -370,8 +411,8 @@ GRANT INSERT, SELECT ON budget_node TO purser_system;
 GRANT SELECT ON budget_node TO purser_checker;
 GRANT SELECT ON budget_node TO purser_reader;
 GRANT SELECT ON budget_node TO purser_writer;
-GRANT UPDATE (held, held_count, day, day_spent, month, month_spent, lifetime_spent, lifetime_count) ON budget_node TO purser_writer;
-GRANT UPDATE (limit_per_payment, limit_day, limit_month, limit_lifetime, limit_rolling_24h) ON budget_node TO purser_system;
+GRANT UPDATE (depth, limit_per_payment, limit_day, limit_month, limit_lifetime, limit_rolling_24h, path, limit_hour, limit_rolling_30d, limit_count_hour, limit_count_day, limit_count_month, limit_count_lifetime, limit_count_rolling_24h, limit_count_rolling_30d) ON budget_node TO purser_system;
+GRANT UPDATE (held, held_count, day, day_spent, month, month_spent, lifetime_spent, lifetime_count, hour, hour_spent, hour_count, day_count, month_count, rolling_24h_from, rolling_24h_spent, rolling_24h_count, rolling_30d_from, rolling_30d_spent, rolling_30d_count) ON budget_node TO purser_writer;
 ALTER TABLE budget_node ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE chain_block (
@@ -759,7 +800,8 @@ CREATE TABLE reservation (
   captured numeric(78,0) NOT NULL DEFAULT 0,
   state text NOT NULL,
   reserved_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  charged_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+  charged_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  others uuid[]
 );
 ALTER TABLE reservation ADD CONSTRAINT reservation_amount_check CHECK ((amount >= (0)::numeric));
 ALTER TABLE reservation ADD CONSTRAINT reservation_check CHECK (((captured >= (0)::numeric) AND (captured <= amount)));
@@ -1124,6 +1166,29 @@ BEGIN
   RAISE EXCEPTION 'the call of an account nonce is kept' USING ERRCODE = 'integrity_constraint_violation';
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.purser_budget_use(n budget_node, at timestamp with time zone, OUT spent numeric[], OUT counts bigint[])
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT ARRAY[0, CASE WHEN hour_over THEN 0 ELSE n.hour_spent END, CASE WHEN day_over THEN 0 ELSE n.day_spent END,
+               CASE WHEN month_over THEN 0 ELSE n.month_spent END, n.lifetime_spent,
+               CASE WHEN n.rolling_24h_from IS NULL THEN 0 ELSE n.rolling_24h_spent END + d.spent,
+               CASE WHEN n.rolling_30d_from IS NULL THEN 0 ELSE n.rolling_30d_spent END + m.spent],
+         ARRAY[0, CASE WHEN hour_over THEN 0 ELSE n.hour_count END, CASE WHEN day_over THEN 0 ELSE n.day_count END,
+               CASE WHEN month_over THEN 0 ELSE n.month_count END, n.lifetime_count,
+               CASE WHEN n.rolling_24h_from IS NULL THEN 0 ELSE n.rolling_24h_count END + d.count,
+               CASE WHEN n.rolling_30d_from IS NULL THEN 0 ELSE n.rolling_30d_count END + m.count]
+    FROM (SELECT n.hour < date_trunc('hour', at, 'UTC') AS hour_over, n.day < (at AT TIME ZONE 'UTC')::date AS day_over,
+                 n.month < date_trunc('month', at AT TIME ZONE 'UTC')::date AS month_over,
+                 greatest(n.rolling_24h_from, date_trunc('minute', at) - interval '24 hours') AS from_24h,
+                 greatest(n.rolling_30d_from, date_trunc('minute', at) - interval '30 days') AS from_30d) t,
+         purser_moved_on(n, n.rolling_24h_from, t.from_24h) d, purser_moved_on(n, n.rolling_30d_from, t.from_30d) m
+$function$;
+GRANT EXECUTE ON FUNCTION purser_budget_use TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_budget_use TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_budget_use TO purser_writer;
+
 CREATE OR REPLACE FUNCTION public.purser_check_approvals(wait boolean, c_ws uuid[], c_op uuid[], a_cmd integer[], a_kind text[], INOUT results text[], INOUT details jsonb[], OUT judged timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -1367,22 +1432,61 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_commit TO purser_writer;
 
-CREATE OR REPLACE FUNCTION public.purser_explain_budget(node text, unit text, needed numeric, held numeric, held_count integer, limits numeric[], spent numeric[], at timestamp with time zone)
+CREATE OR REPLACE FUNCTION public.purser_earliest_release(n budget_node, named text, at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT purser_ms(min(m.minute) + t.length + interval '1 minute')
+    FROM (SELECT CASE named WHEN 'rolling_24h' THEN interval '24 hours' WHEN 'rolling_30d' THEN interval '30 days' END AS length) t, budget_minute m
+   WHERE m.workspace_id = n.workspace_id AND m.node_id = n.node_id AND m.unit = n.unit AND m.layer = n.layer
+     AND m.minute >= date_trunc('minute', at) - t.length GROUP BY t.length
+$function$;
+GRANT EXECUTE ON FUNCTION purser_earliest_release TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_earliest_release TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_earliest_release TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_exhausted_layers(n_ws uuid[], n_id uuid[], at timestamp with time zone)
+ RETURNS TABLE(k integer, why jsonb)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT e.k, (array_agg(e.why ORDER BY e.layer))[1] || jsonb_build_object('failed_layers', jsonb_agg(e.layer ORDER BY e.layer))
+    FROM (SELECT x.k::integer AS k, u.layer, purser_explain_budget(u, at, 1, 0, 0, 0, 0) AS why
+            FROM unnest(n_ws, n_id) WITH ORDINALITY x(ws, id, k) JOIN budget_node u ON u.workspace_id = x.ws AND u.node_id = x.id
+             AND u.layer <> 'payments' AND num_nonnulls(limit_hour, limit_day, limit_month, limit_lifetime, limit_rolling_24h, limit_rolling_30d,
+                   limit_count_hour, limit_count_day, limit_count_month, limit_count_lifetime, limit_count_rolling_24h, limit_count_rolling_30d) > 0) e
+   WHERE e.why IS NOT NULL GROUP BY e.k
+$function$;
+GRANT EXECUTE ON FUNCTION purser_exhausted_layers TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_explain_budget(n budget_node, at timestamp with time zone, needed numeric, held numeric, held_count bigint, charged numeric, charges bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
- IMMUTABLE
+ STABLE
 AS $function$
 DECLARE
-  windows constant text[] := '{per_payment,day,month,lifetime,rolling_24h}';
-  day constant timestamp := date_trunc('day', at AT TIME ZONE 'UTC');
+  windows constant text[] := '{per_payment,hour,day,month,lifetime,rolling_24h,rolling_30d}';
+  limits constant numeric[] := ARRAY[n.limit_per_payment, n.limit_hour, n.limit_day, n.limit_month, n.limit_lifetime, n.limit_rolling_24h, n.limit_rolling_30d];
+  count_limits constant bigint[] := ARRAY[NULL, n.limit_count_hour, n.limit_count_day, n.limit_count_month, n.limit_count_lifetime,
+                                          n.limit_count_rolling_24h, n.limit_count_rolling_30d];
+  spent numeric[];
+  counts bigint[];
+  over text;
 BEGIN
-  FOR w IN 1 .. 5 LOOP
-    IF needed + (CASE w WHEN 1 THEN 0 ELSE held + spent[w] END) > limits[w] THEN
-      RETURN jsonb_build_object('node', node, 'unit', unit, 'window', windows[w], 'limit', limits[w]::text, 'held', held::text, 'held_count', held_count,
-        'spent', spent[w]::text, 'needed', needed::text, 'resets_at_ms',
-        CASE windows[w] WHEN 'day' THEN purser_ms((day + interval '1 day') AT TIME ZONE 'UTC')
-                        WHEN 'month' THEN purser_ms((date_trunc('month', day) + interval '1 month') AT TIME ZONE 'UTC') END);
-    END IF;
+  SELECT u.spent, u.counts INTO spent, counts FROM purser_budget_use(n, at) u;
+  FOR w IN 1 .. 7 LOOP
+    over := CASE WHEN needed + (CASE w WHEN 1 THEN 0 ELSE held + spent[w] + charged END) > limits[w] THEN 'amount'
+                 WHEN 1 + held_count + counts[w] + charges > count_limits[w] THEN 'count' END;
+    CONTINUE WHEN over IS NULL;
+    RETURN jsonb_build_object('node', n.kind, 'node_id', n.node_id, 'layer', n.layer, 'failed_layers', jsonb_build_array(n.layer), 'unit', n.unit,
+        'window', windows[w], 'measure', over, 'held_count', held_count, 'resets_at_ms', purser_ms(CASE windows[w]
+          WHEN 'hour' THEN date_trunc('hour', at, 'UTC') + interval '1 hour'
+          WHEN 'day' THEN (date_trunc('day', at AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'
+          WHEN 'month' THEN (date_trunc('month', at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' END),
+        'earliest_release_ms', purser_earliest_release(n, windows[w], at))
+      || CASE over WHEN 'amount' THEN jsonb_build_object('limit', limits[w]::text, 'held', held::text, 'spent', (spent[w] + charged)::text, 'needed', needed::text)
+                   ELSE jsonb_build_object('limit', count_limits[w]::text, 'held', held_count::text, 'spent', (counts[w] + charges)::text, 'needed', '1') END;
   END LOOP;
   RETURN NULL;
 END $function$;
@@ -1512,6 +1616,49 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_lock_operations TO purser_writer;
 
+CREATE OR REPLACE FUNCTION public.purser_lock_others(wait boolean, c_ws uuid[], c_op uuid[], INOUT n_ws uuid[], INOUT n_id uuid[], INOUT n_unit text[], INOUT n_busy boolean[], INOUT n_row budget_node[], m_cmd integer[], m_kind text[], m_k1 integer[], m_k2 integer[], m_data jsonb, OUT x_k integer[], OUT e_from integer[], OUT e_to integer[], OUT r_from integer[], OUT r_to integer[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  base constant integer := cardinality(n_id);
+  r record;
+  wanted jsonb;
+  o_ws uuid[]; o_id uuid[]; o_unit text[]; o_busy boolean[]; o_row budget_node[];
+BEGIN
+  x_k := '{}';
+  e_from := array_fill(NULL::integer, ARRAY[cardinality(m_cmd)]); e_to := e_from;
+  r_from := array_fill(NULL::integer, ARRAY[cardinality(c_op)]); r_to := r_from;
+  SELECT jsonb_agg(jsonb_build_object('e', x.e, 'i', x.i, 'ws', x.ws, 'id', x.id, 'unit', x.unit) ORDER BY x.e, x.i, x.id) INTO wanted
+    FROM (SELECT t.e, NULL::integer AS i, n_ws[t.k1] AS ws, o.id, n_unit[t.k1] AS unit FROM unnest(m_kind, m_k1, m_k2) WITH ORDINALITY t(kind, k1, k2, e),
+                 LATERAL (SELECT unnest((n_row[t.k2]).path) AS id UNION
+                          SELECT g.id::uuid FROM jsonb_array_elements_text(coalesce(m_data -> (t.e - 1)::integer -> 'tags', '[]')) g(id)) o
+           WHERE t.kind = 'reserve'
+           UNION ALL
+          SELECT NULL, t.i, v.workspace_id, o.id, v.unit FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) t, reservation v, unnest(v.others) o(id)
+           WHERE v.workspace_id = c_ws[t.i] AND v.operation_id = c_op[t.i]) x;
+  IF wanted IS NULL THEN RETURN; END IF;
+  SELECT array_agg(y.ws), array_agg(y.id), array_agg(y.unit) INTO o_ws, o_id, o_unit
+    FROM (SELECT DISTINCT x.ws, x.id, x.unit FROM jsonb_to_recordset(wanted) x(ws uuid, id uuid, unit text) ORDER BY 1, 2, 3) y;
+  SELECT array_agg(y.busy), array_agg(y.b) INTO o_busy, o_row
+    FROM (SELECT coalesce(b.busy, false) AS busy, b.b FROM generate_series(1, cardinality(o_id)) x(k)
+            LEFT JOIN purser_lock_budgets(wait, o_ws, o_id, o_unit) b ON b.k = x.k ORDER BY x.k) y;
+  FOR r IN
+    SELECT x.e, x.i, o.k::integer AS k FROM jsonb_to_recordset(wanted) x(e integer, i integer, ws uuid, id uuid, unit text)
+      JOIN unnest(o_ws, o_id, o_unit) WITH ORDINALITY o(ws, id, unit, k) ON o.ws = x.ws AND o.id = x.id AND o.unit = x.unit
+     WHERE (o_row[o.k]).node_id IS NOT NULL ORDER BY x.e, x.i, o.k
+  LOOP
+    x_k := x_k || (base + r.k);
+    IF r.e IS NOT NULL THEN
+      e_from[r.e] := coalesce(e_from[r.e], cardinality(x_k)); e_to[r.e] := cardinality(x_k);
+    ELSE
+      r_from[r.i] := coalesce(r_from[r.i], cardinality(x_k)); r_to[r.i] := cardinality(x_k);
+    END IF;
+  END LOOP;
+  n_ws := n_ws || o_ws; n_id := n_id || o_id; n_unit := n_unit || o_unit; n_busy := n_busy || o_busy; n_row := n_row || o_row;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_lock_others TO purser_writer;
+
 CREATE OR REPLACE FUNCTION public.purser_lock_wallets(wait boolean, w_ws uuid[], w_id text[], w_network text[], w_token text[])
  RETURNS TABLE(k integer, busy boolean, balance numeric, committed numeric, balance_block bigint)
  LANGUAGE plpgsql
@@ -1564,13 +1711,14 @@ CREATE OR REPLACE FUNCTION public.purser_move_money(wait boolean, c_ws uuid[], c
 AS $function$
 DECLARE
   r record;
-  i integer; k1 integer; k2 integer; w integer; k integer; first integer := 0; command integer := 0;
-  amount numeric; block bigint; data jsonb; refused text; why jsonb; charged timestamp;
-  now_ timestamptz; today date; this_month date;
-  -- Budget rows.
-  n_busy boolean[]; n_limits boolean[]; n_per_payment numeric[]; n_room numeric[]; n_held numeric[]; n_count integer[]; n_limit_day numeric[]; n_limit_month numeric[];
-  n_limit_life numeric[]; n_limit_rolling numeric[]; n_day date[]; n_day_spent numeric[]; n_month date[]; n_month_spent numeric[]; n_life numeric[];
-  n_life_count bigint[]; n_rolling numeric[]; n_dirty boolean[] := array_fill(false, ARRAY[cardinality(n_id)]);
+  i integer; k1 integer; k2 integer; w integer; k integer; one integer; first integer := 0; command integer := 0;
+  amount numeric; held numeric; block bigint; data jsonb; refused text; why jsonb;
+  now_ timestamptz; this_hour timestamptz; today date; this_month date;
+  -- Budget rows. used and uses: what counts in every window beside what the row has as spent, which is what is held and what this batch captured.
+  n_busy boolean[]; n_row budget_node[]; n_limited boolean[]; n_per_payment numeric[]; n_room numeric[]; n_count_room bigint[]; n_held numeric[];
+  n_count integer[]; n_used numeric[]; n_uses bigint[]; n_spent_layers jsonb[]; n_dirty boolean[]; rolling boolean;
+  -- Nodes besides workspace and agent, as slices of x_k: of an event that reserves, and of the hold that a command has.
+  x_k integer[]; e_from integer[]; e_to integer[]; r_from integer[]; r_to integer[]; ks integer[]; more boolean := false;
   -- Wallet rows.
   w_busy boolean[]; w_balance numeric[]; w_committed numeric[]; w_block bigint[]; w_dirty boolean[] := array_fill(false, ARRAY[cardinality(w_id)]);
   -- Per command: its reservation and its authorization.
@@ -1584,14 +1732,27 @@ DECLARE
   capture_k integer[]; capture_at timestamptz[]; capture_amount numeric[];
   any_reservation boolean := false; any_ledger boolean := false; any_intent boolean := false;
 BEGIN
-  SELECT array_agg(coalesce(b.busy, false) ORDER BY x.k), array_agg(num_nonnulls((b.b).limit_per_payment, (b.b).limit_day, (b.b).limit_month, (b.b).limit_lifetime,
-           (b.b).limit_rolling_24h) > 0 ORDER BY x.k), array_agg((b.b).limit_per_payment ORDER BY x.k), array_agg(coalesce((b.b).held, -1) ORDER BY x.k), array_agg((b.b).held_count ORDER BY x.k),
-         array_agg((b.b).limit_day ORDER BY x.k), array_agg((b.b).limit_month ORDER BY x.k), array_agg((b.b).limit_lifetime ORDER BY x.k),
-         array_agg((b.b).limit_rolling_24h ORDER BY x.k), array_agg((b.b).day ORDER BY x.k), array_agg((b.b).day_spent ORDER BY x.k), array_agg((b.b).month ORDER BY x.k),
-         array_agg((b.b).month_spent ORDER BY x.k), array_agg((b.b).lifetime_spent ORDER BY x.k), array_agg((b.b).lifetime_count ORDER BY x.k), array_agg(0::numeric ORDER BY x.k)
-    INTO n_busy, n_limits, n_per_payment, n_held, n_count, n_limit_day, n_limit_month, n_limit_life, n_limit_rolling, n_day, n_day_spent, n_month, n_month_spent,
-         n_life, n_life_count, n_rolling
-    FROM generate_series(1, cardinality(n_id)) x(k) LEFT JOIN purser_lock_budgets(wait, n_ws, n_id, n_unit) b ON b.k = x.k;
+  -- The operation's own row is locked already, so its hold is what it is.
+  FOR r IN
+    SELECT x.i, v.state, v.unit, v.amount, v.captured, v.reserved_at, v.charged_at, v.others
+      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) x
+     CROSS JOIN LATERAL (SELECT * FROM reservation v WHERE v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i] LIMIT 1) v
+  LOOP
+    r_state[r.i] := r.state; r_unit[r.i] := r.unit; r_amount[r.i] := r.amount; r_captured[r.i] := r.captured;
+    r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at; more := more OR r.others IS NOT NULL;
+  END LOOP;
+  IF cardinality(n_id) > 0 THEN
+    SELECT array_agg(y.busy), array_agg(y.b), more OR bool_or((y.b).path IS NOT NULL) OR 'reserve' = ANY (m_kind) AND jsonb_path_exists(m_data, '$[*].tags')
+      INTO n_busy, n_row, more
+      FROM (SELECT coalesce(b.busy, false) AS busy, b.b FROM generate_series(1, cardinality(n_id)) x(k)
+              LEFT JOIN purser_lock_budgets(wait, n_ws, n_id, n_unit) b ON b.k = x.k ORDER BY x.k) y;
+    -- Everybody locks the nodes of workspaces and agents first, then those of teams and tags, each in one order; an agent's team is read under its lock.
+    IF more THEN
+      SELECT x.n_ws, x.n_id, x.n_unit, x.n_busy, x.n_row, x.x_k, x.e_from, x.e_to, x.r_from, x.r_to
+        INTO n_ws, n_id, n_unit, n_busy, n_row, x_k, e_from, e_to, r_from, r_to
+        FROM purser_lock_others(wait, c_ws, c_op, n_ws, n_id, n_unit, n_busy, n_row, m_cmd, m_kind, m_k1, m_k2, m_data) x;
+    END IF;
+  END IF;
   IF cardinality(w_id) > 0 THEN
     SELECT array_agg(coalesce(b.busy, false) ORDER BY x.k), array_agg(b.balance ORDER BY x.k), array_agg(b.committed ORDER BY x.k), array_agg(b.balance_block ORDER BY x.k)
       INTO w_busy, w_balance, w_committed, w_block
@@ -1603,26 +1764,26 @@ BEGIN
   now_ := clock_timestamp();
   today := (now_ AT TIME ZONE 'UTC')::date;
   this_month := date_trunc('month', today)::date;
-  FOR r IN
-    SELECT x.k, sum(m.spent) AS spent FROM unnest(n_ws, n_id, n_unit, n_limit_rolling) WITH ORDINALITY x(ws, id, unit, rolling, k)
-      JOIN budget_minute m ON m.workspace_id = x.ws AND m.node_id = x.id AND m.unit = x.unit AND m.layer = 'payments'
-       AND m.minute >= date_trunc('minute', now_) - interval '24 hours' WHERE x.rolling IS NOT NULL GROUP BY x.k
-  LOOP
-    n_rolling[r.k] := r.spent;
-  END LOOP;
-  FOR k IN 1 .. cardinality(n_id) LOOP
-    IF n_day[k] < today THEN n_day[k] := today; n_day_spent[k] := 0; END IF;
-    IF n_month[k] < this_month THEN n_month[k] := this_month; n_month_spent[k] := 0; END IF;
-    n_room[k] := least(n_limit_day[k] - n_day_spent[k], n_limit_month[k] - n_month_spent[k], n_limit_life[k] - n_life[k], n_limit_rolling[k] - n_rolling[k]);
-  END LOOP;
-  FOR r IN
-    SELECT x.i, v.state, v.unit, v.amount, v.captured, v.reserved_at, v.charged_at
-      FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd) u(cmd)) x
-     CROSS JOIN LATERAL (SELECT * FROM reservation v WHERE v.workspace_id = c_ws[x.i] AND v.operation_id = c_op[x.i] LIMIT 1) v
-  LOOP
-    r_state[r.i] := r.state; r_unit[r.i] := r.unit; r_amount[r.i] := r.amount; r_captured[r.i] := r.captured;
-    r_reserved[r.i] := r.reserved_at; r_charged[r.i] := r.charged_at;
-  END LOOP;
+  this_hour := date_trunc('hour', now_, 'UTC');
+  IF n_row IS NOT NULL THEN
+    SELECT bool_or(num_nonnulls(b.limit_rolling_24h, b.limit_rolling_30d, b.limit_count_rolling_24h, b.limit_count_rolling_30d) > 0) INTO rolling FROM unnest(n_row) b;
+    IF rolling THEN n_row := purser_roll_budgets(n_busy, n_row, now_); END IF;
+    SELECT array_agg(y.limited), array_agg(y.limit_per_payment), array_agg(y.held), array_agg(y.held_count), array_agg(y.room), array_agg(y.count_room), array_agg(false)
+      INTO n_limited, n_per_payment, n_held, n_count, n_room, n_count_room, n_dirty
+      FROM (SELECT num_nonnulls(b.limit_per_payment, b.limit_hour, b.limit_day, b.limit_month, b.limit_lifetime, b.limit_rolling_24h, b.limit_rolling_30d) > 0 AS limited,
+                   b.limit_per_payment, coalesce(b.held, -1) AS held, b.held_count,
+                   least(b.limit_hour - CASE WHEN b.hour < this_hour THEN 0 ELSE b.hour_spent END, b.limit_day - CASE WHEN b.day < today THEN 0 ELSE b.day_spent END,
+                         b.limit_month - CASE WHEN b.month < this_month THEN 0 ELSE b.month_spent END, b.limit_lifetime - b.lifetime_spent,
+                         b.limit_rolling_24h - b.rolling_24h_spent, b.limit_rolling_30d - b.rolling_30d_spent) AS room,
+                   least(b.limit_count_hour - CASE WHEN b.hour < this_hour THEN 0 ELSE b.hour_count END, b.limit_count_day - CASE WHEN b.day < today THEN 0 ELSE b.day_count END,
+                         b.limit_count_month - CASE WHEN b.month < this_month THEN 0 ELSE b.month_count END, b.limit_count_lifetime - b.lifetime_count,
+                         b.limit_count_rolling_24h - b.rolling_24h_count, b.limit_count_rolling_30d - b.rolling_30d_count) AS count_room
+              FROM unnest(n_row) WITH ORDINALITY b ORDER BY b.ordinality) y;
+    n_used := n_held; n_uses := n_count;
+    IF m_kind && ARRAY['reserve', 'prepare'] THEN
+      FOR r IN SELECT * FROM purser_exhausted_layers(n_ws, n_id, now_) LOOP n_spent_layers[r.k] := r.why; END LOOP;
+    END IF;
+  END IF;
   FOR r IN
     SELECT x.i, l.status, l.value, l.committed, l.seen_block, l.charged
       FROM (SELECT DISTINCT u.cmd AS i FROM unnest(m_cmd, m_kind) u(cmd, kind) WHERE u.kind NOT IN ('reserve', 'prepare', 'adopt')) x
@@ -1642,7 +1803,8 @@ BEGIN
   END IF;
   IF true = ANY (n_busy) OR true = ANY (w_busy) THEN
     FOR e IN 1 .. cardinality(m_cmd) LOOP
-      IF results[m_cmd[e]] = 'ok' AND (n_busy[m_k1[e]] OR n_busy[m_k2[e]] OR w_busy[m_w[e]]) THEN results[m_cmd[e]] := 'busy'; END IF;
+      IF results[m_cmd[e]] = 'ok' AND (n_busy[m_k1[e]] OR n_busy[m_k2[e]] OR w_busy[m_w[e]]
+        OR more AND true IN (SELECT n_busy[x.z] FROM unnest(x_k[e_from[e]:e_to[e]] || x_k[r_from[m_cmd[e]]:r_to[m_cmd[e]]]) x(z))) THEN results[m_cmd[e]] := 'busy'; END IF;
     END LOOP;
   END IF;
 
@@ -1651,17 +1813,27 @@ BEGIN
     CONTINUE WHEN results[i] <> 'ok';
     IF i <> command THEN command := i; first := e; END IF;
     k1 := m_k1[e]; k2 := m_k2[e]; w := m_w[e]; amount := m_amount[e]; refused := NULL; why := NULL;
+    IF more AND k1 IS NOT NULL AND m_kind[e] <> 'reserve' THEN e_from[e] := r_from[i]; e_to[e] := r_to[i]; END IF;
     CASE m_kind[e]
       WHEN 'reserve' THEN
         IF r_state[i] IN ('held', 'captured') THEN RAISE EXCEPTION 'a second hold for one operation'; END IF;
-        IF n_held[k1] < 0 OR n_held[k2] < 0 OR NOT (n_limits[k1] OR n_limits[k2]) THEN
+        ks := ARRAY[k1, k2];
+        IF more THEN ks := ks || x_k[e_from[e]:e_to[e]]; END IF;
+        IF n_held[k1] < 0 OR n_held[k2] < 0 OR NOT (n_limited[k1] OR n_limited[k2] OR more AND true IN (SELECT n_limited[x.z] FROM unnest(ks) x(z))) THEN
           refused := 'no_budget';
           why := jsonb_build_object('unit', n_unit[k1], 'needed', amount::text);
-        ELSIF amount > n_per_payment[k1] OR amount > n_per_payment[k2] OR n_held[k1] + amount > n_room[k1] OR n_held[k2] + amount > n_room[k2] THEN
-          refused := 'budget';
         ELSE
-          n_held[k1] := n_held[k1] + amount; n_count[k1] := n_count[k1] + 1; n_dirty[k1] := true;
-          n_held[k2] := n_held[k2] + amount; n_count[k2] := n_count[k2] + 1; n_dirty[k2] := true;
+          FOREACH k IN ARRAY ks LOOP
+            IF amount > n_per_payment[k] OR n_used[k] + amount > n_room[k] OR n_uses[k] >= n_count_room[k] OR n_spent_layers[k] IS NOT NULL AND n_unit[k] NOT LIKE 'TOP_UP%' THEN
+              refused := 'budget';
+            END IF;
+          END LOOP;
+        END IF;
+        IF refused IS NULL THEN
+          FOREACH k IN ARRAY ks LOOP
+            n_held[k] := n_held[k] + amount; n_used[k] := n_used[k] + amount; n_count[k] := n_count[k] + 1; n_uses[k] := n_uses[k] + 1; n_dirty[k] := true;
+          END LOOP;
+          IF more THEN r_from[i] := e_from[e]; r_to[i] := e_to[e]; END IF;
           r_state[i] := 'held'; r_unit[i] := n_unit[k1]; r_amount[i] := amount; r_captured[i] := 0; r_reserved[i] := now_; r_charged[i] := now_;
           r_dirty[i] := true; any_reservation := true;
         END IF;
@@ -1676,30 +1848,37 @@ BEGIN
         IF m_kind[e] = 'release' AND (amount <> r_amount[i] OR l_status[i] IN ('live', 'provisional', 'settled')) THEN
           RAISE EXCEPTION 'release of a hold that covers a live authorization';
         END IF;
-        n_held[k1] := n_held[k1] - r_amount[i]; n_count[k1] := n_count[k1] - 1; n_dirty[k1] := true;
-        n_held[k2] := n_held[k2] - r_amount[i]; n_count[k2] := n_count[k2] - 1; n_dirty[k2] := true;
+        held := r_amount[i];
+        ks := ARRAY[k1, k2];
+        IF more THEN ks := ks || x_k[e_from[e]:e_to[e]]; END IF;
+        FOREACH k IN ARRAY ks LOOP
+          n_held[k] := n_held[k] - held; n_used[k] := n_used[k] - held; n_count[k] := n_count[k] - 1; n_uses[k] := n_uses[k] - 1; n_dirty[k] := true;
+        END LOOP;
         r_state[i] := m_kind[e] || 'd'; r_dirty[i] := true; any_reservation := true;
         IF m_kind[e] = 'capture' THEN
           r_captured[i] := amount;
-          charged := r_charged[i] AT TIME ZONE 'UTC';
-          FOREACH k IN ARRAY ARRAY[k1, k2] LOOP
-            n_life[k] := n_life[k] + amount; n_life_count[k] := n_life_count[k] + 1; n_rolling[k] := n_rolling[k] + amount;
-            IF charged::date = n_day[k] THEN n_day_spent[k] := n_day_spent[k] + amount; END IF;
-            IF date_trunc('month', charged)::date = n_month[k] THEN n_month_spent[k] := n_month_spent[k] + amount; END IF;
-            n_room[k] := least(n_limit_day[k] - n_day_spent[k], n_limit_month[k] - n_month_spent[k], n_limit_life[k] - n_life[k], n_limit_rolling[k] - n_rolling[k]);
-            capture_k := capture_k || k; capture_at := capture_at || date_trunc('minute', r_charged[i]); capture_amount := capture_amount || amount;
+          -- Until the rows are written it goes on counting in every window, also in those that its intent lies before: as if judged the moment before.
+          FOREACH k IN ARRAY ks LOOP
+            n_used[k] := n_used[k] + amount; n_uses[k] := n_uses[k] + 1;
+            capture_k := capture_k || k; capture_at := capture_at || r_charged[i]; capture_amount := capture_amount || amount;
           END LOOP;
         END IF;
       WHEN 'prepare' THEN
         IF r_state[i] IS DISTINCT FROM 'held' OR r_amount[i] < amount OR n_unit[k1] <> r_unit[i] THEN
           RAISE EXCEPTION 'an authorization above the hold that covers it';
         END IF;
-        IF r_amount[i] > n_per_payment[k1] OR r_amount[i] > n_per_payment[k2] OR n_held[k1] > n_room[k1] OR n_held[k2] > n_room[k2] THEN
-          refused := 'budget';
-        ELSIF w_balance[w] IS NULL OR w_balance[w] - w_committed[w] < amount THEN
+        held := r_amount[i];
+        ks := ARRAY[k1, k2];
+        IF more THEN ks := ks || x_k[r_from[i]:r_to[i]]; END IF;
+        FOREACH k IN ARRAY ks LOOP
+          IF held > n_per_payment[k] OR n_used[k] > n_room[k] OR n_uses[k] > n_count_room[k] OR n_spent_layers[k] IS NOT NULL AND n_unit[k] NOT LIKE 'TOP_UP%' THEN
+            refused := 'budget';
+          END IF;
+        END LOOP;
+        IF refused IS NULL AND (w_balance[w] IS NULL OR w_balance[w] - w_committed[w] < amount) THEN
           refused := 'wallet';
           why := jsonb_build_object('balance', coalesce(w_balance[w], 0)::text, 'committed', coalesce(w_committed[w], 0)::text, 'needed', amount::text);
-        ELSE
+        ELSIF refused IS NULL THEN
           w_committed[w] := w_committed[w] + amount; w_dirty[w] := true;
           r_charged[i] := now_; r_dirty[i] := true; any_reservation := true; any_intent := true;
         END IF;
@@ -1733,42 +1912,47 @@ BEGIN
     CONTINUE WHEN refused IS NULL;
 
     IF refused = 'budget' THEN
-      FOREACH k IN ARRAY ARRAY[k1, k2] LOOP
-        why := coalesce(why, purser_explain_budget(CASE k WHEN k1 THEN 'workspace' ELSE 'agent' END, n_unit[k], amount,
-          n_held[k] - CASE m_kind[e] WHEN 'prepare' THEN r_amount[i] ELSE 0 END, n_count[k] - CASE m_kind[e] WHEN 'prepare' THEN 1 ELSE 0 END,
-          ARRAY[n_per_payment[k], n_limit_day[k], n_limit_month[k], n_limit_life[k], n_limit_rolling[k]],
-          ARRAY[0, n_day_spent[k], n_month_spent[k], n_life[k], n_rolling[k]], now_));
+      -- The hold of an intent is what is needed, so it is not what is in the way.
+      held := CASE m_kind[e] WHEN 'prepare' THEN r_amount[i] ELSE 0 END;
+      FOREACH k IN ARRAY ks LOOP
+        why := coalesce(why, purser_explain_budget(n_row[k], now_, CASE m_kind[e] WHEN 'prepare' THEN held ELSE amount END, n_held[k] - held,
+          n_count[k] - CASE m_kind[e] WHEN 'prepare' THEN 1 ELSE 0 END, n_used[k] - n_held[k], n_uses[k] - n_count[k]));
+      END LOOP;
+      FOREACH k IN ARRAY ks LOOP
+        CONTINUE WHEN n_spent_layers[k] IS NULL OR n_unit[k] LIKE 'TOP_UP%';
+        why := coalesce(why, n_spent_layers[k]) || jsonb_build_object('failed_layers', (SELECT jsonb_agg(DISTINCT x.layer) FROM jsonb_array_elements_text(
+          coalesce(why -> 'failed_layers', '[]') || (n_spent_layers[k] -> 'failed_layers')) x(layer)));
       END LOOP;
     END IF;
     results[i] := refused; details[i] := why;
     -- Nothing of a refused command stays: only holds and their releases can stand before a guard.
     FOR undo IN first .. e - 1 LOOP
-      FOREACH k IN ARRAY ARRAY[m_k1[undo], m_k2[undo]] LOOP
-        n_held[k] := n_held[k] - CASE m_kind[undo] WHEN 'reserve' THEN m_amount[undo] ELSE -m_amount[undo] END;
-        n_count[k] := n_count[k] - CASE m_kind[undo] WHEN 'reserve' THEN 1 ELSE -1 END;
+      one := CASE m_kind[undo] WHEN 'reserve' THEN 1 ELSE -1 END;
+      amount := m_amount[undo] * one;
+      ks := ARRAY[m_k1[undo], m_k2[undo]];
+      IF more THEN ks := ks || x_k[e_from[undo]:e_to[undo]]; END IF;
+      FOREACH k IN ARRAY ks LOOP
+        n_held[k] := n_held[k] - amount; n_used[k] := n_used[k] - amount; n_count[k] := n_count[k] - one; n_uses[k] := n_uses[k] - one;
       END LOOP;
     END LOOP;
   END LOOP;
 
-  UPDATE budget_node b
-     SET held = x.held, held_count = x.held_count, day = x.day, day_spent = x.day_spent, month = x.month, month_spent = x.month_spent, lifetime_spent = x.life,
-         lifetime_count = x.life_count
-    FROM unnest(n_ws, n_id, n_unit, n_held, n_count, n_day, n_day_spent, n_month, n_month_spent, n_life, n_life_count, n_dirty)
-         x(ws, id, unit, held, held_count, day, day_spent, month, month_spent, life, life_count, dirty)
-   WHERE x.dirty AND b.workspace_id = x.ws AND b.node_id = x.id AND b.unit = x.unit AND b.layer = 'payments';
+  IF capture_k IS NULL THEN
+    UPDATE budget_node b SET held = x.held, held_count = x.held_count
+      FROM unnest(n_ws, n_id, n_unit, n_held, n_count, n_dirty) x(ws, id, unit, held, held_count, dirty)
+     WHERE x.dirty AND b.workspace_id = x.ws AND b.node_id = x.id AND b.unit = x.unit AND b.layer = 'payments';
+  ELSE
+    PERFORM purser_write_charges(n_ws, n_id, n_unit, n_row, n_held, n_count, n_dirty, capture_k, capture_at, capture_amount, now_);
+  END IF;
   IF any_reservation THEN
-    INSERT INTO reservation AS v (workspace_id, operation_id, agent_id, unit, amount, captured, state, reserved_at, charged_at)
-    SELECT x.ws, x.op, x.agent, x.unit, x.amount, x.captured, x.state, x.reserved, x.charged
-      FROM unnest(c_ws, c_op, c_agent, r_unit, r_amount, r_captured, r_state, r_reserved, r_charged, r_dirty, results)
-           x(ws, op, agent, unit, amount, captured, state, reserved, charged, dirty, result)
+    INSERT INTO reservation AS v (workspace_id, operation_id, agent_id, unit, amount, captured, state, reserved_at, charged_at, others)
+    SELECT x.ws, x.op, x.agent, x.unit, x.amount, x.captured, x.state, x.reserved, x.charged,
+           CASE WHEN more THEN (SELECT array_agg(n_id[y.z]) FROM unnest(x_k[x.others_from:x.others_to]) y(z)) END
+      FROM unnest(c_ws, c_op, c_agent, r_unit, r_amount, r_captured, r_state, r_reserved, r_charged, r_from, r_to, r_dirty, results)
+           x(ws, op, agent, unit, amount, captured, state, reserved, charged, others_from, others_to, dirty, result)
      WHERE x.dirty AND x.result = 'ok'
         ON CONFLICT (workspace_id, operation_id) DO UPDATE SET unit = excluded.unit, amount = excluded.amount, captured = excluded.captured,
-           state = excluded.state, reserved_at = excluded.reserved_at, charged_at = excluded.charged_at;
-  END IF;
-  IF capture_k IS NOT NULL THEN
-    INSERT INTO budget_minute AS m (workspace_id, node_id, unit, layer, minute, spent)
-    SELECT n_ws[x.k], n_id[x.k], n_unit[x.k], 'payments', x.minute, sum(x.amount) FROM unnest(capture_k, capture_at, capture_amount) x(k, minute, amount)
-     GROUP BY x.k, x.minute ON CONFLICT (workspace_id, node_id, unit, layer, minute) DO UPDATE SET spent = m.spent + excluded.spent;
+           state = excluded.state, reserved_at = excluded.reserved_at, charged_at = excluded.charged_at, others = excluded.others;
   END IF;
   IF any_intent OR any_ledger THEN
     UPDATE wallet_asset a SET balance = x.balance, committed = x.committed
@@ -1793,6 +1977,21 @@ BEGIN
   END IF;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_move_money TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_moved_on(n budget_node, was_from timestamp with time zone, now_from timestamp with time zone, OUT spent numeric, OUT count bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT coalesce(CASE WHEN was_from IS NULL THEN sum(m.spent) ELSE -sum(m.spent) END, 0),
+         coalesce(CASE WHEN was_from IS NULL THEN sum(m.count) ELSE -sum(m.count) END, 0)::bigint
+    FROM budget_minute m
+   WHERE m.workspace_id = n.workspace_id AND m.node_id = n.node_id AND m.unit = n.unit AND m.layer = n.layer
+     AND m.minute >= coalesce(was_from, now_from) AND m.minute < CASE WHEN was_from IS NULL THEN 'infinity' ELSE now_from END
+$function$;
+GRANT EXECUTE ON FUNCTION purser_moved_on TO purser_reader;
+GRANT EXECUTE ON FUNCTION purser_moved_on TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_moved_on TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_ms(at timestamp with time zone)
  RETURNS bigint
@@ -1841,6 +2040,36 @@ AS $function$
            GROUP BY x.chunk) y
 $function$;
 GRANT EXECUTE ON FUNCTION purser_notify_answers TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_roll_budgets(n_busy boolean[], n_row budget_node[], at timestamp with time zone)
+ RETURNS budget_node[]
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  now_24h constant timestamptz := date_trunc('minute', at) - interval '24 hours';
+  now_30d constant timestamptz := date_trunc('minute', at) - interval '30 days';
+  n budget_node;
+BEGIN
+  FOR k IN 1 .. cardinality(n_row) LOOP
+    n := n_row[k];
+    CONTINUE WHEN n_busy[k];
+    IF num_nonnulls(n.limit_rolling_24h, n.limit_count_rolling_24h) > 0 AND coalesce(n.rolling_24h_from < now_24h, true) THEN
+      SELECT now_24h, n.rolling_24h_spent + s.spent, n.rolling_24h_count + s.count INTO n.rolling_24h_from, n.rolling_24h_spent, n.rolling_24h_count
+        FROM purser_moved_on(n, n.rolling_24h_from, now_24h) s;
+      UPDATE budget_node b SET rolling_24h_from = n.rolling_24h_from, rolling_24h_spent = n.rolling_24h_spent, rolling_24h_count = n.rolling_24h_count
+       WHERE b.workspace_id = n.workspace_id AND b.node_id = n.node_id AND b.unit = n.unit AND b.layer = n.layer;
+    END IF;
+    IF num_nonnulls(n.limit_rolling_30d, n.limit_count_rolling_30d) > 0 AND coalesce(n.rolling_30d_from < now_30d, true) THEN
+      SELECT now_30d, n.rolling_30d_spent + s.spent, n.rolling_30d_count + s.count INTO n.rolling_30d_from, n.rolling_30d_spent, n.rolling_30d_count
+        FROM purser_moved_on(n, n.rolling_30d_from, now_30d) s;
+      UPDATE budget_node b SET rolling_30d_from = n.rolling_30d_from, rolling_30d_spent = n.rolling_30d_spent, rolling_30d_count = n.rolling_30d_count
+       WHERE b.workspace_id = n.workspace_id AND b.node_id = n.node_id AND b.unit = n.unit AND b.layer = n.layer;
+    END IF;
+    n_row[k] := n;
+  END LOOP;
+  RETURN n_row;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_roll_budgets TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_secure_projection(projection regclass)
  RETURNS void
@@ -1896,6 +2125,43 @@ AS $function$
       ON CONFLICT (workspace_id, operation_id, kind) DO UPDATE SET sealed = excluded.sealed, meta = excluded.meta, expires_at = excluded.expires_at
 $function$;
 GRANT EXECUTE ON FUNCTION purser_write_blobs TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_write_charges(n_ws uuid[], n_id uuid[], n_unit text[], n_row budget_node[], n_held numeric[], n_count integer[], n_dirty boolean[], capture_k integer[], capture_at timestamp with time zone[], capture_amount numeric[], at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  this_hour constant timestamptz := date_trunc('hour', at, 'UTC');
+  today constant date := (at AT TIME ZONE 'UTC')::date;
+  this_month constant date := date_trunc('month', today)::date;
+BEGIN
+  UPDATE budget_node b
+     SET held = x.held, held_count = x.held_count, lifetime_spent = b.lifetime_spent + coalesce(c.spent, 0), lifetime_count = b.lifetime_count + coalesce(c.count, 0),
+         hour = greatest(b.hour, this_hour), hour_spent = CASE WHEN b.hour < this_hour THEN 0 ELSE b.hour_spent END + coalesce(c.hour_spent, 0),
+         hour_count = CASE WHEN b.hour < this_hour THEN 0 ELSE b.hour_count END + coalesce(c.hour_count, 0),
+         day = greatest(b.day, today), day_spent = CASE WHEN b.day < today THEN 0 ELSE b.day_spent END + coalesce(c.day_spent, 0),
+         day_count = CASE WHEN b.day < today THEN 0 ELSE b.day_count END + coalesce(c.day_count, 0),
+         month = greatest(b.month, this_month), month_spent = CASE WHEN b.month < this_month THEN 0 ELSE b.month_spent END + coalesce(c.month_spent, 0),
+         month_count = CASE WHEN b.month < this_month THEN 0 ELSE b.month_count END + coalesce(c.month_count, 0),
+         rolling_24h_spent = b.rolling_24h_spent + coalesce(c.spent_24h, 0), rolling_24h_count = b.rolling_24h_count + coalesce(c.count_24h, 0),
+         rolling_30d_spent = b.rolling_30d_spent + coalesce(c.spent_30d, 0), rolling_30d_count = b.rolling_30d_count + coalesce(c.count_30d, 0)
+    FROM unnest(n_ws, n_id, n_unit, n_held, n_count, n_dirty) WITH ORDINALITY x(ws, id, unit, held, held_count, dirty, k)
+    LEFT JOIN (SELECT u.k, sum(u.amount) AS spent, count(*) AS count,
+                      sum(u.amount) FILTER (WHERE u.at >= this_hour) AS hour_spent, count(*) FILTER (WHERE u.at >= this_hour) AS hour_count,
+                      sum(u.amount) FILTER (WHERE u.at >= today::timestamp AT TIME ZONE 'UTC') AS day_spent,
+                      count(*) FILTER (WHERE u.at >= today::timestamp AT TIME ZONE 'UTC') AS day_count,
+                      sum(u.amount) FILTER (WHERE u.at >= this_month::timestamp AT TIME ZONE 'UTC') AS month_spent,
+                      count(*) FILTER (WHERE u.at >= this_month::timestamp AT TIME ZONE 'UTC') AS month_count,
+                      sum(u.amount) FILTER (WHERE u.at >= (n_row[u.k]).rolling_24h_from) AS spent_24h, count(*) FILTER (WHERE u.at >= (n_row[u.k]).rolling_24h_from) AS count_24h,
+                      sum(u.amount) FILTER (WHERE u.at >= (n_row[u.k]).rolling_30d_from) AS spent_30d, count(*) FILTER (WHERE u.at >= (n_row[u.k]).rolling_30d_from) AS count_30d
+                 FROM unnest(capture_k, capture_at, capture_amount) u(k, at, amount) GROUP BY u.k) c ON c.k = x.k
+   WHERE x.dirty AND b.workspace_id = x.ws AND b.node_id = x.id AND b.unit = x.unit AND b.layer = 'payments';
+  INSERT INTO budget_minute AS m (workspace_id, node_id, unit, layer, minute, spent, count)
+  SELECT n_ws[x.k], n_id[x.k], n_unit[x.k], 'payments', date_trunc('minute', x.at), sum(x.amount), count(*)
+    FROM unnest(capture_k, capture_at, capture_amount) x(k, at, amount) GROUP BY x.k, date_trunc('minute', x.at)
+      ON CONFLICT (workspace_id, node_id, unit, layer, minute) DO UPDATE SET spent = m.spent + excluded.spent, count = m.count + excluded.count;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_write_charges TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_write_history(c_ws uuid[], c_op uuid[], c_agent uuid[], c_month date[], c_version integer[], c_hash bytea[], c_status text[], c_answerable boolean[], c_next bigint[], c_release boolean[], c_fence bigint[], c_opened bigint[], c_now bigint[], c_actor jsonb, c_kind text[], c_key text[], c_fingerprint text[], e_cmd integer[], e_version integer[], e_type text[], e_schema integer[], e_prev bytea[], e_hash bytea[], e_data jsonb, results text[])
  RETURNS void

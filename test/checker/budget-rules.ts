@@ -9,7 +9,8 @@ type Movement = {
   readonly unit: string;
 };
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * S4 and S6 from the log alone: replays every reservation, capture and release in log order and asks at each grant whether the hold and
@@ -42,46 +43,65 @@ export function checkBudgets(books: Books, report: Report): void {
 }
 
 function replay(books: Books, node: BudgetRow, report: Report): void {
-  let held = 0n;
+  const held = { amount: 0n, count: 0n };
   const spent = new Spent();
   for (const { at, operationId } of movementsOf(books, node)) {
     const amount = BigInt(String(at.data['amount']));
     if (at.type === 'BudgetReserved') {
-      held += amount;
+      held.amount += amount;
+      held.count += 1n;
       checkGrant(node, { held, amount, spent, atMs: at.occurredAtMs }, (what) =>
         report('S4', operationId, `${node.nodeId} ${what}`),
       );
+    } else if (at.type === 'BudgetCaptured') {
+      held.amount -= amount;
+      held.count -= 1n;
+      spent.add(amount, books.reservations.get(operationId)?.chargedAtMs ?? at.occurredAtMs);
     } else {
-      held -= amount;
-      if (at.type === 'BudgetCaptured')
-        spent.add(amount, books.reservations.get(operationId)?.chargedAtMs ?? at.occurredAtMs);
+      held.amount -= amount;
+      // The rest of a hold that a capture has ended is no hold of its own.
+      if (at.data['reason'] !== 'not_charged') held.count -= 1n;
     }
   }
-  const total = spent.since(0);
-  if (held !== node.held) report('S6', node.nodeId, `holds ${node.held}, the events add up to ${held}`);
-  if (total !== node.lifetimeSpent)
-    report('S6', node.nodeId, `spent ${node.lifetimeSpent}, the events add up to ${total}`);
+  const total = spent.since(-Infinity);
+  const compare = (what: string, row: bigint, sum: bigint): void => {
+    if (row !== sum) report('S6', node.nodeId, `${what} ${row}, the events add up to ${sum}`);
+  };
+  compare('holds', node.held, held.amount);
+  compare('holds payments', node.heldCount, held.count);
+  compare('spent', node.lifetimeSpent, total.amount);
+  compare('counted', node.lifetimeCount, total.count);
+}
+
+interface Sum {
+  amount: bigint;
+  count: bigint;
 }
 
 /** Spend by the minute it is charged to, so that a replay of many thousand grants stays quick. */
 class Spent {
-  private readonly byMinute = new Map<number, bigint>();
+  private readonly byMinute = new Map<number, Sum>();
 
   add(amount: bigint, atMs: number): void {
     const minute = Math.floor(atMs / 60_000);
-    this.byMinute.set(minute, (this.byMinute.get(minute) ?? 0n) + amount);
+    const before = this.byMinute.get(minute) ?? { amount: 0n, count: 0n };
+    this.byMinute.set(minute, { amount: before.amount + amount, count: before.count + 1n });
   }
 
-  since(fromMs: number): bigint {
+  since(fromMs: number): Sum {
     const from = Math.ceil(fromMs / 60_000);
-    let sum = 0n;
-    for (const [minute, amount] of this.byMinute) if (minute >= from) sum += amount;
+    const sum = { amount: 0n, count: 0n };
+    for (const [minute, { amount, count }] of this.byMinute) {
+      if (minute < from) continue;
+      sum.amount += amount;
+      sum.count += count;
+    }
     return sum;
   }
 }
 
 interface Grant {
-  readonly held: bigint;
+  readonly held: Sum;
   readonly amount: bigint;
   readonly spent: Spent;
   readonly atMs: number;
@@ -94,16 +114,20 @@ function checkGrant(
 ): void {
   const now = new Date(atMs);
   const starts: Readonly<Record<string, number>> = {
+    hour: atMs - (atMs % HOUR_MS),
     day: atMs - (atMs % DAY_MS),
     month: Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1),
-    lifetime: 0,
+    lifetime: -Infinity,
     rolling_24h: atMs - DAY_MS,
+    rolling_30d: atMs - 30 * DAY_MS,
   };
-  for (const [window, limit] of Object.entries(node.limits)) {
+  for (const [name, limit] of Object.entries(node.limits)) {
     if (limit === null) continue;
-    const start = starts[window];
-    const value = start === undefined ? amount : held + spent.since(start);
-    if (value > limit) fail(`${window}: ${value} above ${limit}`);
+    const counts = name.startsWith('count_');
+    const start = starts[counts ? name.slice('count_'.length) : name];
+    const since = start === undefined ? null : spent.since(start);
+    const value = since === null ? amount : counts ? held.count + since.count : held.amount + since.amount;
+    if (value > limit) fail(`${name}: ${value} above ${limit}`);
   }
 }
 

@@ -36,9 +36,12 @@ export interface BudgetRow {
   readonly workspaceId: string;
   readonly nodeId: string;
   readonly unit: string;
-  readonly limits: { readonly [window: string]: bigint | null };
+  /** By window, and for how many payments by `count_` and the window. */
+  readonly limits: { readonly [name: string]: bigint | null };
   readonly held: bigint;
+  readonly heldCount: bigint;
   readonly lifetimeSpent: bigint;
+  readonly lifetimeCount: bigint;
 }
 
 export interface NonceUse {

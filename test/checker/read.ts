@@ -21,7 +21,8 @@ export interface StackFile {
   readonly token: string;
 }
 
-const WINDOWS = ['per_payment', 'day', 'month', 'lifetime', 'rolling_24h'] as const;
+const COUNTED = ['hour', 'day', 'month', 'lifetime', 'rolling_24h', 'rolling_30d'] as const;
+const LIMITS = ['per_payment', ...COUNTED, ...COUNTED.map((window) => `count_${window}`)];
 
 export async function readBooks(stack: StackFile): Promise<Books> {
   const client = new pg.Client({ connectionString: stack.databaseUrl });
@@ -107,17 +108,19 @@ async function readReservations(client: pg.Client): Promise<Map<string, Reservat
 }
 
 async function readBudgets(client: pg.Client): Promise<BudgetRow[]> {
-  const columns = WINDOWS.map((window) => `limit_${window}::text`).join(', ');
+  const columns = LIMITS.map((name) => `limit_${name}::text`).join(', ');
   const { rows } = await client.query<Record<string, string | null>>(
-    `SELECT workspace_id, node_id, unit, ${columns}, held::text, lifetime_spent::text FROM budget_node WHERE layer = 'payments'`,
+    `SELECT workspace_id, node_id, unit, ${columns}, held::text, held_count::text, lifetime_spent::text, lifetime_count::text FROM budget_node WHERE layer = 'payments'`,
   );
   return rows.map((row) => ({
     workspaceId: String(row['workspace_id']),
     nodeId: String(row['node_id']),
     unit: String(row['unit']),
-    limits: Object.fromEntries(WINDOWS.map((window) => [window, limitOf(row[`limit_${window}`])])),
+    limits: Object.fromEntries(LIMITS.map((name) => [name, limitOf(row[`limit_${name}`])])),
     held: BigInt(row['held'] ?? '0'),
+    heldCount: BigInt(row['held_count'] ?? '0'),
     lifetimeSpent: BigInt(row['lifetime_spent'] ?? '0'),
+    lifetimeCount: BigInt(row['lifetime_count'] ?? '0'),
   }));
 }
 

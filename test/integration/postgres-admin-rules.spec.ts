@@ -1,7 +1,7 @@
 // The rules that an admin sets: limits and policies.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type pg from 'pg';
-import { DEFAULT_POLICY } from '#domain';
+import { DEFAULT_POLICY, type Limits } from '#domain';
 import type { Administration } from '#engine';
 import { createPolicyStore } from '#postgres';
 import { adminBench, BY, type AdminBench } from '../support/postgres-admin.js';
@@ -35,23 +35,23 @@ describe('budgets', () => {
       );
     const before = (await usage()).rows;
     const scope = { workspaceId, agentId };
-    const view = await admin.budgets.putLimits(
-      scope,
-      'USD6',
-      { day: 100n, month: 500n, lifetime: 90n, per_payment: 40n },
-      BY,
-    );
+    const put = (limits: Limits) =>
+      admin.budgets.putLimits(scope, { layer: 'payments', unit: 'USD6', limits }, BY);
+    const { budget: view, raised } = await put({ day: 100n, month: 500n, lifetime: 90n, per_payment: 40n });
+    expect(raised).toBe(true);
     expect((await usage()).rows).toEqual(before);
     expect(Object.fromEntries(view.windows.map((it) => [it.window, [it.spent, it.remaining]]))).toEqual({
       per_payment: [0n, 40n],
+      hour: [0n, null],
       day: [50n, 20n],
       month: [0n, 470n],
       lifetime: [70n, 0n],
       rolling_24h: [0n, null],
+      rolling_30d: [0n, null],
     });
     const day = view.windows.find((it) => it.window === 'day');
     expect((day?.resetsAtMs ?? 0) % 86_400_000).toBe(0);
-    await admin.budgets.putLimits(scope, 'USD6', {}, BY);
+    await put({});
     const after = await admin.budgets.get(scope);
     expect(after.flatMap((it) => it.windows).every((it) => it.limit === null)).toBe(true);
   });
@@ -67,8 +67,12 @@ describe('budgets', () => {
         `INSERT INTO budget_minute VALUES ($1, $2, 'USD6', 'payments', date_trunc('minute', now() - $3::interval), $4)`,
         [workspaceId, agentId, ago, spent],
       );
-    const view = await admin.budgets.putLimits({ workspaceId, agentId }, 'USD6', { rolling_24h: 20n }, BY);
-    const window = view.windows.find((it) => it.window === 'rolling_24h');
+    const { budget } = await admin.budgets.putLimits(
+      { workspaceId, agentId },
+      { layer: 'payments', unit: 'USD6', limits: { rolling_24h: 20n } },
+      BY,
+    );
+    const window = budget.windows.find((it) => it.window === 'rolling_24h');
     expect(window).toMatchObject({ spent: 12n, remaining: 8n });
   });
 });

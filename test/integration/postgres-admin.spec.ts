@@ -49,7 +49,7 @@ describe('workspaces and agents', () => {
       ...(await admin.budgets.get({ workspaceId, agentId: null })),
       ...(await admin.budgets.get({ workspaceId, agentId })),
     ];
-    const units = ['USD6', 'TOP_UP_USD6', 'TOP_UP_EUR6', 'EUR6'];
+    const units = ['USD6', 'TOP_UP_USD6', 'TOP_UP_EUR6', 'EUR6', 'USD12', 'USD12'];
     expect(budgets.map((it) => [it.node, it.unit])).toEqual(
       ['workspace', 'agent'].flatMap((node) => units.map((unit) => [node, unit])),
     );

@@ -1,9 +1,9 @@
 // A cap is exact: whatever races, nothing is granted beyond it, and nothing stays held that was refused.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Limits } from '#domain';
+import { WINDOWS } from '#domain';
 import type { CommitOutcome } from '#engine';
 import { aSettlement } from '../support/builders.js';
-import { budgetOf } from '../support/postgres-books.js';
+import { budgetOf, minutesPass } from '../support/postgres-books.js';
 import {
   acceptTerms,
   aPlace,
@@ -80,20 +80,25 @@ describe('a cap is exact', () => {
       guard: 'budget',
       details: {
         node: 'agent',
+        node_id: place.agentId,
+        layer: 'payments',
+        failed_layers: ['payments'],
         unit: 'USD6',
         window: 'day',
+        measure: 'amount',
         limit: '100',
         held: '50',
         held_count: 1,
         spent: '30',
         needed: '21',
         resets_at_ms: (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000,
+        earliest_release_ms: null,
       },
     });
     expect((await reserve(place, 20n)).outcome).toMatchObject({ ok: true });
   });
 
-  it.each<[keyof Limits]>([['per_payment'], ['day'], ['month'], ['lifetime'], ['rolling_24h']])(
+  it.each(WINDOWS.map((window) => [window] as const))(
     'holds in the window %s, counting what is held',
     async (window) => {
       const place = await aPlace(bench.owner, { workspace: { [window]: 100n } });
@@ -147,14 +152,9 @@ describe('windows', () => {
     const place = await aPlace(bench.owner, { workspace: { rolling_24h: 100n } });
     await paid(place, 100n);
     expect((await reserve(place, 1n)).outcome).toMatchObject({ details: { window: 'rolling_24h' } });
-    const age = (text: string) =>
-      bench.owner.query(
-        `UPDATE budget_minute SET minute = date_trunc('minute', now()) - $2::interval WHERE workspace_id = $1`,
-        [place.workspaceId, text],
-      );
-    await age('23 hours 58 minutes');
+    await minutesPass(bench.owner, place, 24 * 60 - 2);
     expect((await reserve(place, 1n)).outcome).toMatchObject({ details: { window: 'rolling_24h' } });
-    await age('24 hours 2 minutes');
+    await minutesPass(bench.owner, place, 4);
     expect((await reserve(place, 100n)).outcome).toMatchObject({ ok: true });
   });
 

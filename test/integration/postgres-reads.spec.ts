@@ -95,11 +95,14 @@ describe('approvals', () => {
     const place = await aWorkspace();
     await admin.budgets.putLimits(
       { ...place, agentId: null },
-      'USD6',
-      { day: 100_000n, per_payment: 50_000n },
+      { layer: 'payments', unit: 'USD6', limits: { day: 100_000n, per_payment: 50_000n } },
       BY,
     );
-    await admin.budgets.putLimits(place, 'USD6', { lifetime: 30_000n }, BY);
+    await admin.budgets.putLimits(
+      place,
+      { layer: 'payments', unit: 'USD6', limits: { lifetime: 30_000n } },
+      BY,
+    );
     await anOperation(place, 'reserved', { amount: 5_000n });
     const { approvalId: id, operationId } = await anOperation(place, 'awaiting_approval', {
       amount: 12_345n,
@@ -196,7 +199,7 @@ describe('money', () => {
     const usage = await reads.selfUsage(place.workspaceId, place.agentId, 'USD6');
     expect(usage).toMatchObject({ payments: 4, spent: 40n });
     expect(usage.budgets.map((it) => it.node)).toEqual(['workspace', 'agent']);
-    expect(await reads.budgets(place.workspaceId)).toHaveLength(4);
+    expect(await reads.budgets(place.workspaceId)).toHaveLength(6);
   });
 
   it('spend by day and merchant, and the audit trail, come from the projections', async () => {

@@ -182,7 +182,16 @@ describe('roles', () => {
     expect(callers).toEqual(['purser_writer']);
     const readers = new Set(rows.filter((row) => row.role === 'purser_reader').map((row) => row.name));
     expect(readers).toEqual(
-      new Set(['purser_load', 'purser_newest', 'purser_load_blob', 'purser_month', 'purser_ms']),
+      new Set([
+        'purser_load',
+        'purser_newest',
+        'purser_load_blob',
+        'purser_month',
+        'purser_ms',
+        'purser_budget_use',
+        'purser_moved_on',
+        'purser_earliest_release',
+      ]),
     );
   });
 });

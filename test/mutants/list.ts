@@ -57,7 +57,11 @@ export const MUTANTS: readonly Mutant[] = [
         const { budgets } = world.database;
         const { amount, unit } = reserved.data;
         const path = budgets.path(commit.workspaceId, commit.agentId, unit);
-        const obstacle = budgets.obstacle(path, world.scheduler.nowMs, { extra: amount, payment: amount });
+        const obstacle = budgets.obstacle(path, world.scheduler.nowMs, {
+          extra: amount,
+          payment: amount,
+          more: 1n,
+        });
         if (obstacle) return { ok: false, reason: 'guard', guard: 'budget', details: obstacle };
         await world.scheduler.sleep(world.random.between(0, 400));
         return append(commit);

@@ -252,9 +252,9 @@ export class World {
         this.setCap(
           agent.agentId,
           [
-            { day: 120_000n, per_payment: 18_000n },
-            { rolling_24h: 150_000n, month: 200_000n },
-            { lifetime: 400_000n },
+            { day: 120_000n, per_payment: 18_000n, count_rolling_24h: 20n },
+            { rolling_24h: 150_000n, month: 200_000n, hour: 90_000n },
+            { lifetime: 400_000n, rolling_30d: 350_000n, count_hour: 16n },
           ][a - 1] as Parameters<MemoryDatabase['budgets']['setLimits']>[2],
         );
         this.agents.push(agent);

@@ -5,7 +5,6 @@ import {
   parseKeyId,
   parseWorkspaceId,
   refuse,
-  WINDOWS,
   type AgentId,
   type BudgetView,
   type KeyId,
@@ -27,7 +26,7 @@ import type {
 import { signatureMatches } from '#postgres';
 import { uuid } from './builders.js';
 import { memoryHashing, type MemoryPolicies } from './memory-basics.js';
-import { spentIn } from './memory-budgets.js';
+import { budgetView } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
 import { MemoryStops } from './memory-stops.js';
@@ -185,14 +184,10 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   readonly budgets: Administration['budgets'] = {
     get: (scope) => Promise.resolve(this.budgetViews(scope)),
-    putLimits: (scope, unit, limits) => {
+    putLimits: (scope, { unit, limits }) => {
       this.database.budgets.setLimits(scope.agentId ?? scope.workspaceId, unit, limits);
-      return Promise.resolve(
-        found(
-          this.budgetViews(scope).find((it) => it.unit === unit),
-          'budget',
-        ),
-      );
+      const view = this.budgetViews(scope).find((it) => it.unit === unit);
+      return Promise.resolve({ budget: found(view, 'budget'), raised: false });
     },
   };
 
@@ -217,17 +212,10 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   budgetViews({ workspaceId, agentId }: Scope): BudgetView[] {
     const nodeId = agentId ?? workspaceId;
+    const kind = agentId === null ? 'workspace' : 'agent';
     return BUDGET_UNITS.flatMap((unit) => {
       const node = this.database.budgets.node(nodeId, unit);
-      if (!node) return [];
-      const windows = WINDOWS.map((window) => {
-        const spent = spentIn(node, window, this.database.nowMs());
-        const limit = node.limits[window] ?? null;
-        const used = window === 'per_payment' ? 0n : spent + node.held;
-        return { window, limit, spent, remaining: limit === null ? null : limit - used, resetsAtMs: null };
-      });
-      const level = agentId === null ? ('workspace' as const) : ('agent' as const);
-      return [{ node: level, nodeId, unit, held: node.held, heldCount: 0, windows }];
+      return node ? [budgetView(node, { kind, nodeId, unit }, this.database.nowMs())] : [];
     });
   }
 

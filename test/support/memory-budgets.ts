@@ -1,15 +1,30 @@
 // Budget rows as the store keeps them: limits beside usage, a held amount counting in every current window (ruling 15).
-import { WINDOWS, type BudgetUnit, type BudgetWindow, type ErrorDetails, type Limits } from '#domain';
+import {
+  WINDOWS,
+  type BudgetUnit,
+  type BudgetView,
+  type BudgetWindow,
+  type ErrorDetails,
+  type Limits,
+  type NodeKind,
+} from '#domain';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
+
+export interface Charged {
+  readonly amount: bigint;
+  readonly count: bigint;
+}
 
 export interface BudgetNode {
   limits: Limits;
   held: bigint;
+  heldCount: number;
   lifetime: bigint;
-  /** Captured amounts by the minute of their intent; calendar and rolling windows are sums over it. */
-  readonly minutes: Map<number, bigint>;
+  /** What was captured, and how often, by the minute of the intent; every window is a sum over it. */
+  readonly minutes: Map<number, Charged>;
 }
 
 export interface Reservation {
@@ -26,19 +41,20 @@ export class MemoryBudgets {
   readonly reservations = new Map<string, Reservation>();
 
   /** Sets limits and touches no usage. */
-  setLimits(nodeId: string, unit: BudgetUnit, limits: Limits): void {
+  setLimits(nodeId: string, unit: string, limits: Limits): void {
     const node = this.nodes.get(`${nodeId}/${unit}`);
     if (node) node.limits = limits;
     else
       this.nodes.set(`${nodeId}/${unit}`, {
         limits,
         held: 0n,
+        heldCount: 0,
         lifetime: 0n,
-        minutes: new Map<number, bigint>(),
+        minutes: new Map(),
       });
   }
 
-  node(nodeId: string, unit: BudgetUnit): BudgetNode | undefined {
+  node(nodeId: string, unit: string): BudgetNode | undefined {
     return this.nodes.get(`${nodeId}/${unit}`);
   }
 
@@ -46,45 +62,83 @@ export class MemoryBudgets {
     return [this.node(workspaceId, unit), this.node(agentId, unit)].filter((node) => node !== undefined);
   }
 
-  /** What is in the way of `extra` more base units now, for every node of the path; null when nothing is. */
+  /** What is in the way of `extra` more base units and `more` more payments now, for every node of the path; null when nothing is. */
   obstacle(
     path: readonly BudgetNode[],
     nowMs: number,
-    { extra, payment }: { readonly extra: bigint; readonly payment: bigint },
+    { extra, payment, more }: { readonly extra: bigint; readonly payment: bigint; readonly more: bigint },
   ): ErrorDetails | null {
     for (const node of path) {
       for (const window of WINDOWS) {
-        const limit = node.limits[window];
-        if (limit === undefined || limit === null) continue;
-        const used = window === 'per_payment' ? payment : spentIn(node, window, nowMs) + node.held + extra;
-        if (used > limit) return { window, limit: limit.toString(), held: node.held.toString() };
+        const charged = chargedIn(node, window, nowMs);
+        const limit = node.limits[window] ?? null;
+        const used = window === 'per_payment' ? payment : charged.amount + node.held + extra;
+        if (limit !== null && used > limit)
+          return { window, measure: 'amount', limit: limit.toString(), held: node.held.toString() };
+        const most = window === 'per_payment' ? null : (node.limits[`count_${window}`] ?? null);
+        if (most !== null && charged.count + BigInt(node.heldCount) + more > most)
+          return { window, measure: 'count', limit: most.toString(), held: node.heldCount.toString() };
       }
     }
     return null;
   }
 }
 
-export function spentIn(node: BudgetNode, window: BudgetWindow, nowMs: number): bigint {
-  switch (window) {
-    case 'per_payment':
-      return 0n;
-    case 'lifetime':
-      return node.lifetime;
-    case 'day':
-      return spentSince(node, Math.floor(nowMs / DAY_MS) * DAY_MS);
-    case 'month': {
-      const now = new Date(nowMs);
-      return spentSince(node, Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1));
-    }
-    case 'rolling_24h':
-      return spentSince(node, Math.floor((nowMs - DAY_MS) / MINUTE_MS) * MINUTE_MS);
-  }
+export function budgetView(
+  node: BudgetNode,
+  of: { readonly kind: NodeKind; readonly nodeId: string; readonly unit: BudgetUnit },
+  nowMs: number,
+): BudgetView {
+  const windows = WINDOWS.map((window) => {
+    const { amount: spent, count } = chargedIn(node, window, nowMs);
+    const limit = node.limits[window] ?? null;
+    const alone = window === 'per_payment';
+    const countLimit = alone ? null : (node.limits[`count_${window}`] ?? null);
+    return {
+      window,
+      limit,
+      spent,
+      remaining: limit === null ? null : limit - (alone ? 0n : spent + node.held),
+      count: alone ? null : count,
+      countLimit,
+      countRemaining: countLimit === null ? null : countLimit - count - BigInt(node.heldCount),
+      resetsAtMs: null,
+    };
+  });
+  const { kind, nodeId, unit } = of;
+  return { node: kind, nodeId, layer: 'payments', unit, held: node.held, heldCount: node.heldCount, windows };
 }
 
-function spentSince(node: BudgetNode, fromMs: number): bigint {
-  let sum = 0n;
-  for (const [minute, amount] of node.minutes) if (minute >= fromMs) sum += amount;
+export function chargedIn(node: BudgetNode, window: BudgetWindow, nowMs: number): Charged {
+  const fromMs = startOf(window, nowMs);
+  const sum = { amount: 0n, count: 0n };
+  for (const [minute, { amount, count }] of node.minutes) {
+    if (minute < fromMs) continue;
+    sum.amount += amount;
+    sum.count += count;
+  }
   return sum;
+}
+
+function startOf(window: BudgetWindow, nowMs: number): number {
+  switch (window) {
+    case 'per_payment':
+      return Infinity;
+    case 'lifetime':
+      return -Infinity;
+    case 'hour':
+      return Math.floor(nowMs / HOUR_MS) * HOUR_MS;
+    case 'day':
+      return Math.floor(nowMs / DAY_MS) * DAY_MS;
+    case 'month': {
+      const now = new Date(nowMs);
+      return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
+    }
+    case 'rolling_24h':
+      return minuteOf(nowMs - DAY_MS);
+    case 'rolling_30d':
+      return minuteOf(nowMs - 30 * DAY_MS);
+  }
 }
 
 export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS) * MINUTE_MS;

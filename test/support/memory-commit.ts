@@ -100,11 +100,11 @@ export class CommitRows {
     const nowMs = this.database.nowMs();
     const path = budgets.path(workspaceId, agentId, unit);
     if (path.length === 0) return refused('no_budget', { unit });
-    const obstacle = budgets.obstacle(path, nowMs, { extra: amount, payment: amount });
+    const obstacle = budgets.obstacle(path, nowMs, { extra: amount, payment: amount, more: 1n });
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
     const before = budgets.reservations.get(operationId);
     if (before?.state === 'held') throw new Error('an operation holds budget once');
-    this.hold(path, amount);
+    this.hold(path, amount, 1);
     budgets.reservations.set(operationId, { agentId, unit, amount, state: 'held', chargedAtMs: nowMs });
     this.undos.push(() =>
       before ? budgets.reservations.set(operationId, before) : budgets.reservations.delete(operationId),
@@ -112,10 +112,14 @@ export class CommitRows {
     return null;
   }
 
-  private hold(path: readonly BudgetNode[], amount: bigint): void {
+  private hold(path: readonly BudgetNode[], amount: bigint, payments: 1 | -1): void {
     for (const node of path) {
       node.held += amount;
-      this.undos.push(() => (node.held -= amount));
+      node.heldCount += payments;
+      this.undos.push(() => {
+        node.held -= amount;
+        node.heldCount -= payments;
+      });
     }
   }
 
@@ -126,17 +130,18 @@ export class CommitRows {
     if (reservation?.state !== 'held') return;
     const { agentId, unit, amount, chargedAtMs } = reservation;
     const path = this.database.budgets.path(workspaceId, agentId, unit);
-    this.hold(path, -amount);
+    this.hold(path, -amount, -1);
     reservation.state = state;
     this.undos.push(() => (reservation.state = 'held'));
     if (state === 'released') return;
     const minute = minuteOf(chargedAtMs);
     for (const node of path) {
+      const before = node.minutes.get(minute) ?? { amount: 0n, count: 0n };
+      node.minutes.set(minute, { amount: before.amount + captured, count: before.count + 1n });
       node.lifetime += captured;
-      node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) + captured);
       this.undos.push(() => {
+        node.minutes.set(minute, before);
         node.lifetime -= captured;
-        node.minutes.set(minute, (node.minutes.get(minute) ?? 0n) - captured);
       });
     }
   }
@@ -196,7 +201,11 @@ export class CommitRows {
     if (reservation?.state !== 'held') throw new Error('an intent without a hold');
     const nowMs = database.nowMs();
     const path = database.budgets.path(workspaceId, agentId, reservation.unit);
-    const obstacle = database.budgets.obstacle(path, nowMs, { extra: 0n, payment: reservation.amount });
+    const obstacle = database.budgets.obstacle(path, nowMs, {
+      extra: 0n,
+      payment: reservation.amount,
+      more: 0n,
+    });
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
     const approval = database.approvals.get(operationId);
     if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');

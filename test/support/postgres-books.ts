@@ -37,3 +37,17 @@ export async function walletOf(owner: pg.Pool, place: Place): Promise<WalletNumb
   );
   return rows[0] as WalletNumbers;
 }
+
+/** What the rows say as if it had been that much earlier, for windows that do not begin with a calendar's period. */
+export async function minutesPass(owner: pg.Pool, { workspaceId }: Place, minutes: number): Promise<void> {
+  // Away first and back then: a minute must not meet its neighbour on the way.
+  for (const shift of [`${minutes} minutes 1000 days`, '-1000 days'])
+    await owner.query('UPDATE budget_minute SET minute = minute - $2::interval WHERE workspace_id = $1', [
+      workspaceId,
+      shift,
+    ]);
+  await owner.query(
+    `UPDATE budget_node SET rolling_24h_from = rolling_24h_from - $2::interval, rolling_30d_from = rolling_30d_from - $2::interval WHERE workspace_id = $1`,
+    [workspaceId, `${minutes} minutes`],
+  );
+}

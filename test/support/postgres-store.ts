@@ -5,12 +5,15 @@ import {
   decide,
   evolve,
   ABSENT,
+  LIMIT_NAMES,
   parseAgentId,
   parseOperationId,
   parseWorkspaceId,
   type AgentId,
   type Authorization,
+  type Layer,
   type Limits,
+  type NodeKind,
   type OperationCommand,
   type OperationId,
   type Terms,
@@ -87,7 +90,12 @@ export async function aPlace(
   ]);
   await owner.query('INSERT INTO control (scope) VALUES ($1)', [place.workspaceId]);
   await addAgent(owner, place, limits.agent ?? {});
-  await addNode(owner, place.workspaceId, { nodeId: place.workspaceId, depth: 0 }, limits.workspace ?? {});
+  await addNode(
+    owner,
+    place.workspaceId,
+    { nodeId: place.workspaceId, kind: 'workspace' },
+    limits.workspace ?? {},
+  );
   await owner.query(
     `INSERT INTO wallet_asset (workspace_id, wallet_id, network, token, balance, balance_block) VALUES ($1, $2, $3, $4, 1e15, 1)`,
     [place.workspaceId, WALLET, NETWORK, TOKEN],
@@ -105,32 +113,26 @@ export async function addAgent(
     agentId,
     'test',
   ]);
-  await addNode(owner, workspaceId, { nodeId: agentId, depth: 1 }, limits);
+  await addNode(owner, workspaceId, { nodeId: agentId, kind: 'agent' }, limits);
 }
 
-async function addNode(
+export async function addNode(
   owner: pg.Pool,
   workspaceId: WorkspaceId,
-  { nodeId, depth }: { readonly nodeId: string; readonly depth: number },
+  {
+    nodeId,
+    kind,
+    layer = 'payments',
+  }: { readonly nodeId: string; readonly kind: NodeKind; readonly layer?: Layer },
   limits: Limits,
 ): Promise<void> {
-  for (const unit of ['USD6', 'EUR6']) {
-    const of = (window: keyof Limits): string | null =>
-      unit === 'USD6' ? (limits[window]?.toString() ?? null) : null;
+  const columns = LIMIT_NAMES.map((name) => `limit_${name}`).join(', ');
+  const places = LIMIT_NAMES.map((_, at) => `$${at + 7}`).join(', ');
+  for (const unit of layer === 'payments' ? ['USD6', 'EUR6'] : ['USD12']) {
+    const values = LIMIT_NAMES.map((name) => (unit === 'EUR6' ? null : (limits[name]?.toString() ?? null)));
     await owner.query(
-      `INSERT INTO budget_node (workspace_id, node_id, unit, depth, limit_per_payment, limit_day, limit_month, limit_lifetime, limit_rolling_24h)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [
-        workspaceId,
-        nodeId,
-        unit,
-        depth,
-        of('per_payment'),
-        of('day'),
-        of('month'),
-        of('lifetime'),
-        of('rolling_24h'),
-      ],
+      `INSERT INTO budget_node (workspace_id, node_id, unit, depth, kind, layer, ${columns}) VALUES ($1, $2, $3, $4, $5, $6, ${places})`,
+      [workspaceId, nodeId, unit, kind === 'workspace' ? 0 : 1, kind, layer, ...values],
     );
   }
 }

@@ -16,6 +16,7 @@ import { KeysController } from './native/keys.controller.js';
 import { OAuthController } from './native/oauth.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
+import { BudgetsController } from './native/budgets.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
 import { SystemStopsController } from './native/system-stops.controller.js';
@@ -41,6 +42,7 @@ export const CONTROLLERS = [
   OAuthDiscoveryController,
   WalletsController,
   TopUpsController,
+  BudgetsController,
   RulesController,
   StopsController,
   SystemStopsController,

@@ -1,4 +1,23 @@
-export { WINDOWS, type BudgetView, type BudgetWindow, type Limits } from './budget.js';
+export {
+  COUNT_WINDOWS,
+  LAYERS,
+  LIMIT_NAMES,
+  raises,
+  statusOf,
+  USAGE_UNIT,
+  WINDOWS,
+  type BudgetStatus,
+  type BudgetView,
+  type BudgetWindow,
+  type CountWindow,
+  type Layer,
+  type LayerUnit,
+  type LimitName,
+  type Limits,
+  type NodeKind,
+  type UsageLayer,
+  type WindowView,
+} from './budget.js';
 export { EXACT_PROXY, PERMIT2, PROXY_OF, UPTO_PROXY, type PermitMethod } from './permit2.js';
 export { canonicalJson, type Json } from './canonical.js';
 export { ERRORS, isErrorCode, type ErrorCode, type ErrorKind, type RetryAdvice } from './errors.js';

@@ -19,10 +19,22 @@ const only = (...allowedAssets: Policy['allowedAssets'] & object) => aPolicy({ a
 const budget = (held: bigint, spent: bigint, limit: bigint | null, window = 'day' as const): BudgetView => ({
   node: 'agent',
   nodeId: 'n',
+  layer: 'payments',
   unit: 'USD6',
   held,
   heldCount: 0,
-  windows: [{ window, limit, spent, remaining: null, resetsAtMs: null }],
+  windows: [
+    {
+      window,
+      limit,
+      spent,
+      remaining: null,
+      count: 0n,
+      countLimit: null,
+      countRemaining: null,
+      resetsAtMs: null,
+    },
+  ],
 });
 const price = (amount: bigint) => someTerms({ amount });
 /** `passed`, or the rule or reason that did not let it pass. */

@@ -21,11 +21,14 @@ export type Suggestion =
   | {
       readonly action: 'raise_limit';
       readonly scope: string | null;
+      readonly layer: string | null;
       readonly unit: string | null;
       readonly window: string | null;
+      /** `amount`, or `count` where it is the number of payments. */
+      readonly measure: string | null;
       /** How much is missing. */
       readonly by: string | null;
-      /** The window starts anew then. */
+      /** The window starts anew then, or the first of what is in it leaves. */
       readonly or_wait_until: string | null;
     }
   | { readonly action: 'create_budget'; readonly unit: string | null }
@@ -197,12 +200,14 @@ const RULES: { readonly [R in RefusedBy]: Row } = {
 };
 
 function raiseLimit(details: ErrorDetails): Suggestion {
-  const resets = details['resets_at_ms'];
+  const resets = details['resets_at_ms'] ?? details['earliest_release_ms'];
   const base = {
     action: 'raise_limit',
     scope: textOf(details, 'node'),
+    layer: textOf(details, 'layer'),
     unit: textOf(details, 'unit'),
     window: textOf(details, 'window'),
+    measure: textOf(details, 'measure'),
     or_wait_until: typeof resets === 'number' ? new Date(resets).toISOString() : null,
   } as const;
   const [limit, needed, held, spent] = ['limit', 'needed', 'held', 'spent'].map((name) =>

@@ -3,10 +3,11 @@
 // Every change leaves an administrative event with its actor, in the same transaction.
 import type {
   AgentId,
-  BudgetUnit,
   BudgetView,
   Json,
   KeyId,
+  Layer,
+  LayerUnit,
   Limits,
   Policy,
   PolicyRules,
@@ -129,11 +130,30 @@ export interface Scope {
   readonly agentId: AgentId | null;
 }
 
+/** Whose budget: an agent's, or with `agentId` null the workspace's own. */
+export type BudgetTarget = Scope;
+
+/** All limits of one node in one layer and unit; what is not named has none. */
+export interface LimitChange {
+  readonly layer: Layer;
+  readonly unit: LayerUnit;
+  readonly limits: Limits;
+}
+
+/** Asked under the row's lock before anything is written; throws a `Refusal` to leave everything as it is. */
+export type LimitCheck = (found: { readonly before: Limits; readonly raised: boolean }) => void;
+
+export interface LimitsChanged {
+  readonly budget: BudgetView;
+  /** Something passes now that did not pass before (ruling 28). */
+  readonly raised: boolean;
+}
+
 export interface BudgetStore {
-  /** Every unit of one node, with usage as of now. */
-  get(scope: Scope): Promise<readonly BudgetView[]>;
-  /** Replaces all limits of the node in the unit; a window that is not named has no limit. Usage and holds never change. */
-  putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView>;
+  /** Every layer and unit of one node, with usage as of now. */
+  get(target: BudgetTarget): Promise<readonly BudgetView[]>;
+  /** The one way in which limits change. Usage and holds never do. */
+  putLimits(target: BudgetTarget, change: LimitChange, by: Actor, check?: LimitCheck): Promise<LimitsChanged>;
 }
 
 export type PolicyInput = PolicyRules;

@@ -4,11 +4,12 @@ import type {
   ApprovalId,
   BudgetUnit,
   BudgetView,
+  BudgetWindow,
   Caip2,
   EvmAddress,
   Hex32,
   Json,
-  Limits,
+  NodeKind,
   OperationId,
   OperationKind,
   OperationStatus,
@@ -43,8 +44,8 @@ export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | '
 
 /** What one more payment does to one limit: what is left without and with this operation. */
 export interface BudgetEffect {
-  readonly node: 'workspace' | 'agent';
-  readonly window: keyof Limits;
+  readonly node: NodeKind;
+  readonly window: BudgetWindow;
   readonly limit: bigint;
   readonly remainingBefore: bigint;
   readonly remainingAfter: bigint;

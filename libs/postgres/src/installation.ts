@@ -47,7 +47,7 @@ export async function readFigures(system: pg.Pool): Promise<InstallationFigures>
       `SELECT status, count(*) AS n FROM operations WHERE next_attempt_at IS NOT NULL GROUP BY status`,
     ),
     system.query<{ unit: string; held: string }>(
-      `SELECT unit, sum(held)::text AS held FROM budget_node WHERE parent_id IS NULL GROUP BY unit`,
+      `SELECT unit, sum(held)::text AS held FROM budget_node WHERE kind = 'workspace' AND layer = 'payments' GROUP BY unit`,
     ),
     system.query<{ network: string; n: string }>(
       `SELECT network, count(*) AS n FROM authorization_ledger WHERE status = 'live' GROUP BY network`,

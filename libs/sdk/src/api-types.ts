@@ -129,7 +129,9 @@ export interface Balances {
 export interface Budget {
   node: string;
   node_id: string;
+  layer: 'infra' | 'tokens' | 'payments';
   unit: string;
+  status: 'ok' | 'warning' | 'exceeded';
   /** base units */
   held: string;
   held_count: number;
@@ -141,6 +143,9 @@ export interface Budget {
     spent: string;
     /** base units */
     remaining: string | null;
+    count: number | null;
+    count_limit: number | null;
+    count_remaining: number | null;
     resets_at: string | null;
   }[];
 }
@@ -174,6 +179,21 @@ export interface ConfirmTopUpDto {
   note?: string | undefined;
   /** how long to wait for an answer here; 0 when absent */
   wait_ms?: number | undefined;
+}
+
+export interface CountLimitsDto {
+  /** most per UTC hour; absent or null: any number */
+  hour?: number | null | undefined;
+  /** most per UTC day; absent or null: any number */
+  day?: number | null | undefined;
+  /** most per UTC month; absent or null: any number */
+  month?: number | null | undefined;
+  /** most ever; absent or null: any number */
+  lifetime?: number | null | undefined;
+  /** most in any 24 hours; absent or null: any number */
+  rolling_24h?: number | null | undefined;
+  /** most in any 30 days; absent or null: any number */
+  rolling_30d?: number | null | undefined;
 }
 
 export interface DepositAddress {
@@ -289,6 +309,8 @@ export interface Keys {
 export interface LimitsDto {
   /** most per payment, base units; absent or null: no limit */
   per_payment?: string | null | undefined;
+  /** most per UTC hour, base units; absent or null: no limit */
+  hour?: string | null | undefined;
   /** most per UTC day, base units; absent or null: no limit */
   day?: string | null | undefined;
   /** most per UTC month, base units; absent or null: no limit */
@@ -297,6 +319,8 @@ export interface LimitsDto {
   lifetime?: string | null | undefined;
   /** most in any 24 hours, base units; absent or null: no limit */
   rolling_24h?: string | null | undefined;
+  /** most in any 30 days, base units; absent or null: no limit */
+  rolling_30d?: string | null | undefined;
 }
 
 export interface LiveAuthorization {
@@ -653,10 +677,14 @@ export interface PreparedTopUp {
 }
 
 export interface PutBudgetDto {
-  /** budget unit; USD6 when absent; TOP_UP_: what the treasury sends */
-  unit?: 'USD6' | 'EUR6' | 'TOP_UP_USD6' | 'TOP_UP_EUR6' | undefined;
-  /** replaces all limits of the node in the unit; usage does not change */
+  /** payments when absent; infra, tokens: usage that an agent reports */
+  layer?: 'infra' | 'tokens' | 'payments' | undefined;
+  /** budget unit; of payments USD6 when absent; TOP_UP_: what the treasury sends; usage counts in USD12, millionths of USD6 */
+  unit?: 'USD6' | 'EUR6' | 'TOP_UP_USD6' | 'TOP_UP_EUR6' | 'USD12' | undefined;
+  /** with counts, replaces all limits of the node in the unit; usage does not change */
   limits: LimitsDto;
+  /** most payments by window; absent: any number */
+  counts?: CountLimitsDto | undefined;
 }
 
 export interface PutPolicyDto {
@@ -1025,8 +1053,10 @@ export type Suggestion =
   | {
       action: 'raise_limit';
       scope: string | null;
+      layer: string | null;
       unit: string | null;
       window: string | null;
+      measure: string | null;
       by: string | null;
       or_wait_until: string | null;
     }

@@ -5,6 +5,7 @@ import {
   flag,
   int,
   list,
+  maybe,
   maybeAtomic,
   maybeObject,
   maybeText,
@@ -21,7 +22,9 @@ export const CONTROLS = {
   Budget: object({
     node: text,
     node_id: text,
+    layer: oneOf(['infra', 'tokens', 'payments']),
     unit: text,
+    status: oneOf(['ok', 'warning', 'exceeded']),
     held: atomic,
     held_count: int,
     windows: list(
@@ -30,6 +33,9 @@ export const CONTROLS = {
         limit: maybeAtomic,
         spent: atomic,
         remaining: maybeAtomic,
+        count: maybe(int),
+        count_limit: maybe(int),
+        count_remaining: maybe(int),
         resets_at: maybeTime,
       }),
     ),

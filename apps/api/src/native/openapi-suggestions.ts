@@ -18,8 +18,10 @@ const FIELDS: { readonly [A in Action]: Readonly<Record<FieldsOf<A>, Schema>> } 
   raise_max_amount: { to: maybeText },
   raise_limit: {
     scope: maybeText,
+    layer: maybeText,
     unit: maybeText,
     window: maybeText,
+    measure: maybeText,
     by: maybeText,
     or_wait_until: { ...time, type: ['string', 'null'] },
   },

@@ -7,54 +7,14 @@ import { Caller, Roles } from '../http/access.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
 import { actorOf } from './actor.js';
-import { limitsOf, policyOf, renderBudget, renderPolicy } from './rules.map.js';
-import { PutBudgetDto, PutPolicyDto } from './rules.dto.js';
+import { policyOf, renderPolicy } from './rules.map.js';
+import { PutPolicyDto } from './rules.dto.js';
 
-/** Limits and policies, of the workspace and of each agent; the tighter wins. */
+/** Policies, of the workspace and of each agent; the tighter wins. */
 @ApiTags('Budgets and policies')
 @Controller('purser/v1')
 export class RulesController {
   constructor(@Inject(CORE) private readonly core: ApiCore) {}
-
-  @Get('workspace/budgets')
-  @Roles('admin', 'auditor', 'backend')
-  @ApiOperation({ summary: "The workspace's limits and their use" })
-  @Answer(200, 'Budgets')
-  @Errors('Error', 401)
-  getWorkspaceBudgets(@Caller() caller: Principal): Promise<object> {
-    return this.budgets(workspaceScope(caller));
-  }
-
-  @Put('workspace/budgets')
-  @Roles('admin')
-  @ApiOperation({ summary: "Set the workspace's limits in one unit; usage does not change" })
-  @Answer(200, 'Budget')
-  @Errors('Error', 400, 401, 403)
-  putWorkspaceBudget(@Caller() caller: Principal, @Body() dto: PutBudgetDto): Promise<object> {
-    return this.putBudget(caller, workspaceScope(caller), dto);
-  }
-
-  @Get('agents/:id/budgets')
-  @Roles('admin', 'auditor', 'backend')
-  @ApiOperation({ summary: "An agent's limits and their use" })
-  @Answer(200, 'Budgets')
-  @Errors('Error', 400, 401, 404)
-  async getAgentBudgets(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    return this.budgets(await this.agentScope(caller, id));
-  }
-
-  @Put('agents/:id/budgets')
-  @Roles('admin', 'backend')
-  @ApiOperation({ summary: "Set an agent's limits in one unit; usage does not change" })
-  @Answer(200, 'Budget')
-  @Errors('Error', 400, 401, 403, 404)
-  async putAgentBudget(
-    @Caller() caller: Principal,
-    @Param('id') id: string,
-    @Body() dto: PutBudgetDto,
-  ): Promise<object> {
-    return this.putBudget(caller, await this.agentScope(caller, id), dto);
-  }
 
   @Get('workspace/policy')
   @Roles('admin', 'approver', 'auditor', 'backend')
@@ -102,17 +62,6 @@ export class RulesController {
   private async agentScope({ workspaceId }: Principal, id: string): Promise<Scope> {
     const { agentId } = await this.core.admin.agents.get(workspaceId, parseAgentId(id));
     return { workspaceId, agentId };
-  }
-
-  private async budgets(scope: Scope): Promise<object> {
-    return { items: (await this.core.admin.budgets.get(scope)).map(renderBudget) };
-  }
-
-  private async putBudget(caller: Principal, scope: Scope, dto: PutBudgetDto): Promise<object> {
-    const { budgets } = this.core.admin;
-    return renderBudget(
-      await budgets.putLimits(scope, dto.unit ?? 'USD6', limitsOf(dto.limits), actorOf(caller)),
-    );
   }
 }
 

@@ -1,4 +1,3 @@
-import { BUDGET_UNITS, type BudgetUnit } from '#domain';
 import { Amount, Flag, Integer, Nested, NestedList, OneOf, Text, Texts } from '../http/fields.js';
 
 /** What is no host at all; how hosts are spelt, the policy knows. */
@@ -7,39 +6,6 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const CAIP19 = /^eip155:[1-9][0-9]{0,15}\/erc20:0x[0-9a-fA-F]{40}$/;
 const TIME = /^([01][0-9]|2[0-4]):[0-5][0-9]$/;
-const limit = (about: string) => ({
-  optional: true,
-  nullable: true,
-  about: `${about}, base units; absent or null: no limit`,
-});
-
-export class LimitsDto {
-  @Amount(limit('most per payment'))
-  per_payment?: string | null;
-
-  @Amount(limit('most per UTC day'))
-  day?: string | null;
-
-  @Amount(limit('most per UTC month'))
-  month?: string | null;
-
-  @Amount(limit('most ever'))
-  lifetime?: string | null;
-
-  @Amount(limit('most in any 24 hours'))
-  rolling_24h?: string | null;
-}
-
-export class PutBudgetDto {
-  @OneOf(BUDGET_UNITS, {
-    optional: true,
-    about: 'budget unit; USD6 when absent; TOP_UP_: what the treasury sends',
-  })
-  unit?: BudgetUnit;
-
-  @Nested(LimitsDto, { about: 'replaces all limits of the node in the unit; usage does not change' })
-  limits!: LimitsDto;
-}
 
 export class HostPriceCapDto {
   @Text({ max: 260, pattern: HOST, about: 'host name or *. pattern' })

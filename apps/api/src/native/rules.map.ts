@@ -8,39 +8,10 @@ import {
   parseAtomic,
   parseCaip2,
   parseEvmAddress,
-  WINDOWS,
-  type BudgetView,
-  type Limits,
 } from '#domain';
 import type { PolicyInput, PolicyVersion } from '#engine';
 import { maybeIso } from './render-operation.js';
-import type { LimitsDto, PutPolicyDto } from './rules.dto.js';
-
-export function limitsOf(dto: LimitsDto): Limits {
-  const limits: Record<string, bigint> = {};
-  for (const window of WINDOWS) {
-    const text = dto[window];
-    if (text !== undefined && text !== null) limits[window] = parseAtomic(text, `limits.${window}`);
-  }
-  return limits;
-}
-
-export function renderBudget(view: BudgetView): object {
-  return {
-    node: view.node,
-    node_id: view.nodeId,
-    unit: view.unit,
-    held: view.held.toString(),
-    held_count: view.heldCount,
-    windows: view.windows.map(({ window, limit, spent, remaining, resetsAtMs }) => ({
-      window,
-      limit: limit?.toString() ?? null,
-      spent: spent.toString(),
-      remaining: remaining?.toString() ?? null,
-      resets_at: maybeIso(resetsAtMs),
-    })),
-  };
-}
+import type { PutPolicyDto } from './rules.dto.js';
 
 const host = (field: string) => (text: string) => parseHostPattern(text, field);
 const payee = (field: string) => (text: string) => parseEvmAddress(text, field);

@@ -1,7 +1,8 @@
-import { BUDGET_UNITS, refuse, type AgentId, type WorkspaceId } from '#domain';
+import { refuse, type AgentId, type WorkspaceId } from '#domain';
 import type { Actor, AgentStore, AgentView, Page, PageRequest } from '#engine';
 import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
+import { addBudgetNodes } from './budget-nodes.js';
 import { change, within, type Database, type Trx } from './change.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import { insertStop, raiseControlEpoch } from './stops.js';
@@ -33,10 +34,7 @@ export class PostgresAgents implements AgentStore {
       await sql`INSERT INTO agent (workspace_id, agent_id, name) VALUES (${workspaceId}, ${agentId}, ${input.name})`.execute(
         trx,
       );
-      await sql`INSERT INTO budget_node (workspace_id, node_id, unit, parent_id, depth)
-        SELECT ${workspaceId}::uuid, ${agentId}::uuid, unit, ${workspaceId}::uuid, 1 FROM unnest(${[...BUDGET_UNITS]}::text[]) AS unit`.execute(
-        trx,
-      );
+      await addBudgetNodes(trx, workspaceId, { nodeId: agentId, kind: 'agent', depth: 1 });
       return {
         result: await find(trx, workspaceId, agentId),
         fact: { type: 'AgentCreated', data: { agent_id: agentId, name: input.name } },

@@ -1,67 +1,89 @@
-// How a budget node is shown. The same arithmetic as the guard's: a held amount counts in every window, a counter of an older period is zero,
-// a rolling window counts whole minutes on the careful side (ruling 15).
-import { WINDOWS, type BudgetUnit, type BudgetView, type BudgetWindow } from '#domain';
+// How a budget node is shown. What is used comes from the guard's own function: a held amount counts in every window, a counter of an older period
+// is zero, a rolling window counts whole minutes on the careful side (ruling 15).
+import {
+  LIMIT_NAMES,
+  WINDOWS,
+  type BudgetView,
+  type BudgetWindow,
+  type Layer,
+  type LayerUnit,
+  type NodeKind,
+  type WindowView,
+} from '#domain';
+
+const LIMITS = LIMIT_NAMES.map((name) => `n.limit_${name}::text`).join(', ');
 
 /** Follow with `WHERE` and `ORDER BY`; the node is `n`. Amounts are text, so that no driver setting can round them. */
-export const SELECT_BUDGETS = `SELECT n.node_id, n.unit, n.parent_id IS NULL AS is_workspace,
-    n.limit_per_payment::text, n.limit_day::text, n.limit_month::text, n.limit_lifetime::text, n.limit_rolling_24h::text,
+export const SELECT_BUDGETS = `SELECT n.node_id, n.kind, n.unit, n.layer, ${LIMITS},
     n.held::text, n.held_count, n.lifetime_count::text, n.lifetime_spent::text,
-    (CASE WHEN n.day = t.today THEN n.day_spent ELSE 0 END)::text AS day_spent,
-    (CASE WHEN n.month = date_trunc('month', t.today::timestamp)::date THEN n.month_spent ELSE 0 END)::text AS month_spent,
-    (SELECT coalesce(sum(m.spent), 0) FROM budget_minute m WHERE m.workspace_id = n.workspace_id AND m.node_id = n.node_id
-       AND m.unit = n.unit AND m.layer = n.layer AND m.minute >= date_trunc('minute', t.now - interval '24 hours'))::text AS rolling_24h_spent,
-    (extract(epoch FROM t.now) * 1000)::bigint::text AS now_ms
-  FROM budget_node n, (SELECT now() AS now, (now() AT TIME ZONE 'UTC')::date AS today) t`;
+    u.spent::text[] AS spent, u.counts::text[] AS counts, (extract(epoch FROM t.now) * 1000)::bigint::text AS now_ms
+  FROM budget_node n, (SELECT now() AS now) t, LATERAL purser_budget_use(n, t.now) u`;
 
-export type BudgetRow = Readonly<Record<string, string | number | boolean | null>>;
+export type BudgetRow = Readonly<Record<string, string | number | boolean | readonly string[] | null>>;
 
 export function toBudgetView(row: BudgetRow): BudgetView {
   const nowMs = Number(row['now_ms']);
+  const spent = row['spent'] as readonly string[];
+  const counts = row['counts'] as readonly string[];
   const held = amount(row['held']);
-  const spent: Readonly<Record<BudgetWindow, bigint>> = {
-    per_payment: 0n,
-    day: amount(row['day_spent']),
-    month: amount(row['month_spent']),
-    lifetime: amount(row['lifetime_spent']),
-    rolling_24h: amount(row['rolling_24h_spent']),
+  const heldCount = Number(row['held_count']);
+  const limitOf = (name: string): bigint | null => {
+    const text = row[`limit_${name}`] ?? null;
+    return text === null ? null : amount(text);
   };
   return {
-    node: row['is_workspace'] === true ? 'workspace' : 'agent',
+    node: row['kind'] as NodeKind,
     nodeId: String(row['node_id']),
-    unit: row['unit'] as BudgetUnit,
+    layer: row['layer'] as Layer,
+    unit: row['unit'] as LayerUnit,
     held,
-    heldCount: Number(row['held_count']),
-    windows: WINDOWS.map((window) => {
-      const text = row[`limit_${window}`];
-      const limit = text === null ? null : amount(text);
+    heldCount,
+    windows: WINDOWS.map((window, at): WindowView => {
+      const used = { limit: limitOf(window), spent: amount(spent[at]) };
+      const resetsAtMs = resetOf(window, nowMs);
+      if (window === 'per_payment')
+        return { window, ...used, remaining: used.limit, ...UNCOUNTED, resetsAtMs };
+      const countLimit = limitOf(`count_${window}`);
+      const count = amount(counts[at]);
       return {
         window,
-        limit,
-        spent: spent[window],
-        remaining: limit === null ? null : remainingOf(window, { limit, spent: spent[window], held }),
-        resetsAtMs: resetOf(window, nowMs),
+        ...used,
+        remaining: left(used.limit, used.spent + held),
+        count,
+        countLimit,
+        countRemaining: left(countLimit, count + BigInt(heldCount)),
+        resetsAtMs,
       };
     }),
   };
 }
 
-/** What one more payment may cost at most; a limit below its usage leaves nothing, never less than nothing. */
-function remainingOf(
-  window: BudgetWindow,
-  { limit, spent, held }: { limit: bigint; spent: bigint; held: bigint },
-): bigint {
-  if (window === 'per_payment') return limit;
-  const left = limit - spent - held;
-  return left > 0n ? left : 0n;
+const UNCOUNTED = { count: null, countLimit: null, countRemaining: null };
+
+/** A limit below its usage leaves nothing, never less than nothing. */
+function left(limit: bigint | null, used: bigint): bigint | null {
+  if (limit === null) return null;
+  return limit > used ? limit - used : 0n;
 }
 
 function resetOf(window: BudgetWindow, nowMs: number): number | null {
   const now = new Date(nowMs);
   const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()];
-  if (window === 'day') return Date.UTC(year, month, day + 1);
-  return window === 'month' ? Date.UTC(year, month + 1, 1) : null;
+  switch (window) {
+    case 'hour':
+      return Date.UTC(year, month, day, now.getUTCHours() + 1);
+    case 'day':
+      return Date.UTC(year, month, day + 1);
+    case 'month':
+      return Date.UTC(year, month + 1, 1);
+    case 'per_payment':
+    case 'lifetime':
+    case 'rolling_24h':
+    case 'rolling_30d':
+      return null;
+  }
 }
 
-function amount(text: string | number | boolean | null | undefined): bigint {
+function amount(text: BudgetRow[string] | undefined): bigint {
   return BigInt(String(text ?? '0'));
 }

@@ -1,6 +1,15 @@
 // Limits and usage are separate columns of one row, and this file writes the limits only: changing one never changes usage.
-import { refuse, WINDOWS, type BudgetUnit, type BudgetView, type Limits } from '#domain';
-import type { Actor, BudgetStore, Scope } from '#engine';
+import {
+  LIMIT_NAMES,
+  raises,
+  refuse,
+  USAGE_UNIT,
+  WINDOWS,
+  type BudgetView,
+  type LimitName,
+  type Limits,
+} from '#domain';
+import type { Actor, BudgetStore, BudgetTarget, LimitChange, LimitCheck, LimitsChanged } from '#engine';
 import { sql } from 'kysely';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
 import { change, within, type Database, type Trx } from './change.js';
@@ -8,55 +17,96 @@ import { change, within, type Database, type Trx } from './change.js';
 export class PostgresBudgets implements BudgetStore {
   constructor(private readonly db: Database) {}
 
-  get(scope: Scope): Promise<readonly BudgetView[]> {
-    return within(this.db, scope.workspaceId, (trx) => read(trx, scope));
+  get(target: BudgetTarget): Promise<readonly BudgetView[]> {
+    return within(this.db, target.workspaceId, (trx) => read(trx, target));
   }
 
-  async putLimits(scope: Scope, unit: BudgetUnit, limits: Limits, by: Actor): Promise<BudgetView> {
-    for (const window of WINDOWS) {
-      if ((limits[window] ?? 0n) < 0n) throw refuse('invalid_amount', { field: window, reason: 'negative' });
-    }
-    const { workspaceId } = scope;
+  async putLimits(
+    target: BudgetTarget,
+    wanted: LimitChange,
+    by: Actor,
+    check: LimitCheck = () => undefined,
+  ): Promise<LimitsChanged> {
+    checkLimits(wanted);
+    const { layer, unit, limits } = wanted;
+    const { workspaceId } = target;
     return change(this.db, { workspaceId, by }, async (trx) => {
-      const before = await locked(trx, scope, unit);
-      const assignments = WINDOWS.map(
-        (window) => sql`${sql.ref(`limit_${window}`)} = ${limits[window]?.toString() ?? null}::numeric`,
+      const before = await lockLimits(trx, target, wanted);
+      const raised = raises(before, limits) || (await opens(trx, target, wanted, before));
+      check({ before, raised });
+      const assignments = LIMIT_NAMES.map(
+        (name) => sql`${sql.ref(`limit_${name}`)} = ${limits[name]?.toString() ?? null}::numeric`,
       );
       await sql`UPDATE budget_node SET ${sql.join(assignments)}
-        WHERE workspace_id = ${workspaceId} AND node_id = ${nodeOf(scope)} AND unit = ${unit} AND layer = 'payments'`.execute(
+        WHERE workspace_id = ${workspaceId} AND node_id = ${nodeOf(target)} AND unit = ${unit} AND layer = ${layer}`.execute(
         trx,
       );
-      const result = (await read(trx, scope)).find((view) => view.unit === unit);
-      if (!result) throw refuse('not_found', { object: 'budget' });
-      const data = { node_id: nodeOf(scope), unit, before, after: textOf(limits) };
-      return { result, fact: { type: 'BudgetLimitsChanged', data } };
+      const budget = (await read(trx, target)).find((view) => view.unit === unit && view.layer === layer);
+      if (!budget) throw refuse('not_found', { object: 'budget' });
+      const fact = {
+        type: 'BudgetLimitsChanged',
+        data: { node_id: nodeOf(target), layer, unit, before: textOf(before), after: textOf(limits), raised },
+      };
+      return { result: { budget, raised }, fact };
     });
   }
 }
 
-function nodeOf(scope: Scope): string {
-  return scope.agentId ?? scope.workspaceId;
+function checkLimits({ layer, unit, limits }: LimitChange): void {
+  if ((layer === 'payments') === (unit === USAGE_UNIT)) throw refuse('validation_failed', { field: 'unit' });
+  for (const name of LIMIT_NAMES) {
+    if ((limits[name] ?? 0n) < 0n) throw refuse('invalid_amount', { field: name, reason: 'negative' });
+    if (name.startsWith('count_') && (limits[name] ?? 0n) > MAX_COUNT)
+      throw refuse('invalid_amount', { field: name, reason: 'too_large' });
+  }
+  if (layer !== 'payments' && (limits.per_payment ?? null) !== null)
+    throw refuse('validation_failed', { field: 'per_payment', reason: 'usage_is_no_payment' });
 }
 
-async function read(trx: Trx, scope: Scope): Promise<readonly BudgetView[]> {
+/** Far beyond any count, well within a bigint column. */
+const MAX_COUNT = 1_000_000_000_000_000n;
+
+function nodeOf(target: BudgetTarget): string {
+  return target.agentId ?? target.workspaceId;
+}
+
+async function read(trx: Trx, target: BudgetTarget): Promise<readonly BudgetView[]> {
   const { rows } = await sql<BudgetRow>`${sql.raw(SELECT_BUDGETS)}
-    WHERE n.workspace_id = ${scope.workspaceId} AND n.node_id = ${nodeOf(scope)} AND n.layer = 'payments'
-    ORDER BY n.unit DESC`.execute(trx);
-  if (rows.length === 0) throw refuse('not_found', { object: scope.agentId ? 'agent' : 'workspace' });
+    WHERE n.workspace_id = ${target.workspaceId} AND n.node_id = ${nodeOf(target)}
+    ORDER BY n.layer = 'payments' DESC, n.layer, n.unit DESC`.execute(trx);
+  if (rows.length === 0) throw refuse('not_found', { object: target.agentId ? 'agent' : 'workspace' });
   return rows.map(toBudgetView);
 }
 
 /** The limits before the change, under the row's lock: the record of the change is exact. */
-async function locked(trx: Trx, scope: Scope, unit: BudgetUnit): Promise<Record<string, string | null>> {
-  const columns = WINDOWS.map((window) => sql`${sql.ref(`limit_${window}`)}::text AS ${sql.ref(window)}`);
-  const { rows } = await sql<Record<string, string | null>>`SELECT ${sql.join(columns)} FROM budget_node
-    WHERE workspace_id = ${scope.workspaceId} AND node_id = ${nodeOf(scope)} AND unit = ${unit} AND layer = 'payments' FOR UPDATE`.execute(
+async function lockLimits(trx: Trx, target: BudgetTarget, { layer, unit }: LimitChange): Promise<Limits> {
+  const columns = LIMIT_NAMES.map((name) => sql`${sql.ref(`limit_${name}`)}::text AS ${sql.ref(name)}`);
+  const { rows } = await sql<Record<LimitName, string | null>>`SELECT ${sql.join(columns)} FROM budget_node
+    WHERE workspace_id = ${target.workspaceId} AND node_id = ${nodeOf(target)} AND unit = ${unit} AND layer = ${layer} FOR UPDATE`.execute(
     trx,
   );
-  if (!rows[0]) throw refuse('not_found', { object: 'budget' });
-  return rows[0];
+  const [row] = rows;
+  if (!row) throw refuse('not_found', { object: 'budget' });
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, row[name] === null ? null : BigInt(row[name])]));
 }
 
+/** Without any limit in a unit nothing is paid in it (ruling 16): the first one lets payments through, unless the workspace's did already. */
+async function opens(
+  trx: Trx,
+  target: BudgetTarget,
+  { layer, unit, limits }: LimitChange,
+  before: Limits,
+): Promise<boolean> {
+  if (layer !== 'payments' || limited(before) || !limited(limits)) return false;
+  const columns = WINDOWS.map((window) => sql.ref(`limit_${window}`));
+  const { rows } =
+    await sql`SELECT FROM budget_node WHERE workspace_id = ${target.workspaceId} AND node_id = ${target.workspaceId}
+    AND unit = ${unit} AND layer = 'payments' AND num_nonnulls(${sql.join(columns)}) > 0`.execute(trx);
+  return rows.length === 0;
+}
+
+const limited = (limits: Limits): boolean => WINDOWS.some((window) => (limits[window] ?? null) !== null);
+
 function textOf(limits: Limits): Record<string, string | null> {
-  return Object.fromEntries(WINDOWS.map((window) => [window, limits[window]?.toString() ?? null]));
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, limits[name]?.toString() ?? null]));
 }

@@ -1,7 +1,8 @@
-import { BUDGET_UNITS, refuse, type WorkspaceId } from '#domain';
+import { refuse, type WorkspaceId } from '#domain';
 import type { Actor, WorkspaceStore, WorkspaceView } from '#engine';
 import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
+import { addBudgetNodes } from './budget-nodes.js';
 import { change, within, type Database } from './change.js';
 
 interface Row {
@@ -25,10 +26,7 @@ export class PostgresWorkspaces implements WorkspaceStore {
       await sql`INSERT INTO workspace (workspace_id, name, dual_control)
         VALUES (${workspaceId}, ${input.name}, ${input.dualControl})`.execute(trx);
       await sql`INSERT INTO control (scope) VALUES (${workspaceId})`.execute(trx);
-      await sql`INSERT INTO budget_node (workspace_id, node_id, unit, parent_id, depth)
-        SELECT ${workspaceId}::uuid, ${workspaceId}::uuid, unit, NULL, 0 FROM unnest(${[...BUDGET_UNITS]}::text[]) AS unit`.execute(
-        trx,
-      );
+      await addBudgetNodes(trx, workspaceId, { nodeId: workspaceId, kind: 'workspace', depth: 0 });
       const { rows } = await sql<Row>`${SELECT} WHERE w.workspace_id = ${workspaceId}`.execute(trx);
       return {
         result: toView(rows[0]),

@@ -35,6 +35,10 @@ import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
 import * as stops from './20261121-90-1-stops.js';
 import * as signedRequests from './20261121-80-2-signed-requests.js';
+import * as budgetLimits from './20261121-84-1-budget-limits.js';
+import * as budgetRows from './20261121-84-2-budget-rows.js';
+import * as budgetOthers from './20261121-84-3-budget-others.js';
+import * as budgetMoney from './20261121-84-4-budget-money.js';
 
 export interface Migration {
   readonly name: string;
@@ -78,4 +82,8 @@ export const MIGRATIONS: readonly Migration[] = [
   oauth,
   stops,
   signedRequests,
+  budgetLimits,
+  budgetRows,
+  budgetOthers,
+  budgetMoney,
 ];

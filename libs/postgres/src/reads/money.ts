@@ -14,7 +14,7 @@ import type { BalancesView, SelfUsage, SpendRow } from '#engine';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from '../admin/budget-view.js';
 import type { Read } from './reader.js';
 
-const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY($2::uuid[]) AND n.layer = 'payments' ORDER BY n.depth, n.unit DESC`;
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY($2::uuid[]) ORDER BY n.depth, n.layer = 'payments' DESC, n.layer, n.unit DESC`;
 
 const BALANCES = `SELECT
   (SELECT json_agg(json_build_object('wallet_id', w.wallet_id, 'agent_id', w.agent_id, 'address', w.address, 'network', b.network,
@@ -31,7 +31,7 @@ const BALANCES = `SELECT
     WHERE f.workspace_id = $1 AND ($2::uuid IS NULL OR w.agent_id = $2) AND ($3::text IS NULL OR f.wallet_id = $3)) AS floats,
   (SELECT json_agg(json_build_object('agent_id', n.node_id, 'unit', n.unit, 'held', n.held::text, 'captured', n.lifetime_spent::text)
       ORDER BY n.node_id, n.unit DESC)
-    FROM budget_node n WHERE n.workspace_id = $1 AND n.parent_id IS NOT NULL AND n.layer = 'payments' AND n.unit IN ('USD6', 'EUR6')
+    FROM budget_node n WHERE n.workspace_id = $1 AND n.kind = 'agent' AND n.layer = 'payments' AND n.unit IN ('USD6', 'EUR6')
       AND ($2::uuid IS NULL OR n.node_id = $2)) AS funds`;
 
 const SPEND = `SELECT s.day::text AS day_text, s.agent_id, s.host, s.unit, s.amount::text AS amount_text, s.payments::text AS payments_text
@@ -54,7 +54,9 @@ export async function readSelfUsage(
   { agentId, unit }: { readonly agentId: AgentId; readonly unit: BudgetUnit },
 ): Promise<SelfUsage> {
   const rows = await budgetRows(read, workspaceId, agentId);
-  const own = rows.find((row) => row['node_id'] === agentId && row['unit'] === unit);
+  const own = rows.find(
+    (row) => row['node_id'] === agentId && row['unit'] === unit && row['layer'] === 'payments',
+  );
   return {
     budgets: rows.filter((row) => row['unit'] === unit).map(toBudgetView),
     payments: Number(own?.['lifetime_count'] ?? 0),
