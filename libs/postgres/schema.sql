@@ -217,6 +217,7 @@ ALTER TABLE authorization_ledger ADD CONSTRAINT authorization_ledger_value_check
 CREATE INDEX authorization_allowance ON public.authorization_ledger USING btree (network, token, from_address) WHERE ((method = 'allowance'::text) AND (status = 'live'::text));
 CREATE INDEX authorization_live ON public.authorization_ledger USING btree (network, valid_before) WHERE (status = 'live'::text);
 CREATE UNIQUE INDEX authorization_nonce ON public.authorization_ledger USING btree (network, token, from_address, nonce);
+CREATE INDEX authorization_payee ON public.authorization_ledger USING btree (workspace_id, to_address);
 CREATE INDEX authorization_provisional ON public.authorization_ledger USING btree (network, seen_block) WHERE (status = 'provisional'::text);
 CREATE INDEX authorization_seen ON public.authorization_ledger USING btree (network, seen_block) WHERE (seen_block IS NOT NULL);
 CREATE POLICY checker ON authorization_ledger FOR SELECT TO purser_checker USING (true);
@@ -561,6 +562,22 @@ GRANT SELECT ON idempotency TO purser_checker;
 GRANT SELECT ON idempotency TO purser_reader;
 GRANT SELECT ON idempotency TO purser_system;
 ALTER TABLE idempotency ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE like_intent (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  likeness bytea NOT NULL,
+  operation_id uuid NOT NULL,
+  opened_at_ms bigint NOT NULL
+);
+ALTER TABLE like_intent ADD CONSTRAINT like_intent_pkey PRIMARY KEY (workspace_id, agent_id, likeness, operation_id);
+CREATE POLICY checker ON like_intent FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON like_intent FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON like_intent FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON like_intent TO purser_writer;
+GRANT SELECT ON like_intent TO purser_checker;
+GRANT SELECT ON like_intent TO purser_system;
+ALTER TABLE like_intent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE oauth_grant (
   workspace_id uuid NOT NULL,
@@ -1237,6 +1254,48 @@ BEGIN
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_check_approvals TO purser_writer;
 
+CREATE OR REPLACE FUNCTION public.purser_check_likes(wait boolean, c_ws uuid[], c_op uuid[], c_agent uuid[], c_opened bigint[], m_cmd integer[], m_kind text[], m_data jsonb, INOUT results text[], INOUT details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+  lock bigint;
+  taken bigint[] := '{}';
+  other uuid;
+BEGIN
+  FOR r IN
+    SELECT y.i, y.alike, (y.d ->> 'withinMs')::bigint AS within_ms, y.d ->> 'allow' AS allowed,
+           hashtextextended(concat_ws('/', 'purser/like', c_ws[y.i], c_agent[y.i], encode(y.alike, 'hex')), 0) AS lock
+      FROM (SELECT x.cmd AS i, z.d, decode(z.d ->> 'hash', 'hex') AS alike
+              FROM unnest(m_cmd, m_kind) WITH ORDINALITY x(cmd, kind, e), LATERAL (SELECT m_data -> (x.e - 1)::integer -> 'like' AS d) z
+             WHERE x.kind = 'prepare' AND z.d IS NOT NULL) y
+     ORDER BY lock, y.i
+  LOOP
+    CONTINUE WHEN results[r.i] <> 'ok';
+    -- Behind one of its own batch: whether that one is paid is not known before the commit.
+    IF r.lock = ANY (taken) THEN
+      results[r.i] := 'busy';
+      CONTINUE;
+    ELSIF wait THEN
+      PERFORM pg_advisory_xact_lock(r.lock);
+    ELSIF NOT pg_try_advisory_xact_lock(r.lock) THEN
+      results[r.i] := 'busy';
+      CONTINUE;
+    END IF;
+    taken := taken || r.lock;
+    other := purser_like(c_ws[r.i], c_agent[r.i], r.alike, c_op[r.i], c_opened[r.i], r.within_ms, r.allowed);
+    IF other IS NOT NULL THEN
+      results[r.i] := 'duplicate';
+      details[r.i] := jsonb_build_object('duplicate_of', other, 'within_sec', r.within_ms / 1000);
+      CONTINUE;
+    END IF;
+    INSERT INTO like_intent (workspace_id, agent_id, likeness, operation_id, opened_at_ms)
+    VALUES (c_ws[r.i], c_agent[r.i], r.alike, c_op[r.i], c_opened[r.i]) ON CONFLICT DO NOTHING;
+  END LOOP;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_check_likes TO purser_writer;
+
 CREATE OR REPLACE FUNCTION public.purser_check_narrow_stops(openings boolean, c_ws uuid[], c_agent uuid[], c_kind text[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], INOUT results text[], INOUT details jsonb[])
  RETURNS record
  LANGUAGE plpgsql
@@ -1409,6 +1468,9 @@ BEGIN
   IF cardinality(a_cmd) > 0 THEN
     SELECT x.results, x.details, x.judged INTO results, details, judged FROM purser_check_approvals(wait, c_ws, c_op, a_cmd, a_kind, results, details) x;
   END IF;
+  IF m_data @? '$[*].like' THEN
+    SELECT x.results, x.details INTO results, details FROM purser_check_likes(wait, c_ws, c_op, c_agent, c_opened, m_cmd, m_kind, m_data, results, details) x;
+  END IF;
   IF cardinality(m_cmd) > 0 THEN
     SELECT x.results, x.details INTO results, details
       FROM purser_apply_money(wait, c_ws, c_op, c_agent, n_ws, n_id, n_unit, w_ws, w_id, w_network, w_token,
@@ -1500,6 +1562,20 @@ AS $function$
   SELECT host || ARRAY(SELECT '*.' || array_to_string(parts[i:], '.') FROM generate_series(2, cardinality(parts)) i) FROM string_to_array(host, '.') parts
 $function$;
 GRANT EXECUTE ON FUNCTION purser_host_patterns TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_like(workspace uuid, agent uuid, alike bytea, mine uuid, opened_ms bigint, within_ms bigint, allowed text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT k.operation_id FROM like_intent k JOIN authorization_ledger l ON l.workspace_id = k.workspace_id AND l.operation_id = k.operation_id
+   WHERE k.workspace_id = workspace AND k.agent_id = agent AND k.likeness = alike AND k.operation_id IS DISTINCT FROM mine
+     AND abs(k.opened_at_ms - opened_ms) <= within_ms AND l.status NOT IN ('dead', 'burned')
+     AND allowed IS DISTINCT FROM 'any' AND k.operation_id::text IS DISTINCT FROM allowed
+   ORDER BY k.opened_at_ms, k.operation_id LIMIT 1
+$function$;
+GRANT EXECUTE ON FUNCTION purser_like TO purser_system;
+GRANT EXECUTE ON FUNCTION purser_like TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_load(workspace uuid, wanted uuid[])
  RETURNS TABLE(operation_id uuid, agent_id uuid, version integer, last_hash text, opened_at_ms bigint, key_hash text, fingerprint text, attempts integer, updated_at_ms bigint, history jsonb)

@@ -180,6 +180,10 @@ export class MemoryPolicies implements PolicyStore {
     return Promise.resolve(this.database?.payeeKnownTo(who, payee) ?? []);
   }
 
+  likeOf(...[who, likeness, at]: Parameters<PolicyStore['likeOf']>) {
+    return Promise.resolve(this.database?.likeOf(who.agentId, likeness, at) ?? null);
+  }
+
   budgetsOf(...[{ workspaceId, agentId }, unit]: Parameters<PolicyStore['budgetsOf']>) {
     const views = [null, agentId].flatMap((node) => this.budgetViews({ workspaceId, agentId: node }));
     return Promise.resolve(views.filter((view) => view.unit === unit));

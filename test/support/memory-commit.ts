@@ -5,6 +5,7 @@ import {
   type BudgetUnit,
   type ErrorDetails,
   type OperationEvent,
+  type OperationId,
 } from '#domain';
 import type { Commit, Guard } from '#engine';
 import { minuteOf, type BudgetNode } from './memory-budgets.js';
@@ -207,6 +208,8 @@ export class CommitRows {
       more: 0n,
     });
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
+    const duplicate = adopts ? undefined : this.duplicate();
+    if (duplicate) return refused('duplicate', { duplicate_of: duplicate });
     const approval = database.approvals.get(operationId);
     if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');
     const uncovered = adopts ? null : this.uncovered(authorization);
@@ -224,6 +227,12 @@ export class CommitRows {
       database.nonces.delete(nonceKey(authorization));
     });
     return null;
+  }
+
+  private duplicate(): OperationId | undefined {
+    const { state, agentId, openedAtMs, operationId: except } = this.commit;
+    const like = 'verdict' in state ? state.verdict.like : undefined;
+    return like && this.database.likeOf(agentId, like, { openedAtMs, except });
   }
 
   /** No hold and no cover; one of a wallet and token at a time. */

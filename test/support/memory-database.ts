@@ -1,11 +1,13 @@
 // The rows behind the in-memory stores, with a time of their own that no worker's clock can move.
 import {
   hostMatches,
+  type AgentId,
   type ApprovalId,
   type Authorization,
   type EvmAddress,
   type Hex32,
   type Json,
+  type Likeness,
   type OperationId,
   type OperationState,
   type PolicyScope,
@@ -99,6 +101,22 @@ export class MemoryDatabase {
 
   stateOf(operationId: OperationId): OperationState | undefined {
     return this.operations.get(operationId)?.loaded.state;
+  }
+
+  likeOf(
+    agentId: AgentId,
+    { hash, withinSec, allow }: Likeness,
+    { openedAtMs, except }: { readonly openedAtMs: number; readonly except?: OperationId | undefined },
+  ): OperationId | undefined {
+    return [...this.ledger.values()].find(({ operationId, status }) => {
+      const loaded = this.operations.get(operationId)?.loaded;
+      const state = loaded?.state;
+      const like = state && 'verdict' in state ? state.verdict.like : undefined;
+      const near = Math.abs((loaded?.openedAtMs ?? 0) - openedAtMs) <= withinSec * 1000;
+      const dead = status === 'dead' || status === 'burned';
+      const mine = operationId === except || loaded?.agentId !== agentId;
+      return like?.hash === hash && near && !dead && !mine && allow !== 'any' && allow !== operationId;
+    })?.operationId;
   }
 
   payeeKnownTo(who: AgentRef, payee: EvmAddress): PolicyScope[] {

@@ -193,6 +193,11 @@ export const ERRORS = {
     retry: 'new_key',
     says: 'The policy forbids this payment; `rule` names the rule.',
   },
+  duplicate_intent: {
+    kind: 'refused',
+    retry: 'new_key',
+    says: 'The same purchase was made a moment ago under another key; `duplicate_of` tells which. Where both are meant, send `allow_duplicate` with that id under a new key.',
+  },
   no_budget: { kind: 'refused', retry: 'new_key', says: 'No budget exists in the unit of this payment.' },
   budget_exhausted: {
     kind: 'refused',

@@ -49,6 +49,8 @@ export type Suggestion =
       readonly asset: string | null;
       readonly amount: string | null;
     }
+  /** Look at that operation; send `allow_duplicate` with its id if both are meant. */
+  | { readonly action: 'allow_duplicate'; readonly operation_id: string | null }
   /** A policy's field, and the value it does not let pass. */
   | { readonly action: 'ask_admin_to_allow'; readonly rule: string; readonly value: string | null }
   | { readonly action: 'ask_admin_to_resume'; readonly scope: string }
@@ -142,6 +144,10 @@ const ROWS: { readonly [C in ErrorCode]: Row } = {
       ? RULES[rule as RefusedBy](details)
       : contact(details);
   },
+  duplicate_intent: (details) => ({
+    action: 'allow_duplicate',
+    operation_id: textOf(details, 'duplicate_of'),
+  }),
   no_budget: (details) => ({ action: 'create_budget', unit: textOf(details, 'unit') }),
   budget_exhausted: raiseLimit,
   insufficient_wallet_balance: topUp,

@@ -39,6 +39,10 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       cursor.record({ type: 'Refuse', code, details: refused.details });
       return 'decided_anew';
     }
+    case 'duplicate':
+      cursor.takeBack('PrepareAuthorization');
+      cursor.record({ type: 'Refuse', code: 'duplicate_intent', details: refused.details });
+      return 'decided_anew';
     case 'under_way':
       cursor.takeBack('PrepareAuthorization');
       cursor.record({ type: 'Refuse', code: 'allowance_under_way', details: refused.details });

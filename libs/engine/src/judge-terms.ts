@@ -11,6 +11,7 @@ import {
   type ErrorCode,
   type ErrorDetails,
   type EvmAddress,
+  type Likeness,
   type OperationId,
   type Policy,
   type PolicyFacts,
@@ -19,6 +20,7 @@ import {
   type Verdict,
   type WorkspaceId,
 } from '#domain';
+import { likenessOf, type LikenessRequest } from './likeness.js';
 import type { Ports } from './ports.js';
 
 /** Sellers list a handful; whoever lists hundreds gets no hundreds of looks at the chain. */
@@ -52,13 +54,19 @@ export async function rulesFor(
   return { policies, wallet };
 }
 
-interface Who {
+/** Whose payment is judged, and what is bought: an operation, or what may become one. */
+export interface Judging {
   readonly workspaceId: WorkspaceId;
   readonly agentId: AgentId;
+  readonly operationId?: OperationId;
+  readonly openedAtMs?: number;
+  readonly request: LikenessRequest;
+  readonly body: () => Promise<Uint8Array | null>;
 }
+type Who = Pick<Judging, 'workspaceId' | 'agentId'>;
 
 /** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
-export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<Judged> {
+export async function judgeTerms(ports: Ports, who: Judging, terms: Terms): Promise<Judged> {
   if (terms.transferMethod === 'allowance') return judgePermit(ports, who, terms);
   if (isTopUpUnit(terms.unit)) return judgeOwnWallet(ports, who, terms);
   const [{ policies, wallet }, payeeIsContract] = await Promise.all([
@@ -80,8 +88,23 @@ export async function judgeTerms(ports: Ports, who: Who, terms: Terms): Promise<
     policies,
   );
   if (!judged.ok) return judged;
+  const { trace } = judged;
   const lacking = await lackingAllowance(ports, terms, wallet.address);
-  return lacking ? { ...lacking, trace: judged.trace } : { ...judged, rules: { policies, wallet } };
+  if (lacking) return { ...lacking, trace };
+  const like = await likenessOf(ports, who, terms, policies);
+  const rules = { policies, wallet };
+  if (!like) return { ...judged, rules };
+  const twice = await duplicateOf(ports, who, like);
+  return twice ? { ...twice, trace } : { ...judged, verdict: { ...judged.verdict, like }, rules };
+}
+
+/** What is found here saves a person the question; that none comes between is guarded at the intent. */
+async function duplicateOf(ports: Ports, who: Judging, like: Likeness): Promise<Judged | null> {
+  const openedAtMs = who.openedAtMs ?? ports.clock.nowMs();
+  const other = await ports.policies.likeOf(who, like, { openedAtMs, except: who.operationId });
+  if (other === null) return null;
+  const details = { duplicate_of: other, within_sec: like.withinSec };
+  return { ok: false, code: 'duplicate_intent', details };
 }
 
 /** Facts that cost a look at the database: only where a policy's rule needs them. */
@@ -101,17 +124,21 @@ async function askedFor(
 /** The first of what the seller offers that may be paid; the refusal of the best one where none may. */
 export async function judgeOffers(
   ports: Ports,
-  who: Who,
+  who: Judging,
   offered: { readonly terms: Terms; readonly others?: readonly Terms[] },
 ): Promise<{ readonly terms: Terms; readonly judged: Judged }> {
   const best = { terms: offered.terms, judged: await judgeTerms(ports, who, offered.terms) };
-  if (fits(best)) return best;
+  if (fits(best) || isDuplicate(best)) return best;
   for (const terms of (offered.others ?? []).slice(0, MAX_OTHERS)) {
     const other = { terms, judged: await judgeTerms(ports, who, terms) };
     if (fits(other)) return other;
   }
   return best;
 }
+
+/** Another of the seller's offers would only make the same purchase at another price. */
+const isDuplicate = ({ judged }: { readonly judged: Judged }): boolean =>
+  !judged.ok && judged.code === 'duplicate_intent';
 
 /** Where the host is prepaid we bring the payment on chain ourselves, and that is a transfer of the token's own. */
 function fits({ terms, judged }: { readonly terms: Terms; readonly judged: Judged }): boolean {

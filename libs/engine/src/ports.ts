@@ -12,6 +12,7 @@ import type {
   Hex32,
   IdempotencyKey,
   Json,
+  Likeness,
   OperationEvent,
   OperationId,
   OperationState,
@@ -126,11 +127,11 @@ export interface OpenCommit extends Commit {
  * Guards, all evaluated in the commit's own transaction after every row it needs is locked:
  * ApprovalRequested: nothing in scope is stopped. BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
  * share-locked, S17; whom and where it pays is in the state), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
- * an approval it needs is granted and in time; of an allowance, which has neither hold nor cover, that no other of its wallet and token is live. A commit in which SettlementObserved follows AuthorizationPrepared adopts a payment that has already happened:
+ * an approval it needs is granted and in time, nothing alike is live or paid (`Likeness`); of an allowance, which has neither hold nor cover, that no other of its wallet and token is live. A commit in which SettlementObserved follows AuthorizationPrepared adopts a payment that has already happened:
  * stops, wallet and approval do not guard it, and a hold or an open approval from before is given back by the TermsChanged in front. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
  */
 export type Guard =
-  'budget' | 'no_budget' | 'wallet' | 'stopped' | 'deadline' | 'duplicate_nonce' | 'under_way';
+  'budget' | 'no_budget' | 'wallet' | 'stopped' | 'deadline' | 'duplicate_nonce' | 'duplicate' | 'under_way';
 
 export type CommitOutcome =
   | { readonly ok: true; readonly version: number; readonly lastHash: string }
@@ -216,6 +217,12 @@ export interface PolicyStore {
   ownsWallet(workspaceId: WorkspaceId, agentId: AgentId, address: EvmAddress): Promise<boolean>;
   /** Who has paid this payee before: finally on chain, or with a person's yes. From committed rows; what is known stays known. */
   payeeKnownTo(who: AgentRef, payee: EvmAddress): Promise<readonly PolicyScope[]>;
+  /** An operation, other than `except`, that is like this one and live or paid; opened within the likeness' time of `openedAtMs`. */
+  likeOf(
+    who: AgentRef,
+    likeness: Likeness,
+    at: { readonly openedAtMs: number; readonly except?: OperationId | undefined },
+  ): Promise<OperationId | null>;
   /** The budgets that a payment of the agent in the unit charges, as they stand. */
   budgetsOf(who: AgentRef, unit: BudgetUnit): Promise<readonly BudgetView[]>;
 }

@@ -197,8 +197,16 @@ function intentEffect(event: Of<'AuthorizationPrepared'>, state: OperationState)
     amount: authorization.value,
     unit: unitOf(state),
     wallet: { walletId, network, token },
-    data: data.authorization,
+    data: { ...(data.authorization as object), ...likeOf(state) },
   };
+}
+
+/** Guarded only where the verdict asks for it. */
+function likeOf(state: OperationState): { readonly [name: string]: Json } {
+  const now = shown(state);
+  const like = 'verdict' in now ? now.verdict.like : undefined;
+  if (!like) return {};
+  return { like: { hash: like.hash, withinMs: like.withinSec * 1000, allow: like.allow ?? null } };
 }
 
 function onChain(

@@ -238,6 +238,7 @@ const GUARDS: ReadonlySet<string> = new Set<Guard>([
   'stopped',
   'deadline',
   'duplicate_nonce',
+  'duplicate',
   'under_way',
 ]);
 

@@ -612,6 +612,7 @@ export interface Policy {
     }[];
   } | null;
   new_payee: string;
+  duplicate_window_sec: number;
   budget_approval_percent: number | null;
   max_validity_sec: number;
   contract_payee: string;
@@ -708,6 +709,8 @@ export interface PutPolicyDto {
   hours?: HoursDto | null | undefined;
   /** when this scope has not paid the payee before, finally or with an approval; allow when absent */
   new_payee?: 'approve' | 'allow' | undefined;
+  /** seconds within which the same purchase under another key is refused; 0, the default: never. Same: agent, method, URL, body, price */
+  duplicate_window_sec?: number | undefined;
   /** a person must approve what brings a budget window above so many percent; null: never */
   budget_approval_percent?: number | null | undefined;
   /** longest life of an authorization; 300 when absent */
@@ -862,6 +865,8 @@ export interface SubmitDto {
   note?: string | undefined;
   /** may a paid request other than GET be sent again after a crash? false when absent */
   allow_replay?: boolean | undefined;
+  /** the same purchase as this operation on purpose (its id), or as whatever there is (true), where policy refuses duplicates */
+  allow_duplicate?: true | string | undefined;
   /** how long the seller may take; 30000 when absent */
   timeout_ms?: number | undefined;
   /** how long to wait for an answer here; 0 when absent */
@@ -992,6 +997,7 @@ export type ErrorCode =
   | 'price_above_maximum'
   | 'terms_mismatch'
   | 'policy_refused'
+  | 'duplicate_intent'
   | 'no_budget'
   | 'budget_exhausted'
   | 'insufficient_wallet_balance'
@@ -1081,6 +1087,10 @@ export type Suggestion =
       network: string | null;
       asset: string | null;
       amount: string | null;
+    }
+  | {
+      action: 'allow_duplicate';
+      operation_id: string | null;
     }
   | {
       action: 'ask_admin_to_allow';

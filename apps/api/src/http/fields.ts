@@ -134,10 +134,25 @@ export const Address = (common: Common): PropertyDecorator => {
   );
 };
 
-export const Uuid = (common: Common): PropertyDecorator => {
-  const pattern = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
-  return field(common, { type: 'string', format: 'uuid' }, Matches(pattern, rule('not_a_uuid')));
-};
+const UUID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+export const Uuid = (common: Common): PropertyDecorator =>
+  field(common, { type: 'string', format: 'uuid' }, Matches(UUID, rule('not_a_uuid')));
+
+/** `true`, or the id of one. */
+export const TrueOrUuid = (common: Common): PropertyDecorator =>
+  field(
+    common,
+    {
+      oneOf: [
+        { type: 'boolean', enum: [true] },
+        { type: 'string', format: 'uuid' },
+      ],
+    },
+    check(
+      (value) => value === true || (typeof value === 'string' && UUID.test(value)),
+      rule('not_true_and_not_a_uuid'),
+    ),
+  );
 
 export const OneOf = (values: readonly string[], common: Common): PropertyDecorator =>
   field(

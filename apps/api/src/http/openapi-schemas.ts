@@ -186,6 +186,7 @@ const NATIVE = {
       windows: list(object({ days: list(text), from: text, to: text })),
     }),
     new_payee: text,
+    duplicate_window_sec: int,
     budget_approval_percent: maybe(int),
     max_validity_sec: int,
     contract_payee: text,

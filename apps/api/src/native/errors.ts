@@ -44,9 +44,10 @@ export function renderProblem({ code, details, correlationId }: Problem): Render
 
 /** An operation that ended unpaid, or whose outcome is not known: the error, with the operation beside it. */
 export function renderFailed(view: OperationView, code: ErrorCode, correlationId: string): Rendered {
+  // An error may be about another operation; this one's own id stands beside the error.
   const details = {
-    ...view.error?.details,
     operation_id: view.operationId,
+    ...view.error?.details,
     ...(view.retryWith ? { retry_with: view.retryWith } : {}),
   };
   const { status, body } = renderProblem({ code, details, correlationId });

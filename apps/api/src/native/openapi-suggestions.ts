@@ -29,6 +29,7 @@ const FIELDS: { readonly [A in Action]: Readonly<Record<FieldsOf<A>, Schema>> } 
   top_up: asset,
   add_wallet: { network: maybeText },
   give_allowance: asset,
+  allow_duplicate: { operation_id: maybeText },
   ask_admin_to_allow: { rule: text, value: maybeText },
   ask_admin_to_resume: { scope: text },
   ask_another_approver: {},

@@ -11,6 +11,7 @@ import {
   OneOf,
   RequestBody,
   Text,
+  TrueOrUuid,
   Url,
   Uuid,
 } from '../http/fields.js';
@@ -118,6 +119,13 @@ export class SubmitDto {
     about: 'may a paid request other than GET be sent again after a crash? false when absent',
   })
   allow_replay?: boolean;
+
+  @TrueOrUuid({
+    optional: true,
+    about:
+      'the same purchase as this operation on purpose (its id), or as whatever there is (true), where policy refuses duplicates',
+  })
+  allow_duplicate?: true | string;
 
   @Integer({
     optional: true,

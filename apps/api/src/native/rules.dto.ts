@@ -94,6 +94,15 @@ export class PutPolicyDto {
 
   @Integer({
     optional: true,
+    min: 0,
+    max: 86_400,
+    about:
+      'seconds within which the same purchase under another key is refused; 0, the default: never. Same: agent, method, URL, body, price',
+  })
+  duplicate_window_sec?: number;
+
+  @Integer({
+    optional: true,
     nullable: true,
     min: 1,
     max: 100,

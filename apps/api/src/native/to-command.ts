@@ -2,6 +2,7 @@ import {
   parseAtomic,
   parseCaip2,
   parseEvmAddress,
+  parseOperationId,
   PERMIT2,
   refuse,
   type Json,
@@ -37,10 +38,16 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
       challenge: challengeOf(dto.challenge as Json | undefined),
       ...(dto.settle === undefined ? {} : { settleBy: dto.settle }),
       allowReplay: dto.allow_replay ?? false,
+      ...allowDuplicateOf(dto),
       timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       note: dto.note ?? null,
     },
   };
+}
+
+function allowDuplicateOf({ allow_duplicate: allowed }: SubmitDto): Pick<SubmitRequest, 'allowDuplicate'> {
+  if (allowed === undefined) return {};
+  return { allowDuplicate: allowed === true ? 'any' : parseOperationId(allowed) };
 }
 
 const hasUrl = (dto: SubmitDto): dto is SubmitDto & { readonly url: string } => dto.url !== undefined;
@@ -57,6 +64,7 @@ const OF_PAYMENTS = [
   'challenge',
   'settle',
   'allow_replay',
+  'allow_duplicate',
   'timeout_ms',
 ] as const;
 

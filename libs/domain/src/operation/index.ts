@@ -37,6 +37,7 @@ export {
   type Settlement,
   type SettleBy,
   type Submission,
+  type Likeness,
   type Terms,
   type TransferMethod,
   type Verdict,

@@ -1,5 +1,5 @@
 import type { Json } from '../canonical.js';
-import type { AgentId, Caip2, EvmAddress, Hex32, WalletId } from '../ids.js';
+import type { AgentId, Caip2, EvmAddress, Hex32, OperationId, WalletId } from '../ids.js';
 import type { BudgetUnit } from '../money.js';
 import type { PolicyScope } from '../policy.js';
 
@@ -39,6 +39,8 @@ export interface OperationRequest {
   readonly settleBy?: SettleBy;
   /** May a paid non-GET request be sent again after a crash? (ruling 22) */
   readonly allowReplay: boolean;
+  /** The same purchase as this operation on purpose; `any`: as whatever there is. Absent: as nothing. */
+  readonly allowDuplicate?: OperationId | 'any';
   /** How long Purser may wait for the seller, milliseconds. */
   readonly timeoutMs: number;
   /** Text from the agent, shown to approvers marked as untrusted. */
@@ -79,6 +81,15 @@ export interface Terms {
   readonly wire: Json;
 }
 
+/** Of purchases that are alike, opened within so long of each other, one is paid; the store guards it at the intent. */
+export interface Likeness {
+  /** SHA-256 over what makes two purchases the same, hex. */
+  readonly hash: string;
+  readonly withinSec: number;
+  /** Not in the way: one operation, or `any`. */
+  readonly allow?: OperationId | 'any';
+}
+
 export interface Verdict {
   /** Version of the policy that judged; 0 when the workspace has none of its own. */
   readonly policyVersion: number;
@@ -93,6 +104,8 @@ export interface Verdict {
   readonly needsApproval: boolean;
   /** Why an approval is needed, for the approver: `above_threshold`, `contract_payee`, ... */
   readonly reasons: readonly string[];
+  /** What makes another purchase the same as this one, where policy wants to know. */
+  readonly like?: Likeness;
   /** Settled before the seller is shown it, since policy calls its host prepaid (`purchase`, `authorize`). Absent: the seller settles. */
   readonly prepaid?: true;
 }

@@ -1,6 +1,6 @@
 import { judgeOffers, termsDigest } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
-import { askPrice, whyNotSettled } from './quote.js';
+import { askPrice, judging, whyNotSettled } from './quote.js';
 
 /** After an approval, time has passed: ask the seller again. Other terms go back to judgement (ruling 13, P12). */
 export async function confirmTerms({ ports, cursor }: StepContext): Promise<StepOutcome> {
@@ -13,7 +13,11 @@ export async function confirmTerms({ ports, cursor }: StepContext): Promise<Step
     if (transient) return { kind: 'retry', reason: price.code, afterMs: 5_000 };
     return record({ type: 'Refuse', code: price.code, details: price.details });
   }
-  const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
+  const { terms, judged } = await judgeOffers(
+    ports,
+    judging(ports, cursor.claimed, cursor.state.request),
+    price,
+  );
   if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
   const reason = whyNotSettled(ports, cursor.state.request, terms, judged.verdict);
   if (reason !== null)

@@ -7,9 +7,9 @@ import {
   type Terms,
   type Verdict,
 } from '#domain';
-import { judgeOffers, termsDigest } from '../judge-terms.js';
+import { judgeOffers, termsDigest, type Judging } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
-import type { Blob, OperationRef, Ports } from '../ports.js';
+import type { Blob, Loaded, OperationRef, Ports } from '../ports.js';
 import type { PriceAnswer, SellerRequest, UpstreamAnswer } from '../seller-ports.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
@@ -27,7 +27,7 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'refused':
       return record({ type: 'Refuse', code: price.code, details: price.details });
     case 'terms': {
-      const { terms, judged } = await judgeOffers(ports, cursor.claimed, price);
+      const { terms, judged } = await judgeOffers(ports, judging(ports, cursor.claimed, request), price);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
       const reason = whyNotSettled(ports, request, terms, judged.verdict);
       if (reason !== null)
@@ -112,18 +112,37 @@ async function namedTerms(
 /** No seller says how long it takes; policy may say less (ruling 13). */
 const NAMED_TIMEOUT_SEC = 300;
 
+/** What is judged for an operation. */
+export function judging(ports: Ports, claimed: Loaded, request: OperationRequest): Judging {
+  const { workspaceId, agentId, operationId, openedAtMs } = claimed;
+  return {
+    workspaceId,
+    agentId,
+    operationId,
+    openedAtMs,
+    request,
+    body: () => requestBody(ports, claimed, request),
+  };
+}
+
+async function requestBody(
+  ports: Ports,
+  ref: OperationRef,
+  { bodyHash }: OperationRequest,
+): Promise<Uint8Array | null> {
+  if (bodyHash === null) return null;
+  const stored = await ports.operations.blob(ref, 'request_body');
+  if (!stored) throw new Error('the request body is missing');
+  return ports.vault.open(ref.workspaceId, stored.sealed);
+}
+
 export async function sellerRequest(
   ports: Ports,
   ref: OperationRef,
   request: OperationRequest,
 ): Promise<SellerRequest> {
   const { url, method, headers, timeoutMs } = request;
-  let body: Uint8Array | null = null;
-  if (request.bodyHash !== null) {
-    const stored = await ports.operations.blob(ref, 'request_body');
-    if (!stored) throw new Error('the request body is missing');
-    body = ports.vault.open(ref.workspaceId, stored.sealed);
-  }
+  const body = await requestBody(ports, ref, request);
   return { workspaceId: ref.workspaceId, url, method, headers, body, timeoutMs };
 }
 

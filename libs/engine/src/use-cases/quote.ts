@@ -30,5 +30,8 @@ export async function quote(
   );
   if (price.kind === 'free') return price;
   if (price.kind === 'refused') return { kind: 'unpayable', code: price.code, details: price.details };
-  return { kind: 'priced', ...(await judgeOffers(ports, principal, price)) };
+  return {
+    kind: 'priced',
+    ...(await judgeOffers(ports, { ...principal, request, body: () => Promise.resolve(body) }, price)),
+  };
 }

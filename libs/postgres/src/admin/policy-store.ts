@@ -4,6 +4,7 @@ import {
   DEFAULT_POLICY,
   type AgentId,
   type EvmAddress,
+  type OperationId,
   type Policy,
   type PolicyScope,
   type WalletId,
@@ -83,6 +84,14 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
         ...(known?.to_workspace === true ? ['workspace' as const] : []),
         ...(known?.to_agent === true ? ['agent' as const] : []),
       ];
+    },
+    async likeOf({ workspaceId, agentId }, { hash, withinSec, allow }, { openedAtMs, except }) {
+      const { rows } = await pool.query<{ operation_id: OperationId | null }>({
+        name: 'purser_like',
+        text: `SELECT purser_like($1, $2, decode($3, 'hex'), $4, $5, $6, $7) AS operation_id`,
+        values: [workspaceId, agentId, hash, except ?? null, openedAtMs, withinSec * 1000, allow ?? null],
+      });
+      return rows[0]?.operation_id ?? null;
     },
     async budgetsOf({ workspaceId, agentId }, unit) {
       const { rows } = await pool.query<BudgetRow>({

@@ -39,6 +39,7 @@ import * as budgetLimits from './20261121-84-1-budget-limits.js';
 import * as budgetRows from './20261121-84-2-budget-rows.js';
 import * as budgetOthers from './20261121-84-3-budget-others.js';
 import * as budgetMoney from './20261121-84-4-budget-money.js';
+import * as likes from './20261121-86-1-likes.js';
 
 export interface Migration {
   readonly name: string;
@@ -86,4 +87,5 @@ export const MIGRATIONS: readonly Migration[] = [
   budgetRows,
   budgetOthers,
   budgetMoney,
+  likes,
 ];

@@ -67,6 +67,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   price_above_maximum: row(403, 'limit_exceeded'),
   terms_mismatch: row(403, 'recipient_not_allowed'),
   policy_refused: row(403, 'recipient_not_allowed', ({ rule }) => POLICY_RULES[String(rule)]),
+  duplicate_intent: row(409, 'idempotency_request_in_progress'),
   no_budget: row(403, 'limit_exceeded'),
   budget_exhausted: row(403, 'limit_exceeded'),
   insufficient_wallet_balance: row(422, 'insufficient_funds'),

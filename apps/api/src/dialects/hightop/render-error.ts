@@ -18,8 +18,8 @@ export function renderProblem({ code, details, correlationId }: Problem): Render
 /** An operation that ended, or whose outcome is not known: the error with the operation to look at. */
 export function renderFailed(view: OperationView, code: ErrorCode, details: ErrorDetails = {}): Rendered {
   const about: ErrorDetails = {
-    ...details,
     operation_id: view.operationId,
+    ...details,
     ...(view.retryWith ? { retry_with: view.retryWith } : {}),
   };
   const { status, body } = errorBody(code, about);
