@@ -1,7 +1,7 @@
 import type { Service } from './services/child.js';
 
 /** The kinds of process the stack is made of. */
-export type Role = 'postgres' | 'redis' | 'chain' | 'signer' | 'api' | 'worker' | 'sellers';
+export type Role = 'postgres' | 'redis' | 'chain' | 'signer' | 'issuer' | 'api' | 'worker' | 'sellers';
 
 interface Member {
   readonly role: Role;

@@ -42,7 +42,7 @@ export function processEnvironment(
     HOST: '127.0.0.1',
     ...handedOn('PURSER_SETTLE_FACILITATORS'),
     ...(kind === 'worker' ? handedOn('PURSER_SETTLE_FACILITATOR_TOKENS') : {}),
-    ...(kind === 'api' ? { PORT: String(port) } : { PURSER_WORKER_PORT: String(port) }),
+    ...(kind === 'api' ? ofApi(place, port) : { PURSER_WORKER_PORT: String(port) }),
     // Loopback stays closed to buyers but for the demo sellers and what the user adds.
     PURSER_EGRESS_ALLOW: [
       ...sellers,
@@ -51,6 +51,17 @@ export function processEnvironment(
     ].join(','),
   };
 }
+
+/** Every copy passes the issuer's paths on; tokens are made for the first one's address. */
+function ofApi({ ports }: Place, port: number): Record<string, string> {
+  return {
+    PORT: String(port),
+    PURSER_PUBLIC_URL: publicUrlOf(ports),
+    PURSER_OAUTH_EMBEDDED: `http://127.0.0.1:${ports.issuer}`,
+  };
+}
+
+export const publicUrlOf = ({ api }: Place['ports']): string => `http://127.0.0.1:${api[0] ?? 0}`;
 
 /** As whoever starts the stack has set it. */
 function handedOn(name: string): Record<string, string> {

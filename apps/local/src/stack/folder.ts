@@ -96,6 +96,8 @@ export interface Secrets {
   readonly databasePassword: string;
   readonly keystorePassphrase: string;
   readonly derivationPassphrase: string;
+  /** Opens the issuer's signing key. */
+  readonly issuerPassphrase: string;
   /** Settlement keys of the demo sellers, by seller. */
   readonly sellerKeys: Readonly<Record<SellerName, Hex>>;
 }
@@ -121,6 +123,7 @@ export function loadSecrets(folder: StackFolder): Secrets {
     databasePassword: randomBytes(32).toString('base64url'),
     keystorePassphrase: randomBytes(32).toString('base64url'),
     derivationPassphrase: randomBytes(32).toString('base64url'),
+    issuerPassphrase: randomBytes(32).toString('base64url'),
     ...known,
     sellerKeys,
   };
@@ -133,6 +136,7 @@ export interface Ports {
   readonly postgres: number;
   readonly redis: number;
   readonly chain: number;
+  readonly issuer: number;
   readonly api: readonly number[];
   readonly workers: readonly number[];
   readonly sellers: Readonly<Record<SellerName, number>>;
@@ -145,6 +149,7 @@ export async function choosePorts(folder: StackFolder, apis: number, workers: nu
     postgres: await freePort(before?.postgres),
     redis: await freePort(before?.redis),
     chain: await freePort(before?.chain),
+    issuer: await freePort(before?.issuer),
     api: await many(apis, before?.api),
     workers: await many(workers, before?.workers),
     sellers: {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { LOCAL_TOKEN } from '../chain.js';
 import { projectRoot } from '../project.js';
 import { LOCAL_CHAIN_ID } from '../services/index.js';
+import type { IssuerSettings } from '../issuer/settings.js';
 import { Supervisor } from '../supervisor.js';
 import { prepareDatabase, type DatabaseUrls } from './database.js';
 import { fundBroadcastAccounts } from './broadcast-accounts.js';
-import { processEnvironment } from './environment.js';
+import { processEnvironment, publicUrlOf } from './environment.js';
 import { choosePorts, loadSecrets, StackFolder } from './folder.js';
 import type { StackOptions } from './options.js';
 import { answersOk, startProcess } from './process.js';
@@ -50,6 +51,7 @@ export async function startStack(options: StackOptions, log: (line: string) => v
       startSellers(supervisor, place, { rpcUrl: urls.rpcUrl }),
       startWorkers(supervisor, place, { urls, databases }),
       startApis(supervisor, place, { urls, databases }),
+      startIssuer(supervisor, place, databases),
     ]);
     const credentials = await setUpWorkspace(place, { rpcUrl: urls.rpcUrl, systemUrl: databases.system });
     const facilitator = {
@@ -85,6 +87,34 @@ async function startApis(supervisor: Supervisor, place: Place, reached: Reached)
         }),
       ),
     ),
+  );
+}
+
+/** OAuth for this stack alone: callers reach it through the API. */
+async function startIssuer(
+  supervisor: Supervisor,
+  { folder, ports, secrets }: Place,
+  databases: DatabaseUrls,
+): Promise<void> {
+  const url = `http://127.0.0.1:${ports.issuer}`;
+  const settings: IssuerSettings = {
+    publicUrl: publicUrlOf(ports),
+    apiUrl: publicUrlOf(ports),
+    port: ports.issuer,
+    databaseUrl: databases.issuer,
+    keystore: folder.within('keystore'),
+    passphrase: secrets.issuerPassphrase,
+    registration: true,
+  };
+  await supervisor.run('issuer', () =>
+    startProcess({
+      entry: 'apps/local/src/issuer/main.js',
+      env: { ISSUER: JSON.stringify(settings) },
+      logFile: folder.log('issuer'),
+      url,
+      ready: answersOk(`${url}/health`),
+      stopTimeoutMs: 5_000,
+    }),
   );
 }
 

@@ -1,0 +1,76 @@
+// The issuer of the local stack, as a process of its own on loopback; callers reach it through the API. Told by ISSUER (JSON) where it is.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import pg from 'pg';
+import { createLogger } from '#runtime';
+import { Connect } from './connect.js';
+import { openIssuerKeys } from './keys.js';
+import { createProvider } from './provider.js';
+import { Purser } from './purser.js';
+import { purgeExpiredRecords } from './records.js';
+import type { IssuerSettings } from './settings.js';
+import { Turnstile } from './turnstile.js';
+
+const REGISTRATIONS_PER_MINUTE = 10;
+const PURGE_EVERY_MS = 10 * 60_000;
+
+const settings = JSON.parse(process.env['ISSUER'] ?? '{}') as IssuerSettings;
+delete process.env['ISSUER'];
+const logger = createLogger({ name: 'issuer', level: 'info' });
+const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 4 });
+pool.on('error', (error) => logger.warn({ error }, 'a database connection was lost'));
+const keys = await openIssuerKeys(settings.keystore, settings.passphrase);
+const provider = createProvider({ settings, keys, pool });
+provider.on('server_error', (_context, error) => logger.error({ error }, 'a request failed'));
+const { publicUrl } = settings;
+const connect = new Connect({ provider, purser: new Purser(settings.apiUrl), publicUrl });
+const registrations = new Turnstile(REGISTRATIONS_PER_MINUTE);
+const protocol = provider.callback();
+
+const server = createServer((request, response) => {
+  answer(request, response).catch((error: unknown) => {
+    logger.error({ error }, 'a request failed');
+    if (!response.headersSent) response.writeHead(500);
+    response.end();
+  });
+});
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', 'http://issuer');
+  if (pathname === '/health') return void response.end('ok');
+  if (pathname.startsWith('/connect/')) return connect.handle(request, response);
+  if (pathname === '/oauth/reg' && !registrations.lets(callerOf(request))) return tooMany(response);
+  if (pathname.startsWith('/oauth/auth')) forgetSession(request);
+  await protocol(request, response);
+}
+
+/** Nobody stays logged in: an authorization goes as if it were the first, whoever sat at this browser before. */
+function forgetSession({ headers }: IncomingMessage): void {
+  const kept = (headers.cookie ?? '').split(/; */).filter((it) => !/^_session(?:\.|=)/.test(it));
+  headers.cookie = kept.join('; ');
+}
+
+/** As the API in front saw it. */
+function callerOf({ headers, socket }: IncomingMessage): string {
+  const forwarded = headers['x-forwarded-for'];
+  return (typeof forwarded === 'string' ? forwarded : socket.remoteAddress) ?? '';
+}
+
+function tooMany(response: ServerResponse): void {
+  response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '60' });
+  response.end(
+    JSON.stringify({
+      error: 'too_many_requests',
+      error_description: 'wait a minute before registering again',
+    }),
+  );
+}
+
+const purging = setInterval(() => {
+  purgeExpiredRecords(pool).catch((error: unknown) => logger.warn({ error }, 'old records were not deleted'));
+}, PURGE_EVERY_MS);
+server.listen(settings.port, '127.0.0.1', () => logger.info({}, 'issuer listens'));
+process.once('SIGTERM', () => {
+  clearInterval(purging);
+  server.closeIdleConnections();
+  server.close(() => void pool.end().then(() => process.exit(0)));
+});
