@@ -29,6 +29,8 @@ import {
 export const uuid = (n: number, kind = 0): string =>
   `${kind.toString(16).padStart(8, '0')}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 export const address = (n: number): EvmAddress => parseEvmAddress(`0x${n.toString(16).padStart(40, '0')}`);
+/** Of the wallet `number` in the in-memory API. */
+export const walletAddress = (number: number): EvmAddress => address(0xaa + number);
 export const hex32 = (n: number): Hex32 => parseHex32(`0x${n.toString(16).padStart(64, '0')}`);
 /** Prefixed id with a number in base 10 digits, which are all in the id alphabet. */
 const tail = (n: number): string => n.toString().padStart(26, '0');

@@ -6,7 +6,7 @@ import { DIALECTS } from '#runtime';
 import type { ApiCore } from '../../apps/api/src/core.js';
 import { createApp } from '../../apps/api/src/create-app.js';
 import { Stopping } from '../../apps/api/src/http/stopping.js';
-import { address, AGENT, NOON, TOKEN, uuid, walletId, WORKSPACE } from './builders.js';
+import { walletAddress, AGENT, NOON, TOKEN, uuid, walletId, WORKSPACE } from './builders.js';
 import { MemoryAdmin } from './memory-admin.js';
 import { MemoryAdoption } from './memory-adoption.js';
 import {
@@ -52,6 +52,7 @@ export interface Call {
 export class MemoryApi {
   nowMs = NOON;
   readonly workspaceId = WORKSPACE;
+  readonly otherWorkspaceId = OTHER_WORKSPACE;
   readonly stopping = new Stopping();
   readonly database = new MemoryDatabase(() => this.nowMs);
   readonly chain = new MemoryChain(() => this.nowMs, 2);
@@ -67,6 +68,7 @@ export class MemoryApi {
   readonly logged: Record<string, unknown>[] = [];
   /** Role to API key; `agent2` is of another workspace. */
   readonly secrets: Record<string, string> = {};
+  private readonly agentIds = new Map<string, AgentId>();
   /** No worker runs while true. */
   workersOff = false;
   private readonly pending = new Set<Promise<unknown>>();
@@ -114,7 +116,7 @@ export class MemoryApi {
 
   async call({ method = 'GET', path, as = 'agent', key, body, headers = {} }: Call): Promise<Reply> {
     const secret = this.secrets[as];
-    const agentId = as === 'agent2' ? uuid(2, 2) : AGENT;
+    const agentId = this.agentIds.get(as) ?? AGENT;
     const credentials = secret === undefined ? {} : credentialsFor(path, { secret, agentId, as });
     const raw = typeof body === 'string' || Buffer.isBuffer(body);
     const response = await this.app.inject({
@@ -195,16 +197,13 @@ export class MemoryApi {
     await this.seedKey('admin2', OTHER_WORKSPACE, 'admin');
   }
 
-  private async seedAgent(
-    name: string,
-    workspaceId: WorkspaceId,
-    agentId: AgentId,
-    number: number,
-  ): Promise<void> {
+  /** Its wallet and money are told apart by `number`. */
+  async seedAgent(name: string, workspaceId: WorkspaceId, agentId: AgentId, number: number): Promise<void> {
+    this.agentIds.set(name, agentId);
     const limits = { per_payment: 1_000_000n, day: 5_000_000n };
     this.database.budgets.setLimits(workspaceId, 'USD6', {});
     this.database.budgets.setLimits(agentId, 'USD6', limits);
-    const wallet = { workspaceId, walletId: walletId(number), address: address(0xaa + number) };
+    const wallet = { workspaceId, walletId: walletId(number), address: walletAddress(number) };
     this.policies.wallets.set(agentId, wallet);
     this.admin.wallets.views.push({
       ...wallet,
@@ -230,7 +229,7 @@ export class MemoryApi {
     await this.seedKey(name, workspaceId, 'agent', agentId);
   }
 
-  private async seedKey(name: string, workspaceId: WorkspaceId, role: Role, agentId: AgentId | null = null) {
+  async seedKey(name: string, workspaceId: WorkspaceId, role: Role, agentId: AgentId | null = null) {
     const input = { role, agentId, person: `${name}@example.com`, label: '', expiresInSec: null };
     const { secret } = await this.admin.keys.create(workspaceId, input, { type: 'system', id: 'test' });
     this.secrets[name] = secret;

@@ -1,6 +1,6 @@
 // AgentPay's status for each of our codes, and its free texts where it has published one. 402 is said of what is proven unpaid, or was refused before
 // anything was signed; never of an outcome that nobody knows, and never with a header that a seller's challenge would have (ruling 5, apis.md D7).
-import { ERRORS, type ErrorCode, type ErrorDetails, type ErrorKind } from '#domain';
+import { ERRORS, suggestionFor, type ErrorCode, type ErrorDetails, type ErrorKind } from '#domain';
 import type { OperationView } from '#engine';
 import type { Problem, Rendered } from '../../http/dialect.js';
 
@@ -80,6 +80,7 @@ function errorBody(code: ErrorCode, details: ErrorDetails): { status: number; bo
     body: {
       error: says?.(details) ?? ERRORS[code].says,
       code,
+      suggestion: suggestionFor(code, details),
       ...about,
       ...(facilitator === true ? { facilitator: { isValid: false, invalidReason: code } } : {}),
       // There are no plans to upgrade to here.

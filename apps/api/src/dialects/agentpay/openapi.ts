@@ -1,5 +1,5 @@
 // Shapes of AgentPay's answers.
-import { flag, list, maybeText, object, text, time } from '../../http/openapi-words.js';
+import { flag, list, maybeText, object, ref, text, time } from '../../http/openapi-words.js';
 
 const WALLET = { id: text, wallet_id: text, network: text, address: maybeText };
 
@@ -7,6 +7,7 @@ export const AGENTPAY = {
   AgentPayError: object({
     error: text,
     code: text,
+    suggestion: ref('Suggestion'),
     'details?': { type: 'object' },
     'facilitator?': object({ isValid: { const: false }, invalidReason: text }),
     'upgradeUrl?': maybeText,

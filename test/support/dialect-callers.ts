@@ -1,0 +1,92 @@
+// The same wishes in every dialect, for tests that mix them: buy this, and show me that. A new dialect adds a row.
+import type { Call } from './memory-api.js';
+
+export interface Wish {
+  readonly url: string;
+  /** null: the caller sends none. */
+  readonly key: string | null;
+}
+
+export interface DialectCaller {
+  readonly name: string;
+  /** Callers without a key are refused in the request already. */
+  readonly needsKey: boolean;
+  /** What comes back is a payment to be shown to the seller by the caller; else Purser shows it itself. */
+  readonly handsOut: boolean;
+  buy(wish: Wish): Call;
+  /** The header to show, out of an answer to `buy`. */
+  payment(body: Readonly<Record<string, unknown>>): string | null;
+  /** Everything that can be read by the id of an operation or an approval. */
+  look(ids: { readonly operationId: string; readonly approvalId: string | null }): readonly Call[];
+  /** Lists that only ever show the caller's own. */
+  lists: readonly string[];
+}
+
+const MAX = '1000000';
+const keyed = ({ key }: Wish): { key?: string } => (key === null ? {} : { key });
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+/** The shop in memory names its price whatever it is shown. */
+const CHALLENGE = 'eyJ4NDAyVmVyc2lvbiI6Mn0=';
+
+export const DIALECT_CALLERS: readonly DialectCaller[] = [
+  {
+    name: 'native',
+    needsKey: true,
+    handsOut: false,
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/purser/v1/operations',
+      ...keyed(wish),
+      body: { kind: 'purchase', url: wish.url, max_amount: MAX, wait_ms: 1_000 },
+    }),
+    payment: () => null,
+    look: ({ operationId, approvalId }) => [
+      { path: `/purser/v1/operations/${operationId}` },
+      { path: `/purser/v1/operations/${operationId}/events` },
+      { method: 'POST', path: `/purser/v1/operations/${operationId}/cancel`, body: {} },
+      ...(approvalId === null
+        ? []
+        : [
+            { path: `/purser/v1/approvals/${approvalId}`, as: 'approver2' },
+            {
+              method: 'POST' as const,
+              path: `/purser/v1/approvals/${approvalId}/reject`,
+              as: 'approver2',
+              body: { reason: 'not mine' },
+            },
+          ]),
+    ],
+    lists: ['/purser/v1/operations', '/purser/v1/balances'],
+  },
+  {
+    name: 'hightop purchase',
+    needsKey: true,
+    handsOut: false,
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/v1/agent/x402/purchase',
+      ...keyed(wish),
+      body: { url: wish.url, max_amount: MAX },
+    }),
+    payment: () => null,
+    look: ({ operationId }) => [{ path: `/v1/agent/operations/${operationId}` }],
+    lists: ['/v1/agent/operations', '/v1/agent/balances'],
+  },
+  {
+    name: 'agentpay',
+    needsKey: false,
+    handsOut: true,
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/v1/pay',
+      body: {
+        paymentRequiredHeader: CHALLENGE,
+        requestUrl: wish.url,
+        ...(wish.key === null ? {} : { idempotencyKey: wish.key }),
+      },
+    }),
+    payment: ({ paymentSignature }) => text(paymentSignature),
+    look: () => [],
+    lists: ['/v1/spend', '/wallets/me'],
+  },
+];
