@@ -69,6 +69,8 @@ const call = (path: string, token: string, method: 'GET' | 'POST' = 'GET', body?
   });
 const codeOf = ({ body }: Reply) => body?.error?.details?.cause ?? body?.error?.code;
 
+const takesTokens = ({ path }: { readonly path: string }) => /^\/(v1\/agent|purser\/v1)\//.test(path);
+
 describe('an access token', () => {
   it('opens both APIs, each with a token of its own', async () => {
     const hightop = await tokenFor(HIGHTOP, 'agent:read');
@@ -194,7 +196,6 @@ describe('scopes of a token', () => {
   const ofAgents = routesOf(CONTROLLERS).filter(
     ({ access }) => access !== undefined && access !== 'public' && mayCall(access, 'agent'),
   );
-  const takesTokens = ({ path }: { readonly path: string }) => /^\/(v1\/agent|purser\/v1)\//.test(path);
   const routes = ofAgents
     .filter(takesTokens)
     .flatMap((route) => SCOPES.map((granted) => ({ ...route, granted })));
