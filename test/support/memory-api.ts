@@ -85,6 +85,12 @@ export class MemoryApi {
     return this.app.close();
   }
 
+  /** Over a socket, for callers that are no part of this process; its address. */
+  async listen(): Promise<string> {
+    await this.app.listen(0, '127.0.0.1');
+    return this.app.getUrl();
+  }
+
   readonly ports: Ports = {
     clock: { nowMs: () => this.nowMs },
     ids: memoryIds(),

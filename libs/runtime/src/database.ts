@@ -84,12 +84,14 @@ export interface DatabaseOptions {
   readonly vault: Vault;
   /** What the database must remember of the derivation keys; another set of keys would derive other payments (ruling 9). */
   readonly keyFingerprints: Readonly<Record<string, string>>;
+  /** The server may lose what it was given: for tests alone. */
+  readonly throwaway?: boolean;
 }
 
 /** @throws when the database is not safe to hold money (safety.md d.2) or belongs to other keys. */
 export async function connectDatabase(
   config: Config,
-  { logger, owner, vault, keyFingerprints }: DatabaseOptions,
+  { logger, owner, vault, keyFingerprints, throwaway = false }: DatabaseOptions,
 ): Promise<Stores> {
   const { writer, system, reader } = config.database;
   if (writer === null || system === null || reader === null)
@@ -98,7 +100,9 @@ export async function connectDatabase(
   const systemPool = createPool(system, { name: `purser-${config.process}-system`, max: 10 });
   const readerPool = createReaderPool({ connectionString: reader });
   const clock = { nowMs: () => systemClock.nowMs() };
-  await Promise.all([writerPool, systemPool, readerPool].map((pool) => runStartupChecks(pool, clock)));
+  await Promise.all(
+    [writerPool, systemPool, readerPool].map((pool) => runStartupChecks(pool, { ...clock, throwaway })),
+  );
   await bindInstallation(systemPool, keyFingerprints);
   const answers = createAnswers({
     connectionString: system,
