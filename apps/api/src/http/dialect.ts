@@ -25,6 +25,8 @@ export interface Dialect {
   readonly prefixes: readonly string[];
   /** Path of the API that access tokens are made for; absent where none are taken. */
   readonly resource?: string;
+  /** The same for the description: ways to say who one is, each a set of schemes; a bearer, or a key in `x-api-key`, when absent. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   /** How the caller says who it is; null: not at all. */
   credentials(request: FastifyRequest): Presented | null;
   renderError(problem: Problem): Rendered;

@@ -1,7 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { Access } from './access.js';
-import { routesOf } from './routes.js';
+import { routesOf, type Route } from './routes.js';
 import { SCHEMAS } from './openapi-schemas.js';
 
 const ABOUT = `Pays for software agents and keeps the books. Money is text in base units; times are ISO 8601 in UTC.
@@ -23,7 +22,7 @@ export function describe(app: NestFastifyApplication, controllers: readonly obje
   Object.assign((document.components ??= {}), {
     schemas: { ...inWordsOf31(document.components.schemas), ...SCHEMAS },
   });
-  for (const route of routesOf(controllers)) secure(document, route.method, route.path, route.access);
+  for (const route of routesOf(controllers)) secure(document, route);
   return document;
 }
 
@@ -38,17 +37,16 @@ function inWordsOf31<T>(schema: T): T {
   return { ...rest, type: [rest['type'], 'null'] } as T;
 }
 
-function secure(document: OpenAPIObject, method: string, path: string, access: Access | undefined): void {
-  const item = document.paths[path.replace(/:([a-z]+)/g, '{$1}')] as Record<string, object> | undefined;
+const SECURITY = [{ bearer: [] }, { apiKey: [] }];
+
+function secure(document: OpenAPIObject, { method, path, access, dialect }: Route): void {
+  const item = document.paths[path.replace(/:([a-zA-Z]+)/g, '{$1}')] as Record<string, object> | undefined;
   const operation = item?.[method.toLowerCase()];
   if (!operation || access === undefined) return;
   if (access === 'public') {
     Object.assign(operation, { security: [] });
     return;
   }
-  const security = path.startsWith('/v1/agent')
-    ? [{ agentId: [], apiKey: [] }, { bearer: [] }]
-    : [{ bearer: [] }, { apiKey: [] }];
   const roles = access.operator ? ['operator'] : access.roles;
-  Object.assign(operation, { security, 'x-roles': roles });
+  Object.assign(operation, { security: dialect?.security ?? SECURITY, 'x-roles': roles });
 }

@@ -6,6 +6,7 @@ import { renderProblem } from './errors.js';
 export const agentpay: Dialect = {
   name: 'agentpay',
   prefixes: ['/v1/pay', '/v1/spend', '/wallets', '/api-keys'],
+  security: [{ apiKey: [] }],
   credentials: keyIn,
   renderError: renderProblem,
 };

@@ -6,6 +6,7 @@ export const hightop: Dialect = {
   name: 'hightop',
   prefixes: [RESOURCE],
   resource: RESOURCE,
+  security: [{ agentId: [], apiKey: [] }, { bearer: [] }],
   credentials: hightopCredentials,
   renderError: renderProblem,
 };
