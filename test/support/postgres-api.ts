@@ -128,6 +128,7 @@ export class PostgresApi {
         key: (presented, facts) => credentials.key(presented, facts),
         hmac: (presented, facts) => credentials.hmac(presented, facts),
         bearer: () => Promise.resolve({ ok: false, code: 'authentication_failed' }),
+        useOnce: (...use) => credentials.useOnce(...use),
       }),
       oauth: {
         publicUrl: 'https://purser.example',
