@@ -97,7 +97,16 @@ export interface WalletRow {
   readonly role: string;
 }
 
+/** That something was stopped or resumed, or an agent disabled, in the order it happened. */
+export interface StopFact {
+  readonly workspaceId: string;
+  readonly type: string;
+  /** `events_to`: the last number in the log by then. */
+  readonly data: Plain;
+}
+
 export interface Books {
+  readonly stops: readonly StopFact[];
   readonly operations: ReadonlyMap<string, readonly EventRow[]>;
   readonly eventCount: number;
   readonly reservations: ReadonlyMap<string, ReservationRow>;

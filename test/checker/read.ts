@@ -10,6 +10,7 @@ import {
   type Plain,
   type ReservationRow,
   type SettlementRow,
+  type StopFact,
   type TransferLog,
   type WalletRow,
 } from './model.js';
@@ -34,6 +35,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const budgets = await readBudgets(client);
     const wallets = await readWallets(client);
     const settlements = await readSettlements(client);
+    const stops = await readStops(client);
     const operations = groupBy(events, (event) => event.operationId);
     const payers = new Set([...wallets.keys(), ...settlements.map((it) => it.payer)]);
     const chain = await readChain(stack, payers, blocksNamedIn(events));
@@ -44,7 +46,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
-    return { operations, eventCount, reservations, budgets, settlements, wallets, ...chain, uses };
+    return { operations, eventCount, reservations, budgets, settlements, wallets, stops, ...chain, uses };
   } finally {
     await client.end();
   }
@@ -69,6 +71,14 @@ async function readEvents(client: pg.Client): Promise<EventRow[]> {
     hash: String(row['hash']),
     order: [Number(row['cluster_epoch']), BigInt(String(row['tx'])), BigInt(String(row['pos']))],
   }));
+}
+
+async function readStops(client: pg.Client): Promise<StopFact[]> {
+  const { rows } = await client.query<{ workspace: string; type: string; data: Plain }>(
+    `SELECT workspace_id AS workspace, type, data FROM admin_event
+      WHERE type IN ('Paused', 'Resumed', 'AgentDisabled') AND data ? 'events_to' ORDER BY position`,
+  );
+  return rows.map(({ workspace, type, data }) => ({ workspaceId: workspace, type, data }));
 }
 
 async function readWallets(client: pg.Client): Promise<Map<string, WalletRow>> {

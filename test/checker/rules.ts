@@ -1,5 +1,6 @@
 import { checkAllowance, checkShared, isAllowance } from './allowance-rules.js';
 import { checkSettlements } from './settlement-rules.js';
+import { checkStops } from './stop-rules.js';
 import { checkTopUps } from './top-up-rules.js';
 import { createHash } from 'node:crypto';
 import { checkBudgets } from './budget-rules.js';
@@ -61,6 +62,7 @@ export function checkBooks(books: Books): Violation[] {
   checkShared(books, report);
   checkTopUps(books, report);
   checkBudgets(books, report);
+  checkStops(books, report);
   return found;
 }
 

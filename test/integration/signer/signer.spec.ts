@@ -10,6 +10,13 @@ import { asRole, signatureOf, SignerStage, TOKEN, type SeededOperation } from '.
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text.slice(2), 'hex');
 
+const EVERYWHERE = `'00000000-0000-0000-0000-000000000000'::uuid`;
+/** Stops what every operation here is about, or with false whatever is stopped no more. */
+const stopOf = (kind: string, target: string, { network = `''`, workspace = 'workspace_id' } = {}): string =>
+  `WITH gone AS (DELETE FROM stop WHERE NOT $1::boolean)
+   INSERT INTO stop (workspace_id, stop_id, kind, target, network, actor, person)
+   SELECT ${workspace}, 's', '${kind}', ${target}, ${network}, '{}', '' FROM authorization_ledger WHERE $1::boolean LIMIT 1`;
+
 async function ledgerOf(stage: SignerStage, operation: SeededOperation) {
   const { rows } = await stage.sql.query<{ digest: string | null; reason: string | null }>(
     'SELECT digest, reason FROM signer_ledger WHERE subject = $1',
@@ -142,6 +149,13 @@ describe('signer', () => {
     ['everything', `UPDATE control SET paused = $1 WHERE scope = 'global'`],
     ['the workspace', `UPDATE control SET paused = $1 WHERE scope <> 'global'`],
     ['the agent', `UPDATE agent SET status = CASE WHEN $1::boolean THEN 'disabled' ELSE 'active' END`],
+    ['the agent by a stop', stopOf('agent', 'agent_id::text')],
+    ['the payee', stopOf('payee', 'to_address')],
+    ['the payee on its network', stopOf('payee', 'to_address', { network: 'network' })],
+    ['the payee everywhere', stopOf('payee', 'to_address', { workspace: EVERYWHERE })],
+    ['the host', stopOf('host', `'shop.example'`)],
+    ['hosts below', stopOf('host', `'*.example'`)],
+    ['the host everywhere', stopOf('host', `'shop.example'`, { workspace: EVERYWHERE })],
   ])('signs nothing while %s is stopped, and burns nothing either', async (_scope, stop) => {
     const signedBefore = await stage.operation();
     await signatureOf(stage, signedBefore);

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { addBudgetNodes } from './budget-nodes.js';
 import { change, within, type Database, type Trx } from './change.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
-import { insertStop, raiseControlEpoch } from './stops.js';
+import { eventsSoFar, insertStop, raiseControlEpoch } from './stops.js';
 
 interface Row {
   readonly workspace_id: string;
@@ -74,7 +74,10 @@ export class PostgresAgents implements AgentStore {
       const result = await find(trx, workspaceId, agentId);
       const order = { scope, reason: how.reason, cancelOnChain: how.cancelOnChain };
       await insertStop(trx, { ...order, by: { actor: by, person: how.person } }, { final: true });
-      const fact = { type: 'AgentDisabled', data: { agent_id: agentId, reason: how.reason } };
+      const fact = {
+        type: 'AgentDisabled',
+        data: { agent_id: agentId, reason: how.reason, events_to: await eventsSoFar(trx) },
+      };
       return { result, fact: numAffectedRows === 1n ? fact : null };
     });
   }

@@ -56,7 +56,12 @@ export class PostgresStops implements StopStore {
         if (rows.length === 0) throw refuse('not_found', { object: 'agent' });
       }
       const stop = await insertStop(trx, order, { final: false });
-      const data = { ...told(scope), reason: order.reason, stop_id: stop.stopId };
+      const data = {
+        ...told(scope),
+        reason: order.reason,
+        stop_id: stop.stopId,
+        events_to: await eventsSoFar(trx),
+      };
       return { result: stop, fact: { type: 'Paused', data } };
     });
   }
@@ -73,7 +78,8 @@ export class PostgresStops implements StopStore {
         trx,
       );
       await markControl(trx, workspaceId);
-      return { result: null, fact: { type: 'Resumed', data: { ...told(scope), stop_id: stop.stopId } } };
+      const data = { ...told(scope), stop_id: stop.stopId, events_to: await eventsSoFar(trx) };
+      return { result: null, fact: { type: 'Resumed', data } };
     });
   }
 
@@ -186,6 +192,14 @@ export async function raiseControlEpoch(trx: Trx, workspaceId: WorkspaceId): Pro
       trx,
     );
   if (numAffectedRows !== 1n) throw refuse('not_found', { object: 'workspace' });
+}
+
+/** Under the raised epoch: every intent that was committed before has a smaller number in the log, every later one a greater. */
+export async function eventsSoFar(trx: Trx): Promise<string> {
+  const { rows } = await sql<{
+    last: string;
+  }>`SELECT last_value::text AS last FROM events_position_seq`.execute(trx);
+  return rows[0]?.last ?? '0';
 }
 
 /** Under the raised epoch. A second stop of a scope adds to the first what it asks for on top. */

@@ -40,6 +40,7 @@ import * as budgetRows from './20261121-84-2-budget-rows.js';
 import * as budgetOthers from './20261121-84-3-budget-others.js';
 import * as budgetMoney from './20261121-84-4-budget-money.js';
 import * as likes from './20261121-86-1-likes.js';
+import * as stopOrder from './20261121-90-2-stop-order.js';
 
 export interface Migration {
   readonly name: string;
@@ -88,4 +89,5 @@ export const MIGRATIONS: readonly Migration[] = [
   budgetOthers,
   budgetMoney,
   likes,
+  stopOrder,
 ];
