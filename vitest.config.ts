@@ -6,6 +6,15 @@ const shared = {
   ssr: { resolve: { conditions: ['source'] } },
 };
 
+/**
+ * What mostly waits, for leases, expiries and finality, runs beside the rest of the tier (test/run.mjs): one after the other they would take half an
+ * hour of doing nothing.
+ */
+const WAITING = ['facilitators', 'liveness-faults', 'permit2-payer', 'prepaid', 'restore'].map(
+  (name) => `test/e2e/${name}.spec.ts`,
+);
+const endToEnd = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 };
+
 /** A busy machine is slow, not wrong. */
 const patience = { expect: { poll: { timeout: 15_000 } } };
 
@@ -61,13 +70,13 @@ export default defineConfig({
         ...shared,
         test: {
           ...patience,
+          ...endToEnd,
           name: 'e2e',
           include: ['test/e2e/**/*.spec.ts'],
-          fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          exclude: WAITING,
         },
       },
+      { ...shared, test: { ...patience, ...endToEnd, name: 'e2e-waiting', include: WAITING } },
     ],
   },
 });
