@@ -117,6 +117,8 @@ CREATE POLICY checker ON api_key FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON api_key FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON api_key FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
 GRANT INSERT, SELECT ON api_key TO purser_system;
+GRANT SELECT (workspace_id, role, agent_id, person, created_at, expires_at, revoked_at, scopes) ON api_key TO purser_reader;
+GRANT SELECT (workspace_id, role, agent_id, person, created_at, expires_at, revoked_at, scopes) ON api_key TO purser_signer;
 GRANT UPDATE (label, expires_at, revoked_at, last_used_at) ON api_key TO purser_system;
 ALTER TABLE api_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
@@ -141,11 +143,19 @@ CREATE TABLE approval (
   decided_by text,
   reason text,
   requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  decided_at timestamp with time zone
+  decided_at timestamp with time zone,
+  rules jsonb NOT NULL DEFAULT '[{"groups": [], "quorum": 1}]'::jsonb,
+  requester text,
+  host text,
+  unit text,
+  amount numeric(78,0),
+  revision integer NOT NULL DEFAULT 1,
+  changed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
 );
 ALTER TABLE approval ADD CONSTRAINT approval_pkey PRIMARY KEY (workspace_id, approval_id);
 ALTER TABLE approval ADD CONSTRAINT approval_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])));
 CREATE INDEX approval_by_status ON public.approval USING btree (workspace_id, status, requested_at DESC);
+CREATE INDEX approval_changed ON public.approval USING btree (workspace_id, changed_at DESC);
 CREATE UNIQUE INDEX approval_pending ON public.approval USING btree (workspace_id, operation_id) WHERE (status = ANY (ARRAY['pending'::text, 'approved'::text]));
 CREATE POLICY checker ON approval FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON approval FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
@@ -156,6 +166,66 @@ GRANT SELECT ON approval TO purser_reader;
 GRANT SELECT ON approval TO purser_signer;
 GRANT SELECT ON approval TO purser_system;
 ALTER TABLE approval ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approval_vote (
+  workspace_id uuid NOT NULL,
+  approval_id text NOT NULL,
+  voter text NOT NULL,
+  on_behalf_of text,
+  voted_at timestamp with time zone NOT NULL
+);
+ALTER TABLE approval_vote ADD CONSTRAINT approval_vote_check CHECK ((on_behalf_of <> voter));
+ALTER TABLE approval_vote ADD CONSTRAINT approval_vote_pkey PRIMARY KEY (workspace_id, approval_id, voter);
+CREATE UNIQUE INDEX approval_vote_counts_once ON public.approval_vote USING btree (workspace_id, approval_id, COALESCE(on_behalf_of, voter));
+CREATE POLICY checker ON approval_vote FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approval_vote FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approval_vote FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON approval_vote TO purser_writer;
+GRANT SELECT ON approval_vote TO purser_checker;
+GRANT SELECT ON approval_vote TO purser_reader;
+GRANT SELECT ON approval_vote TO purser_signer;
+GRANT SELECT ON approval_vote TO purser_system;
+ALTER TABLE approval_vote ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approver_delegation (
+  workspace_id uuid NOT NULL,
+  delegation_id text NOT NULL,
+  person text NOT NULL,
+  delegate text NOT NULL,
+  reason text NOT NULL DEFAULT ''::text,
+  starts_at timestamp with time zone NOT NULL,
+  ends_at timestamp with time zone NOT NULL,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE approver_delegation ADD CONSTRAINT approver_delegation_check CHECK ((delegate <> person));
+ALTER TABLE approver_delegation ADD CONSTRAINT approver_delegation_check1 CHECK ((ends_at > starts_at));
+ALTER TABLE approver_delegation ADD CONSTRAINT approver_delegation_pkey PRIMARY KEY (workspace_id, delegation_id);
+ALTER TABLE approver_delegation ADD CONSTRAINT approver_delegation_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE INDEX approver_delegation_by_delegate ON public.approver_delegation USING btree (workspace_id, delegate);
+CREATE POLICY checker ON approver_delegation FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approver_delegation FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approver_delegation FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON approver_delegation TO purser_system;
+GRANT SELECT ON approver_delegation TO purser_checker;
+GRANT SELECT ON approver_delegation TO purser_reader;
+GRANT SELECT ON approver_delegation TO purser_signer;
+GRANT UPDATE (revoked_at) ON approver_delegation TO purser_system;
+ALTER TABLE approver_delegation ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approver_group (
+  workspace_id uuid NOT NULL,
+  group_name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE approver_group ADD CONSTRAINT approver_group_group_name_check CHECK ((group_name ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text));
+ALTER TABLE approver_group ADD CONSTRAINT approver_group_pkey PRIMARY KEY (workspace_id, group_name);
+ALTER TABLE approver_group ADD CONSTRAINT approver_group_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON approver_group FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approver_group FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approver_group FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON approver_group TO purser_system;
+ALTER TABLE approver_group ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE approver_key (
   workspace_id uuid NOT NULL,
@@ -178,6 +248,42 @@ GRANT INSERT, SELECT ON approver_key TO purser_system;
 GRANT SELECT ON approver_key TO purser_checker;
 GRANT UPDATE (confirmed_at, confirmed_by, revoked_at) ON approver_key TO purser_system;
 ALTER TABLE approver_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approver_member (
+  workspace_id uuid NOT NULL,
+  group_name text NOT NULL,
+  person text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  until timestamp with time zone
+);
+ALTER TABLE approver_member ADD CONSTRAINT approver_member_check CHECK ((until >= since));
+ALTER TABLE approver_member ADD CONSTRAINT approver_member_pkey PRIMARY KEY (workspace_id, group_name, person, since);
+ALTER TABLE approver_member ADD CONSTRAINT approver_member_workspace_id_group_name_fkey FOREIGN KEY (workspace_id, group_name) REFERENCES approver_group(workspace_id, group_name);
+CREATE INDEX approver_member_by_person ON public.approver_member USING btree (workspace_id, person);
+CREATE UNIQUE INDEX approver_member_now ON public.approver_member USING btree (workspace_id, group_name, person) WHERE (until IS NULL);
+CREATE POLICY checker ON approver_member FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approver_member FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approver_member FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON approver_member TO purser_system;
+GRANT SELECT ON approver_member TO purser_checker;
+GRANT SELECT ON approver_member TO purser_reader;
+GRANT SELECT ON approver_member TO purser_signer;
+GRANT UPDATE (until) ON approver_member TO purser_system;
+ALTER TABLE approver_member ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE approver_roster (
+  workspace_id uuid NOT NULL,
+  epoch bigint NOT NULL DEFAULT 1
+);
+ALTER TABLE approver_roster ADD CONSTRAINT approver_roster_pkey PRIMARY KEY (workspace_id);
+ALTER TABLE approver_roster ADD CONSTRAINT approver_roster_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON approver_roster FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON approver_roster FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON approver_roster FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT, UPDATE ON approver_roster TO purser_system;
+GRANT SELECT ON approver_roster TO purser_writer;
+GRANT UPDATE (epoch) ON approver_roster TO purser_writer;
+ALTER TABLE approver_roster ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE authorization_ledger (
   workspace_id uuid NOT NULL,
@@ -1229,7 +1335,7 @@ BEGIN
   -- One reading after the last lock: what is compared with the deadline is what is recorded as the time of the decision.
   judged := clock_timestamp();
   FOR r IN
-    SELECT x.cmd AS i, x.kind, p.approval_id, p.status, p.decide_by, p.use_by, p.approval_id = ANY (coalesce(locked, '{}')) AS locked
+    SELECT x.cmd AS i, x.kind, p.workspace_id, p.approval_id, p.status, p.decide_by, p.use_by, p.rules, p.approval_id = ANY (coalesce(locked, '{}')) AS locked
       FROM unnest(a_cmd, a_kind) x(cmd, kind)
       LEFT JOIN approval p ON p.workspace_id = c_ws[x.cmd] AND p.operation_id = c_op[x.cmd] AND p.status IN ('pending', 'approved')
   LOOP
@@ -1243,12 +1349,15 @@ BEGIN
       RAISE EXCEPTION 'no open approval for %', r.kind;
     END IF;
     fine := CASE
-      WHEN r.kind IN ('grant', 'reject') THEN r.status = 'pending' AND judged < r.decide_by
+      WHEN r.kind IN ('vote', 'grant', 'reject') THEN r.status = 'pending' AND judged < r.decide_by
       WHEN r.kind = 'use' THEN r.status = 'approved' AND judged < r.use_by
       ELSE judged >= CASE r.status WHEN 'pending' THEN r.decide_by ELSE r.use_by END END;
     IF NOT fine THEN
       results[r.i] := 'deadline';
       details[r.i] := jsonb_build_object('status', r.status, 'decide_by_ms', purser_ms(r.decide_by), 'use_by_ms', purser_ms(r.use_by));
+    ELSIF r.kind = 'use' AND (SELECT count(*) FROM approval_vote v WHERE v.workspace_id = r.workspace_id AND v.approval_id = r.approval_id)
+                           < (SELECT max((rule ->> 'quorum')::integer) FROM jsonb_array_elements(r.rules) rule) THEN
+      RAISE EXCEPTION 'an intent without its quorum';
     END IF;
   END LOOP;
 END $function$;
@@ -1322,6 +1431,27 @@ BEGIN
   END LOOP;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_check_narrow_stops TO purser_writer;
+
+CREATE OR REPLACE FUNCTION public.purser_check_roster(c_ws uuid[], a_cmd integer[], a_kind text[], a_data jsonb, results text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  r record;
+BEGIN
+  FOR r IN
+    SELECT x.ws, x.epoch, held.epoch AS standing, now.workspace_id IS NOT NULL AS existing
+      FROM (SELECT DISTINCT c_ws[t.cmd] AS ws, (a_data -> (t.i - 1)::integer ->> 'roster_epoch')::bigint AS epoch
+              FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind IN ('vote', 'grant')) x
+      LEFT JOIN LATERAL (SELECT o.epoch FROM approver_roster o WHERE o.workspace_id = x.ws FOR SHARE SKIP LOCKED) held ON true
+      LEFT JOIN approver_roster now ON now.workspace_id = x.ws
+  LOOP
+    IF r.epoch IS DISTINCT FROM coalesce(r.standing, CASE WHEN NOT r.existing THEN 0 END) THEN
+      RAISE EXCEPTION 'the approvers have changed' USING ERRCODE = 'PU001';
+    END IF;
+  END LOOP;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_check_roster TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_check_stops(wait boolean, c_ws uuid[], c_agent uuid[], c_kind text[], s_cmd integer[], t_cmd integer[], t_network text[], t_payee text[], t_host text[], INOUT results text[], INOUT details jsonb[])
  RETURNS record
@@ -2174,19 +2304,45 @@ CREATE OR REPLACE FUNCTION public.purser_write_approvals(c_ws uuid[], c_op uuid[
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
+DECLARE
+  changed text[];
 BEGIN
-  UPDATE approval p
-     SET status = CASE x.kind WHEN 'grant' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'expire' THEN 'expired' ELSE 'cancelled' END,
-         use_by = coalesce(to_timestamp((x.data ->> 'use_by_ms')::bigint / 1000.0), p.use_by),
-         decided_by = coalesce(x.data ->> 'by', p.decided_by), reason = coalesce(x.data ->> 'reason', p.reason), decided_at = judged
-    FROM (SELECT c_ws[t.cmd] AS ws, c_op[t.cmd] AS op, t.kind, a_data -> (t.i - 1)::integer AS data
-            FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind NOT IN ('request', 'use')) x
-   WHERE p.workspace_id = x.ws AND p.operation_id = x.op AND p.status IN ('pending', 'approved');
+  IF 'vote' = ANY (a_kind) OR 'grant' = ANY (a_kind) THEN
+    PERFORM purser_check_roster(c_ws, a_cmd, a_kind, a_data, results);
+    INSERT INTO approval_vote (workspace_id, approval_id, voter, on_behalf_of, voted_at)
+    SELECT p.workspace_id, p.approval_id, d.data ->> 'by', d.data ->> 'on_behalf_of', judged
+      FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i), LATERAL (SELECT a_data -> (t.i - 1)::integer AS data) d, approval p
+     WHERE results[t.cmd] = 'ok' AND t.kind = 'vote' AND p.workspace_id = c_ws[t.cmd] AND p.operation_id = c_op[t.cmd] AND p.status = 'pending';
+  END IF;
 
-  INSERT INTO approval (workspace_id, approval_id, operation_id, agent_id, digest, status, decide_by)
-  SELECT c_ws[t.cmd], d.data ->> 'id', c_op[t.cmd], c_agent[t.cmd], d.data ->> 'digest', 'pending', to_timestamp((d.data ->> 'decide_by_ms')::bigint / 1000.0)
-    FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i), LATERAL (SELECT a_data -> (t.i - 1)::integer AS data) d
-   WHERE results[t.cmd] = 'ok' AND t.kind = 'request';
+  WITH touched AS (
+    UPDATE approval p
+       SET status = CASE x.kind WHEN 'vote' THEN p.status WHEN 'grant' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'expire' THEN 'expired' ELSE 'cancelled' END,
+           use_by = coalesce(to_timestamp((x.data ->> 'use_by_ms')::bigint / 1000.0), p.use_by),
+           decided_by = CASE x.kind WHEN 'vote' THEN p.decided_by ELSE coalesce(x.data ->> 'by', p.decided_by) END,
+           reason = coalesce(x.data ->> 'reason', p.reason), decided_at = CASE x.kind WHEN 'vote' THEN p.decided_at ELSE judged END,
+           revision = p.revision + 1, changed_at = judged
+      -- A vote that completes its quorum comes with the grant, which says all.
+      FROM (SELECT DISTINCT ON (t.cmd) c_ws[t.cmd] AS ws, c_op[t.cmd] AS op, t.kind, a_data -> (t.i - 1)::integer AS data
+              FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i) WHERE results[t.cmd] = 'ok' AND t.kind NOT IN ('request', 'use')
+             ORDER BY t.cmd, t.kind = 'vote') x
+     WHERE p.workspace_id = x.ws AND p.operation_id = x.op AND p.status IN ('pending', 'approved')
+    RETURNING p.workspace_id, p.approval_id
+  )
+  SELECT array_agg(touched.workspace_id || ',' || touched.approval_id) INTO changed FROM touched;
+
+  -- A statement of its own: one commit may close an approval and ask for the next.
+  WITH asked AS (
+    INSERT INTO approval (workspace_id, approval_id, operation_id, agent_id, digest, status, decide_by, rules, requester, host, unit, amount)
+    SELECT c_ws[t.cmd], d.data ->> 'id', c_op[t.cmd], c_agent[t.cmd], d.data ->> 'digest', 'pending', to_timestamp((d.data ->> 'decide_by_ms')::bigint / 1000.0),
+           d.data -> 'rules', d.data ->> 'requester', d.data ->> 'host', d.data ->> 'unit', (d.data ->> 'amount')::numeric
+      FROM unnest(a_cmd, a_kind) WITH ORDINALITY t(cmd, kind, i), LATERAL (SELECT a_data -> (t.i - 1)::integer AS data) d
+     WHERE results[t.cmd] = 'ok' AND t.kind = 'request'
+    RETURNING workspace_id, approval_id
+  )
+  SELECT changed || array_agg(asked.workspace_id || ',' || asked.approval_id) INTO changed FROM asked;
+  -- Whoever looks at approvals is told, at most once per hundred: a payload stays below 8,000 bytes.
+  PERFORM pg_notify('purser_approvals', array_to_string(changed[n : n + 99], ',')) FROM generate_series(1, coalesce(cardinality(changed), 0), 100) n;
 END $function$;
 GRANT EXECUTE ON FUNCTION purser_write_approvals TO purser_writer;
 

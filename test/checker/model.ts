@@ -91,6 +91,18 @@ export interface SettlementRow {
   readonly logIndex: number | null;
 }
 
+/** A person's yes to an approval that was granted, and what entitled them to it at that moment. */
+export interface VoteRow {
+  readonly approvalId: string;
+  readonly voter: string;
+  readonly onBehalfOf: string | null;
+  /** Of whoever they stand for. */
+  readonly groups: readonly string[];
+  readonly delegated: boolean;
+  readonly decidedAtMs: number | null;
+  readonly decideByMs: number;
+}
+
 export interface WalletRow {
   readonly workspaceId: string;
   readonly agentId: string | null;
@@ -112,6 +124,8 @@ export interface Books {
   readonly reservations: ReadonlyMap<string, ReservationRow>;
   readonly budgets: readonly BudgetRow[];
   readonly settlements: readonly SettlementRow[];
+  /** By approval. */
+  readonly votes: ReadonlyMap<string, readonly VoteRow[]>;
   /** Of managed wallets, and of whoever paid through a settlement of ours. */
   readonly uses: readonly NonceUse[];
   readonly transfers: readonly TransferLog[];

@@ -14,6 +14,7 @@ import {
   type TransferLog,
   type WalletRow,
 } from './model.js';
+import { readVotes } from './read-votes.js';
 import { claimedPermits, permitsIn, permitUses, type SentCall } from './permit-uses.js';
 
 export interface StackFile {
@@ -36,6 +37,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const wallets = await readWallets(client);
     const settlements = await readSettlements(client);
     const stops = await readStops(client);
+    const votes = await readVotes(client);
     const operations = groupBy(events, (event) => event.operationId);
     const payers = new Set([...wallets.keys(), ...settlements.map((it) => it.payer)]);
     const chain = await readChain(stack, payers, blocksNamedIn(events));
@@ -46,7 +48,18 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
-    return { operations, eventCount, reservations, budgets, settlements, wallets, stops, ...chain, uses };
+    return {
+      operations,
+      eventCount,
+      reservations,
+      budgets,
+      settlements,
+      votes,
+      wallets,
+      stops,
+      ...chain,
+      uses,
+    };
   } finally {
     await client.end();
   }

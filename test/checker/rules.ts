@@ -1,4 +1,5 @@
 import { checkAllowance, checkShared, isAllowance } from './allowance-rules.js';
+import { checkApprovals } from './approval-rules.js';
 import { checkSettlements } from './settlement-rules.js';
 import { checkStops } from './stop-rules.js';
 import { checkTopUps } from './top-up-rules.js';
@@ -54,6 +55,7 @@ export function checkBooks(books: Books): Violation[] {
   for (const [operationId, events] of books.operations) {
     checkChain(operationId, events, report);
     checkKey(operationId, events, keys, report);
+    checkApprovals(events, books.votes, (rule, what) => report(rule, operationId, what));
     if (isAllowance(events))
       checkEnds(operationId, events, checkAllowance(books, operationId, events, report), report);
     else checkOperation(books, operationId, events, { byNonce, transfers, owners, report });

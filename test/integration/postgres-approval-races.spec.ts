@@ -6,6 +6,7 @@ import {
   aPlace,
   approve,
   opened,
+  reject,
   RESERVE,
   requestApproval,
   storeBench,
@@ -46,7 +47,7 @@ describe('approve, reject and expire at once', () => {
             await new Promise((done) => setTimeout(done, Math.max(0, waitMs)));
             const commits = [
               walker.commitOf([approve()]),
-              walker.commitOf([{ type: 'Reject', by: 'carol', reason: 'no', nowMs: 0 }]),
+              walker.commitOf([reject('carol')]),
               walker.commitOf([{ type: 'ExpireApproval', nowMs: decideByMs + 1 }]),
             ] as const;
             const outcomes = await Promise.all([

@@ -6,6 +6,7 @@ import {
   approve,
   opened,
   prepare,
+  reject,
   requestApproval,
   RESERVE,
   storeBench,
@@ -40,7 +41,7 @@ describe('approvals', () => {
     const walker = await asked(place, Date.now() + 60_000);
     const verdicts = await Promise.all([
       bench.store.append(walker.commitOf([approve()])),
-      bench.store.append(walker.commitOf([{ type: 'Reject', by: 'bob', reason: 'no', nowMs: 0 }])),
+      bench.store.append(walker.commitOf([reject()])),
       bench.otherStore().append(walker.commitOf([approve()])),
     ]);
     expect(verdicts.filter((it) => it.ok)).toHaveLength(1);

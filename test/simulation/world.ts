@@ -170,6 +170,7 @@ export class World {
       waker: this.waker,
       answers: { changed: () => this.scheduler.sleep(500) },
       adoption: throughProcess(process, 'adoption', this.adoption),
+      approvers: throughProcess(process, 'approvers', this.database.approvers),
       logger: silentLogger,
       metrics: noMetrics,
     };

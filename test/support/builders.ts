@@ -12,6 +12,7 @@ import {
   parseWalletId,
   parseWorkspaceId,
   type Authorization,
+  type Roster,
   type DeathProof,
   type Delivery,
   type EvmAddress,
@@ -158,14 +159,34 @@ export const ASK: OperationCommand = {
   digest: 'd1',
   decideByMs: NOON + 60_000,
 };
+/** Everybody named is an approver, a member of the groups after their name: `bob:finance,ops`. */
+export const aRoster = (...people: readonly string[]): Roster => ({
+  epoch: 0,
+  people: people.map((text) => {
+    const [person = '', groups = ''] = text.split(':');
+    return { person, groups: groups === '' ? [] : groups.split(','), barred: null };
+  }),
+  delegations: [],
+});
+export const APPROVERS = aRoster('bob', 'carol', 'dave');
+
 export const APPROVE: OperationCommand = {
   type: 'Approve',
   by: 'bob',
+  onBehalfOf: null,
+  roster: APPROVERS,
   digest: 'd1',
   nowMs: NOON,
   useByMs: NOON + 600_000,
 };
-export const REJECT: OperationCommand = { type: 'Reject', by: 'bob', reason: 'no', nowMs: NOON };
+export const REJECT: OperationCommand = {
+  type: 'Reject',
+  by: 'bob',
+  onBehalfOf: null,
+  roster: APPROVERS,
+  reason: 'no',
+  nowMs: NOON,
+};
 export const CONFIRM: OperationCommand = {
   type: 'ConfirmTerms',
   terms: someTerms(),

@@ -208,6 +208,10 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   readonly stops: MemoryStops;
 
+  get approvers(): Administration['approvers'] {
+    return this.database.approvers;
+  }
+
   history: Administration['history'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
 
   budgetViews({ workspaceId, agentId }: Scope): BudgetView[] {

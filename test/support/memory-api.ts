@@ -99,6 +99,7 @@ export class MemoryApi {
     vault: memoryVault,
     operations: this.operations,
     policies: this.policies,
+    approvers: this.database.approvers,
     assets: memoryAssets,
     signer: this.signer,
     seller: this.shop,

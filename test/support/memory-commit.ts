@@ -78,6 +78,8 @@ export class CommitRows {
         return this.moveLedger('dead', null);
       case 'AuthorizationBurned':
         return this.moveLedger('burned', null);
+      case 'ApprovalVoted':
+        return this.decideApproval('pending', null);
       case 'OperationOpened':
       case 'TermsAccepted':
       case 'TermsConfirmed':
@@ -167,7 +169,10 @@ export class CommitRows {
     this.undos.push(() => Object.assign(row, before));
   }
 
-  private decideApproval(status: 'approved' | 'rejected', useByMs: number | null): GuardRefusal | null {
+  private decideApproval(
+    status: 'pending' | 'approved' | 'rejected',
+    useByMs: number | null,
+  ): GuardRefusal | null {
     const row = this.database.approvals.get(this.commit.operationId);
     if (row?.status !== 'pending') throw new Error('a decision without a pending approval');
     if (this.database.nowMs() >= row.decideByMs && !this.skipped.has('deadline')) return refused('deadline');

@@ -26,6 +26,7 @@ import type {
   WatchedBlock,
 } from '#engine';
 import type { MemoryWallet } from './memory-basics.js';
+import { MemoryApprovers } from './memory-approvers.js';
 import { MemoryBudgets } from './memory-budgets.js';
 
 /** A stored event with what the database adds to it. */
@@ -97,7 +98,11 @@ export class MemoryDatabase {
   blocks: WatchedBlock[] = [];
   readonly exceptions: ChainException[] = [];
 
-  constructor(readonly nowMs: () => number) {}
+  readonly approvers: MemoryApprovers;
+
+  constructor(readonly nowMs: () => number) {
+    this.approvers = new MemoryApprovers(nowMs);
+  }
 
   stateOf(operationId: OperationId): OperationState | undefined {
     return this.operations.get(operationId)?.loaded.state;

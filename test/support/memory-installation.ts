@@ -94,6 +94,7 @@ export class MemoryInstallation {
       vault: memoryVault,
       operations: new MemoryOperations(this.database),
       policies: this.policies,
+      approvers: this.database.approvers,
       assets: memoryAssets,
       signer: this.signer,
       seller: {

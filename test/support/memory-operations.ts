@@ -91,7 +91,7 @@ export class MemoryOperations implements OperationStore {
     const row = this.row(commit.operationId);
     if (commit.leaseEpoch !== null && !this.holds(row, commit.leaseEpoch))
       return Promise.resolve({ ok: false, reason: 'lease_lost' });
-    if (row.loaded.version !== commit.expectedVersion)
+    if (row.loaded.version !== commit.expectedVersion || this.isOvertaken(commit))
       return Promise.resolve({ ok: false, reason: 'conflict' });
     const rows = new CommitRows(this.database, commit, this.flaws.skippedGuards);
     for (const event of commit.events) {
@@ -111,6 +111,13 @@ export class MemoryOperations implements OperationStore {
     const request = `${workspaceId}/${agentId}/${digest}`;
     signed.set(request, signed.get(request) ?? operationId);
     return Promise.resolve(signed.get(request) ?? operationId);
+  }
+
+  /** Judged by groups of approvers that have changed since. */
+  private isOvertaken({ events }: Commit): boolean {
+    return events.some(
+      ({ data }) => 'rosterEpoch' in data && data.rosterEpoch !== this.database.approvers.epoch,
+    );
   }
 
   load({ workspaceId, operationId }: OperationRef) {

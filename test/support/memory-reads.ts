@@ -1,5 +1,14 @@
 // Reads over the in-memory rows, answering as the real ones do: another workspace's object does not exist.
-import { formatDecimal, refuse, upcast, type AgentId, type Approval, type WorkspaceId } from '#domain';
+import {
+  formatDecimal,
+  refuse,
+  upcast,
+  type AgentId,
+  type Approval,
+  type WorkspaceId,
+  rulesOf,
+  type Vote,
+} from '#domain';
 import { foldWithTimes, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
 import type { MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
@@ -140,6 +149,9 @@ export class MemoryReads implements ReadStore {
     const decision = this.database.events.find(
       (event) => event.operationId === operationId && /^Approval(Granted|Rejected)$/.test(event.type),
     );
+    const votes = this.database.events
+      .filter((event) => event.operationId === operationId && event.type === 'ApprovalVoted')
+      .map((event) => ({ ...(event.data as unknown as Vote), atMs: event.occurredAtMs }));
     const { by, reason } = (decision?.data ?? {}) as { by?: string; reason?: string };
     return {
       approvalId,
@@ -164,6 +176,9 @@ export class MemoryReads implements ReadStore {
       reasons: 'verdict' in state ? state.verdict.reasons : [],
       policyVersion: 'verdict' in state ? state.verdict.policyVersion : 0,
       budget: [],
+      rules: rulesOf('verdict' in state ? state.verdict : {}),
+      votes: votes.map(({ by: voter, onBehalfOf, atMs }) => ({ by: voter, onBehalfOf, atMs })),
+      revision: 1 + votes.length + (decision ? 1 : 0),
       requestedAtMs: asked.occurredAtMs,
       decideByMs,
       decidedAtMs: decision?.occurredAtMs ?? null,

@@ -26,6 +26,7 @@ import {
   aVerdict,
   anAuthorization,
   approvalId,
+  APPROVERS,
   NETWORK,
   someTerms,
   TOKEN,
@@ -271,7 +272,25 @@ export const requestApproval = (decideByMs: number) =>
   }) satisfies OperationCommand;
 
 export const approve = (useByMs = Date.now() + 600_000) =>
-  ({ type: 'Approve', by: 'bob', digest: 'd1', nowMs: 0, useByMs }) satisfies OperationCommand;
+  ({
+    type: 'Approve',
+    by: 'bob',
+    onBehalfOf: null,
+    roster: APPROVERS,
+    digest: 'd1',
+    nowMs: 0,
+    useByMs,
+  }) satisfies OperationCommand;
+
+export const reject = (by = 'bob') =>
+  ({
+    type: 'Reject',
+    by,
+    onBehalfOf: null,
+    roster: APPROVERS,
+    reason: 'no',
+    nowMs: 0,
+  }) satisfies OperationCommand;
 
 /** An intent with a nonce of its own. */
 export const prepare = (value: bigint, nonce = hash(randomUUID()), over: Partial<Authorization> = {}) =>

@@ -13,6 +13,7 @@ import {
   allowanceNonce,
   allowanceResource,
   type AuthorizationMethod,
+  type ApprovalRule,
   type BudgetUnit,
   type Terms,
 } from '#domain';
@@ -32,6 +33,7 @@ import {
 import { startSigner, type RunningSigner } from '../../apps/signer/src/signer.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { NETWORK, SELLER, someTerms } from './builders.js';
+import { seedApprovals, type SeededApproval } from './signer-approval.js';
 
 const QUICK = 2 ** 15;
 const asset = REGISTERED_ASSETS.find((it) => it.network === NETWORK);
@@ -57,7 +59,9 @@ export interface Seed {
   readonly reserved?: bigint;
   readonly validForSec?: number;
   readonly needsApproval?: boolean;
-  readonly approval?: { readonly status?: string; readonly digest?: string; readonly useInSec?: number };
+  readonly approval?: SeededApproval;
+  /** What the verdict says of approvers; absent: any one. */
+  readonly rules?: readonly ApprovalRule[];
   readonly judgedAmount?: bigint;
   readonly method?: AuthorizationMethod;
   readonly facilitator?: string;
@@ -199,14 +203,8 @@ export class SignerStage {
         seed.method === 'allowance' ? (seed.value ?? 10_000n).toString() : null,
       ],
     );
-    if (seed.approval !== undefined) {
-      await this.sql.query(
-        `INSERT INTO approval (workspace_id, approval_id, operation_id, agent_id, digest, status, decide_by, use_by)
-         SELECT t.ws, 'apr_' || t.op, t.op, t.agent, t.digest, $5, now(), now() + $6 * interval '1 second'
-         FROM ${rowsOf(', $4::text[]')}(ws, op, agent, digest)`,
-        [...keys, column('approval'), seed.approval.status ?? 'approved', seed.approval.useInSec ?? 600],
-      );
-    }
+    if (seed.approval !== undefined)
+      await seedApprovals(this.sql, seed.approval, { keys, digests: column('approval'), openedMs });
     await this.sql.query('COMMIT');
     return made.map(({ ref }) => ref);
   }
@@ -247,6 +245,7 @@ export class SignerStage {
       policyVersion: DEFAULT_POLICY.version,
       needsApproval: seed.needsApproval ?? false,
       reasons: [],
+      ...(seed.rules === undefined ? {} : { approval: seed.rules }),
     };
     const data = {
       terms: { ...terms, amount: terms.amount.toString() },

@@ -93,6 +93,7 @@ export function tickingInstallation() {
     broadcasts: true,
     facilitators: noFacilitators,
     adoption: new MemoryAdoption(database),
+    approvers: database.approvers,
     waker: { wake: (ids) => void woken.push(...ids) },
     answers: { changed: () => scheduler.sleep(1_000) },
     logger: silentLogger,

@@ -11,6 +11,7 @@ import { HealthController } from './http/health.controller.js';
 import type { Stopping } from './http/stopping.js';
 import { AgentsController } from './native/agents.controller.js';
 import { ApprovalsController } from './native/approvals.controller.js';
+import { ApproversController } from './native/approvers.controller.js';
 import { ApproverKeysController } from './native/approver-keys.controller.js';
 import { KeysController } from './native/keys.controller.js';
 import { OAuthController } from './native/oauth.controller.js';
@@ -36,6 +37,7 @@ export const CONTROLLERS = [
   QuotesController,
   ApprovalsController,
   ApproverKeysController,
+  ApproversController,
   AgentsController,
   KeysController,
   OAuthController,

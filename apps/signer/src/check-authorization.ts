@@ -16,13 +16,14 @@ import {
   TERMINAL,
   type Caip2,
   type OperationStatus,
+  type Judgement,
   type Policy,
   type PolicyFacts,
-  type Terms,
 } from '#domain';
-import { approvalDigest, termsDigest } from '#engine';
+import { termsDigest } from '#engine';
 import { findAsset, hasherFor, toHex, type SignableTuple } from '#evm';
 import { hashing } from '#runtime';
+import { wrongApproval } from './check-approval.js';
 import type { Subject } from './subject.js';
 import type { OpenWallet } from './wallets.js';
 
@@ -76,7 +77,7 @@ export function checkAuthorization(subject: Subject, context: CheckContext): Che
     wrongWallet(subject, context) ??
     wrongRole(subject, context) ??
     wrongTerms(subject, context) ??
-    wrongApproval(subject, context);
+    wrongApproval(subject, { policies: context.policies, now: () => judgementNow(subject, context) });
   if (reason !== undefined || digest === undefined)
     return { kind: 'burn', reason: reason ?? 'token_not_registered' };
   return { kind: 'sign', digest, tuple: authorization, again: false };
@@ -177,14 +178,16 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
     terms.facilitator === tuple.facilitator &&
     (movesMoney(tuple.method) || terms.resourceUrl === allowanceResource(tuple.walletId));
   if (!bound || termsDigest({ hashing }, terms) !== judged.termsDigest) return 'terms_mismatch';
-  return judgementOf(terms, subject, context).ok ? undefined : 'policy';
+  return judgementNow(subject, context).ok ? undefined : 'policy';
 }
 
 /**
  * Whether the payee is a contract only the chain tells, which the signer does not read; nor does it look for who was paid before, or how full
  * a budget was when it was judged. The recorded verdict covers these. Hours are those of the database's clock as it signs.
  */
-function judgementOf(terms: Terms, subject: Subject, { policies }: CheckContext) {
+function judgementNow(subject: Subject, { policies }: CheckContext): Judgement {
+  if (subject.judged === null) throw new Error('nothing was judged');
+  const { terms } = subject.judged;
   const tuple = of(subject);
   const facts: PolicyFacts = {
     host: URL.canParse(terms.resourceUrl) ? new URL(terms.resourceUrl).hostname : '',
@@ -196,24 +199,4 @@ function judgementOf(terms: Terms, subject: Subject, { policies }: CheckContext)
   };
   if (!movesMoney(tuple.method)) return judgeAllowance(terms, facts.nowMs, policies);
   return isTopUpUnit(terms.unit) ? judgeTopUp(terms, facts, policies) : judge(terms, facts, policies);
-}
-
-/** A person's yes to these very terms, still in time, wherever the verdict or the policies of now ask for one. */
-function wrongApproval(subject: Subject, context: CheckContext): string | undefined {
-  const { judged, approval } = subject;
-  if (judged === null) return 'no_terms';
-  const now = judgementOf(judged.terms, subject, context);
-  const needed = judged.verdict.needsApproval || (now.ok && now.verdict.needsApproval);
-  if (!needed) return undefined;
-  if (approval === null || approval.status !== 'approved') return 'not_approved';
-  const expected = approvalDigest(
-    { hashing },
-    subject.operationId,
-    judged.terms,
-    judged.verdict.policyVersion,
-  );
-  if (approval.digest !== expected) return 'approval_of_other_terms';
-  if (approval.useByMs === null || of(subject).validBeforeSec * 1000 > approval.useByMs)
-    return 'approval_too_old';
-  return undefined;
 }

@@ -43,6 +43,26 @@ export class UnsafeDatabaseRoleError extends Error {
 const OPENED_MONTH = `date_trunc('month', to_timestamp(o.opened_at_ms / 1000.0) AT TIME ZONE 'UTC')::date`;
 /** Stops of the whole installation belong to no workspace. */
 const ALL = `'00000000-0000-0000-0000-000000000000'`;
+// Who asked, who voted, and how those people stood when it was decided: members then, delegates then, holders of a key of the agent.
+const DECISION = `LEFT JOIN LATERAL (SELECT json_build_object(
+  'requester', (SELECT e.data ->> 'requester' FROM events e WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id
+    AND e.opened_month = ${OPENED_MONTH} AND e.version = 1),
+  'votes', (SELECT json_agg(json_build_object('by', v.voter, 'onBehalfOf', v.on_behalf_of) ORDER BY v.voted_at, v.voter)
+    FROM approval_vote v WHERE v.workspace_id = asked.workspace_id AND v.approval_id = p.approval_id),
+  'people', (SELECT json_agg(json_build_object('person', n.person,
+      'groups', ARRAY(SELECT m.group_name FROM approver_member m WHERE m.workspace_id = asked.workspace_id AND m.person = n.person
+        AND m.since <= p.decided_at AND coalesce(m.until, 'infinity') > p.decided_at),
+      'barred', CASE WHEN EXISTS (SELECT FROM api_key k WHERE k.workspace_id = asked.workspace_id AND k.person = n.person
+        AND (k.agent_id = o.agent_id OR k.role = 'backend' AND 'agent:payments:write' = ANY (k.scopes))
+        AND k.created_at <= p.decided_at AND coalesce(least(k.revoked_at, k.expires_at), 'infinity') > to_timestamp(o.opened_at_ms / 1000.0)) THEN 'operator' END))
+    FROM (SELECT v.voter AS person FROM approval_vote v WHERE v.workspace_id = asked.workspace_id AND v.approval_id = p.approval_id
+      UNION SELECT v.on_behalf_of FROM approval_vote v
+        WHERE v.workspace_id = asked.workspace_id AND v.approval_id = p.approval_id AND v.on_behalf_of IS NOT NULL) n),
+  'delegations', (SELECT json_agg(json_build_object('by', d.delegate, 'onBehalfOf', d.person))
+    FROM approval_vote v JOIN approver_delegation d ON d.workspace_id = v.workspace_id AND d.delegate = v.voter AND d.person = v.on_behalf_of
+    WHERE v.workspace_id = asked.workspace_id AND v.approval_id = p.approval_id
+      AND d.starts_at <= p.decided_at AND d.ends_at > p.decided_at AND coalesce(d.revoked_at, 'infinity') > p.decided_at)) AS decision
+  WHERE p.approval_id IS NOT NULL) y ON true`;
 // One index look-up per row and table: the limits keep the planner from joining whole tables, whatever its statistics say.
 const READ = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
@@ -61,7 +81,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms,
   w.status AS wallet_status, w.address AS wallet_address, w.role AS wallet_role,
   q.wallet_id AS payee_wallet_id, q.agent_id AS payee_agent_id, q.role AS payee_role, q.status AS payee_status,
   r.state AS reservation_state, r.amount::text AS reservation_amount,
-  p.status AS approval_status, p.digest AS approval_digest, (extract(epoch FROM p.use_by) * 1000)::bigint::text AS use_by_ms,
+  p.status AS approval_status, p.digest AS approval_digest, (extract(epoch FROM p.use_by) * 1000)::bigint::text AS use_by_ms, y.decision,
   t.type AS terms_type, t.schema AS terms_schema, t.data AS terms_data,
   l.subject IS NOT NULL AS in_ledger, l.digest AS ledger_digest, l.reason AS ledger_reason
 FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked(workspace_id, operation_id, ordinal)
@@ -77,6 +97,7 @@ LEFT JOIN LATERAL (SELECT * FROM reservation
   WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id LIMIT 1) r ON true
 LEFT JOIN LATERAL (SELECT * FROM approval
   WHERE workspace_id = asked.workspace_id AND operation_id = asked.operation_id AND status IN ('pending', 'approved') LIMIT 1) p ON true
+${DECISION}
 LEFT JOIN LATERAL (
   SELECT e.type, e.schema, e.data #- '{terms,wire}' AS data FROM events e
   WHERE e.workspace_id = asked.workspace_id AND e.operation_id = asked.operation_id

@@ -7,8 +7,10 @@ import {
   type Authorization,
   type EvmAddress,
   type Json,
+  type Roster,
   type Terms,
   type Verdict,
+  type Vote,
   type WalletId,
 } from '#domain';
 import type { OperationRef } from '#engine';
@@ -48,6 +50,11 @@ export interface Subject extends OperationRef {
     readonly status: string;
     readonly digest: string;
     readonly useByMs: number | null;
+    /** Who asked; null: the log does not say. */
+    readonly requester: string | null;
+    readonly votes: readonly Vote[];
+    /** Of everybody named in the votes, as of the decision. */
+    readonly roster: Roster;
   } | null;
   readonly judged: Judged | null;
   readonly ledger: { readonly digest: string | null; readonly reason: string | null } | null;
@@ -90,6 +97,7 @@ export function subjectOf(ref: OperationRef, row: Row): Subject {
             status: row['approval_status'],
             digest: row['approval_digest'] ?? '',
             useByMs: row['use_by_ms'] == null ? null : Number(row['use_by_ms']),
+            ...decisionOf(row['decision'] as unknown as Decision | null),
           },
     judged: judgedOf(row),
     ledger:
@@ -105,6 +113,21 @@ function isAtStoppedHost(row: Row): boolean {
   if (patterns === null) return false;
   const host = hostOf(judgedOf(row)?.terms.resourceUrl ?? '');
   return host !== null && patterns.some((pattern) => hostMatches(pattern, host));
+}
+
+/** As Postgres puts it together; null where there is nothing to list. */
+interface Decision {
+  readonly requester: string | null;
+  readonly votes: readonly Vote[] | null;
+  readonly people: Roster['people'] | null;
+  readonly delegations: Roster['delegations'] | null;
+}
+
+function decisionOf(
+  decision: Decision | null,
+): Pick<NonNullable<Subject['approval']>, 'requester' | 'votes' | 'roster'> {
+  const roster = { epoch: 0, people: decision?.people ?? [], delegations: decision?.delegations ?? [] };
+  return { requester: decision?.requester ?? null, votes: decision?.votes ?? [], roster };
 }
 
 function authorizationOf(row: Row): Subject['authorization'] {

@@ -12,6 +12,8 @@ export type WalletId = Brand<`wal_${string}`, 'WalletId'>;
 export type KeyId = Brand<`key_${string}`, 'KeyId'>;
 /** A public key that a person signs decisions with. */
 export type ApproverKeyId = Brand<`apk_${string}`, 'ApproverKeyId'>;
+/** One person decides in the place of another. */
+export type DelegationId = Brand<`dlg_${string}`, 'DelegationId'>;
 /** Something prepared for a person to sign. */
 export type ActivityId = Brand<`act_${string}`, 'ActivityId'>;
 /** What lets an OAuth client act for an agent. */
@@ -52,6 +54,7 @@ export const parseStopId = parsePrefixed<StopId>('stp', 'stop_id');
 export const parseKeyId = parsePrefixed<KeyId>('key', 'key_id');
 export const parseGrantId = parsePrefixed<GrantId>('grt', 'grant_id');
 export const parseApproverKeyId = parsePrefixed<ApproverKeyId>('apk', 'approver_key_id');
+export const parseDelegationId = parsePrefixed<DelegationId>('dlg', 'delegation_id');
 export const parseActivityId = parsePrefixed<ActivityId>('act', 'activity_id');
 
 /** 1 to 200 printable ASCII characters, not blank (Hightop allows 200; see apis.md C3). */

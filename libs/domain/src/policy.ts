@@ -1,6 +1,7 @@
 // The rules a workspace or agent sets for payments. How they are judged: judge.ts. Sums over time are guarded in the store, not here.
 import type { Caip2, EvmAddress } from './ids.js';
 import type { PayingHours } from './paying-hours.js';
+import type { ApprovalRule } from './operation/quorum.js';
 
 /** Whose rules: the workspace's, or the agent's own. Both must let a payment pass. */
 export type PolicyScope = 'workspace' | 'agent';
@@ -54,6 +55,8 @@ export interface PolicyRules {
   readonly prepaidHosts: readonly string[];
   /** How long a person has to decide, seconds. */
   readonly decideWithinSec: number;
+  /** Who has to approve what needs an approval by any policy. */
+  readonly approvers: ApprovalRule;
 }
 
 export interface Policy extends PolicyRules {
@@ -84,6 +87,7 @@ export const DEFAULT_RULES: PolicyRules = {
   prepaidHosts: [],
   topUpApprovalThreshold: null,
   decideWithinSec: 3600,
+  approvers: { quorum: 1, groups: [] },
 };
 
 export const DEFAULT_POLICY: Policy = { scope: 'workspace', version: 0, hash: null, ...DEFAULT_RULES };

@@ -14,6 +14,7 @@ import type {
   WorkspaceId,
 } from '#domain';
 import type { AccessScope, CredentialKind, Role } from './credentials.js';
+import type { ApproverAdmin } from './approver-admin-ports.js';
 import type { Actor } from './ports.js';
 import type { Page, PageRequest } from './page.js';
 import type { StopStore } from './stop-ports.js';
@@ -191,6 +192,7 @@ export interface Administration {
   readonly budgets: BudgetStore;
   readonly policies: PolicyAdmin;
   readonly stops: StopStore;
+  readonly approvers: ApproverAdmin;
   /** Newest first. */
   history(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>>;
 }

@@ -1,4 +1,5 @@
 export type * from './admin-ports.js';
+export type * from './approver-admin-ports.js';
 export type * from './approver-ports.js';
 export * from './credentials.js';
 export type * from './read-ports.js';

@@ -7,6 +7,7 @@ import {
   parseEvmAddress,
   PERMIT2,
   refuse,
+  withApprovers,
   type AgentId,
   type ErrorCode,
   type ErrorDetails,
@@ -65,8 +66,13 @@ export interface Judging {
 }
 type Who = Pick<Judging, 'workspaceId' | 'agentId'>;
 
-/** Policy over terms, with the facts policy needs. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
+/** Policy over terms, and who has to approve where that is needed. Refuses with `chain_unavailable` when the chain cannot be read: unknown is not "no contract". */
 export async function judgeTerms(ports: Ports, who: Judging, terms: Terms): Promise<Judged> {
+  const judged = await judgeByKind(ports, who, terms);
+  return judged.ok ? { ...judged, verdict: withApprovers(judged.verdict, judged.rules.policies) } : judged;
+}
+
+async function judgeByKind(ports: Ports, who: Judging, terms: Terms): Promise<Judged> {
   if (terms.transferMethod === 'allowance') return judgePermit(ports, who, terms);
   if (isTopUpUnit(terms.unit)) return judgeOwnWallet(ports, who, terms);
   const [{ policies, wallet }, payeeIsContract] = await Promise.all([

@@ -19,6 +19,7 @@ import type {
   OperationStatus,
   Policy,
   PolicyScope,
+  Roster,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -128,7 +129,8 @@ export interface OpenCommit extends Commit {
  * ApprovalRequested: nothing in scope is stopped. BudgetReserved: every node and window of the agent's path in that unit has room. AuthorizationPrepared: nothing in scope is stopped (control rows
  * share-locked, S17; whom and where it pays is in the state), the hold still fits today's windows (ruling 15), the wallet covers it (ruling 17), (network, token, from, nonce) is new,
  * an approval it needs is granted and in time, nothing alike is live or paid (`Likeness`); of an allowance, which has neither hold nor cover, that no other of its wallet and token is live. A commit in which SettlementObserved follows AuthorizationPrepared adopts a payment that has already happened:
- * stops, wallet and approval do not guard it, and a hold or an open approval from before is given back by the TermsChanged in front. ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by. ApprovalExpired: it is not.
+ * stops, wallet and approval do not guard it, and a hold or an open approval from before is given back by the TermsChanged in front. ApprovalVoted / ApprovalGranted / ApprovalRejected: `clock_timestamp()` is before decide-by;
+ * of the first two also that the roster they were judged by still stands: a conflict when it does not. ApprovalExpired: it is not.
  */
 export type Guard =
   'budget' | 'no_budget' | 'wallet' | 'stopped' | 'deadline' | 'duplicate_nonce' | 'duplicate' | 'under_way';
@@ -227,6 +229,18 @@ export interface PolicyStore {
   budgetsOf(who: AgentRef, unit: BudgetUnit): Promise<readonly BudgetView[]>;
 }
 
+/** Groups of approvers, delegations, and who is no approver of an agent's payments. */
+export interface Approvers {
+  /** As of now, of these people and groups. Someone is an operator who holds a key of the agent, or held one when the operation was opened. */
+  rosterFor(asked: {
+    readonly workspaceId: WorkspaceId;
+    readonly agentId: AgentId;
+    readonly openedAtMs: number;
+    readonly people: readonly string[];
+    readonly groups: readonly string[];
+  }): Promise<Roster>;
+}
+
 /** What the registry knows of an asset; everything a signature depends on comes from here, never from the seller (T5). */
 export interface RegisteredAsset {
   readonly network: Caip2;
@@ -298,6 +312,7 @@ export interface Ports {
   readonly vault: Vault;
   readonly operations: OperationStore;
   readonly policies: PolicyStore;
+  readonly approvers: Approvers;
   readonly assets: AssetRegistry;
   readonly signer: Signer;
   readonly seller: Seller;

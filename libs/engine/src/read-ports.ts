@@ -2,6 +2,7 @@
 import type {
   AgentId,
   ApprovalId,
+  ApprovalRule,
   BudgetUnit,
   BudgetView,
   BudgetWindow,
@@ -15,6 +16,7 @@ import type {
   OperationStatus,
   PaymentFlow,
   AuthorizationMethod,
+  Vote,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -80,6 +82,12 @@ export interface ApprovalView {
   readonly reasons: readonly string[];
   readonly policyVersion: number;
   readonly budget: readonly BudgetEffect[];
+  /** Who has to say yes: each rule must be met, by so many people of its groups; none: of any approvers. */
+  readonly rules: readonly ApprovalRule[];
+  /** In the order they were given. Which of them count is judged when the quorum is complete. */
+  readonly votes: readonly (Vote & { readonly atMs: number })[];
+  /** Rises with everything that happens to it. */
+  readonly revision: number;
   readonly requestedAtMs: number;
   readonly decideByMs: number;
   readonly decidedAtMs: number | null;

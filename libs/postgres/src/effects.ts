@@ -2,6 +2,7 @@
 import {
   eventDataToJson,
   movesMoney,
+  rulesOf,
   type BudgetUnit,
   type Json,
   type OperationEvent,
@@ -11,7 +12,7 @@ import {
 import type { Commit } from '#engine';
 
 export type ApprovalEffect = {
-  readonly kind: 'request' | 'grant' | 'reject' | 'expire' | 'use' | 'drop';
+  readonly kind: 'request' | 'vote' | 'grant' | 'reject' | 'expire' | 'use' | 'drop';
   readonly data: Json;
 };
 
@@ -61,7 +62,7 @@ export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): 
   // A capture frees the whole hold: what was not charged goes back with it.
   const captured = events.some((event) => event.type === 'BudgetCaptured');
   for (const event of events) {
-    const approval = approvalEffect(event);
+    const approval = approvalEffect(event, state);
     if (approval) approvals.push(approval);
     const alone = adopted?.observed === event || (captured && event.type === 'BudgetReleased');
     const moved = alone ? null : moneyEffect(event, state);
@@ -98,14 +99,18 @@ function adoption(intent: MoneyEffect, observed: Adopted['observed']): MoneyEffe
   };
 }
 
-function approvalEffect(event: OperationEvent): ApprovalEffect | null {
+function approvalEffect(event: OperationEvent, state: OperationState): ApprovalEffect | null {
   switch (event.type) {
-    case 'ApprovalRequested': {
-      const { approvalId, digest, decideByMs } = event.data;
-      return { kind: 'request', data: { id: approvalId, digest, decide_by_ms: decideByMs } };
+    case 'ApprovalRequested':
+      return { kind: 'request', data: requestOf(event, state) };
+    case 'ApprovalVoted': {
+      const { by, onBehalfOf, rosterEpoch } = event.data;
+      return { kind: 'vote', data: { by, on_behalf_of: onBehalfOf, roster_epoch: rosterEpoch } };
     }
-    case 'ApprovalGranted':
-      return { kind: 'grant', data: { by: event.data.by, use_by_ms: event.data.useByMs } };
+    case 'ApprovalGranted': {
+      const { by, useByMs, rosterEpoch } = event.data;
+      return { kind: 'grant', data: { by, use_by_ms: useByMs, roster_epoch: rosterEpoch } };
+    }
     case 'ApprovalRejected':
       return { kind: 'reject', data: { by: event.data.by, reason: event.data.reason } };
     case 'ApprovalExpired':
@@ -141,6 +146,27 @@ function approvalEffect(event: OperationEvent): ApprovalEffect | null {
   }
 }
 
+/** With what people look for it by. */
+function requestOf(
+  { data: { approvalId, digest, decideByMs } }: Of<'ApprovalRequested'>,
+  state: OperationState,
+): Json {
+  const asked = shown(state);
+  if (!('terms' in asked) || asked.terms === null || !('verdict' in asked))
+    throw new Error('an approval without terms');
+  const { terms, verdict, requester } = asked;
+  return {
+    id: approvalId,
+    digest,
+    decide_by_ms: decideByMs,
+    rules: rulesOf(verdict).map(({ quorum, groups }) => ({ quorum, groups })),
+    requester,
+    host: new URL(terms.resourceUrl).host,
+    unit: terms.unit,
+    amount: terms.amount.toString(),
+  };
+}
+
 function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect | null {
   switch (event.type) {
     case 'BudgetReserved':
@@ -169,6 +195,7 @@ function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect 
     case 'OperationRefused':
     case 'OperationCancelled':
     case 'ApprovalRequested':
+    case 'ApprovalVoted':
     case 'ApprovalGranted':
     case 'ApprovalRejected':
     case 'ApprovalExpired':

@@ -164,6 +164,8 @@ export class GroupCommit {
         const fault = faultOf(error);
         if (fault === 'again' && tries < MAX_TRIES) continue;
         if (fault !== 'refused') return rejectAll(batch, refuse('database_unavailable'));
+        if (batch.length === 1 && isOvertaken(error))
+          return batch.forEach(({ resolve }) => resolve({ result: 'conflict', reason: null }));
         if (batch.length === 1) return rejectAll(batch, storeFault(error));
         // Somebody in here breaks an invariant: the halves are tried by themselves, until only the guilty one is refused.
         const half = batch.length >> 1;
@@ -205,6 +207,9 @@ function isOpening(waiting: Waiting | undefined): boolean {
 function rejectAll(batch: readonly Waiting[], error: unknown): void {
   for (const waiting of batch) waiting.reject(error);
 }
+
+/** Judged by groups of approvers that have changed since: to be judged again, as after any conflict. */
+const isOvertaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'PU001';
 
 /** Without the driver's details: they hold rows. */
 function storeFault(error: unknown): Error {

@@ -4,6 +4,7 @@ export {
   createGrantStore,
   createTokenStandings,
   createCredentialChecks,
+  createApprovers,
   createPolicyStore,
   createSigningStores,
   newId,

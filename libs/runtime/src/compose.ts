@@ -115,6 +115,7 @@ export async function createCore(config: Config): Promise<Core> {
     vault,
     operations: stores.operations,
     policies: stores.policies,
+    approvers: stores.approvers,
     assets,
     signer,
     seller: createSeller({ http, assets }),

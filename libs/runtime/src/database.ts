@@ -5,6 +5,7 @@ import type {
   Adoption,
   AnswerRights,
   Answers,
+  Approvers,
   Logger,
   OperationStore,
   PolicyStore,
@@ -27,6 +28,7 @@ import {
   createTokenStandings,
   createAnswers,
   createCredentialChecks,
+  createApprovers,
   createBroadcastStore,
   createOperationStore,
   createPolicyStore,
@@ -55,6 +57,7 @@ import type { StoredFigures } from './metrics.js';
 export interface Stores {
   readonly operations: OperationStore;
   readonly policies: PolicyStore;
+  readonly approvers: Approvers;
   readonly answers: Answers;
   readonly answerRights: AnswerRights;
   readonly adoption: Adoption;
@@ -134,6 +137,7 @@ export async function connectDatabase(
       leases: systemPool,
     }),
     policies: createPolicyStore(systemPool),
+    approvers: createApprovers(systemPool),
     answers,
     grants: createGrantStore(systemPool),
     tokenStandings: createTokenStandings(systemPool),

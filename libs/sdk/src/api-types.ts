@@ -65,6 +65,16 @@ export interface Approval {
     /** base units */
     remaining_after: string;
   }[];
+  rules: {
+    quorum: number;
+    groups: string[];
+  }[];
+  votes: {
+    by: string;
+    on_behalf_of: string | null;
+    at: string;
+  }[];
+  revision: number;
   requested_at: string;
   decide_by: string;
   decided_at: string | null;
@@ -86,6 +96,20 @@ export interface Approvals {
 export interface ApproveDto {
   /** of the approval as it was looked at; another one is refused */
   digest: string;
+  /** whose place the caller takes, by a delegation in force */
+  on_behalf_of?: string | undefined;
+}
+
+export interface ApproverGroup {
+  name: string;
+  members: {
+    person: string;
+    since: string;
+  }[];
+}
+
+export interface ApproverGroups {
+  items: ApproverGroup[];
 }
 
 export interface ApproverKey {
@@ -194,6 +218,21 @@ export interface CountLimitsDto {
   rolling_24h?: number | null | undefined;
   /** most in any 30 days; absent or null: any number */
   rolling_30d?: number | null | undefined;
+}
+
+export interface Delegation {
+  delegation_id: string;
+  person: string;
+  delegate: string;
+  reason: string;
+  starts_at: string;
+  ends_at: string;
+  revoked_at: string | null;
+  created_at: string;
+}
+
+export interface Delegations {
+  items: Delegation[];
 }
 
 export interface DepositAddress {
@@ -347,6 +386,17 @@ export interface LowBalanceDto {
 export interface NewAgentDto {
   /** shown to people */
   name: string;
+}
+
+export interface NewDelegationDto {
+  /** the person who may decide in the caller’s place */
+  delegate: string;
+  /** from then on; at once when absent */
+  starts_at?: string | undefined;
+  /** until then, at most 90 days after its start */
+  ends_at: string;
+  /** kept with it */
+  reason?: string | undefined;
 }
 
 export interface NewKeyDto {
@@ -622,6 +672,8 @@ export interface Policy {
   /** base units */
   top_up_approval_threshold: string | null;
   decide_within_sec: number;
+  approval_quorum: number;
+  approver_groups: string[];
   created_at: string | null;
   created_by: string | null;
 }
@@ -688,6 +740,11 @@ export interface PutBudgetDto {
   counts?: CountLimitsDto | undefined;
 }
 
+export interface PutGroupDto {
+  /** the people in it, all of them; who is not named leaves */
+  members: string[];
+}
+
 export interface PutPolicyDto {
   /** at or above this a person must approve; null: never by amount */
   approval_threshold?: string | null | undefined;
@@ -727,6 +784,10 @@ export interface PutPolicyDto {
   top_up_approval_threshold?: string | null | undefined;
   /** how long a person has to decide; 3600 when absent */
   decide_within_sec?: number | undefined;
+  /** how many distinct people must approve what needs an approval; 1 when absent */
+  approval_quorum?: number | undefined;
+  /** groups whose members may approve; any approver when empty or absent */
+  approver_groups?: string[] | undefined;
 }
 
 export interface Quote {
@@ -767,6 +828,8 @@ export interface RegisterApproverKeyDto {
 export interface RejectDto {
   /** kept with the decision */
   reason: string;
+  /** whose place the caller takes, by a delegation in force */
+  on_behalf_of?: string | undefined;
 }
 
 export interface Resumed {
@@ -1214,13 +1277,13 @@ export interface Routes {
     body: undefined;
     answer: Approval;
   };
-  /** Approve exactly the terms behind the digest */
+  /** Approve exactly the terms behind the digest; granted once enough people have */
   'POST /purser/v1/approvals/{id}/approve': {
     query: undefined;
     body: ApproveDto;
     answer: Approval;
   };
-  /** Reject, with a reason */
+  /** Reject, with a reason; one rejection is enough */
   'POST /purser/v1/approvals/{id}/reject': {
     query: undefined;
     body: RejectDto;
@@ -1255,6 +1318,36 @@ export interface Routes {
     query: undefined;
     body: undefined;
     answer: ApproverKey;
+  };
+  /** Groups of approvers, with their members */
+  'GET /purser/v1/approver-groups': {
+    query: undefined;
+    body: undefined;
+    answer: ApproverGroups;
+  };
+  /** Set who is in a group; one that is not there is made */
+  'PUT /purser/v1/approver-groups/{name}': {
+    query: undefined;
+    body: PutGroupDto;
+    answer: ApproverGroup;
+  };
+  /** Delegations, newest first */
+  'GET /purser/v1/delegations': {
+    query: undefined;
+    body: undefined;
+    answer: Delegations;
+  };
+  /** Let somebody decide in the caller’s place for a time; they cannot pass it on */
+  'POST /purser/v1/delegations': {
+    query: undefined;
+    body: NewDelegationDto;
+    answer: Delegation;
+  };
+  /** End a delegation at once; an approver their own only */
+  'POST /purser/v1/delegations/{id}/end': {
+    query: undefined;
+    body: undefined;
+    answer: Delegation;
   };
   /** A new agent; it needs a key, and a budget before it can pay */
   'POST /purser/v1/agents': {

@@ -154,6 +154,16 @@ export const TrueOrUuid = (common: Common): PropertyDecorator =>
     ),
   );
 
+/** ISO 8601 with its offset. */
+export const Time = (common: Common): PropertyDecorator => {
+  const pattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+  return field(
+    { example: '2026-12-24T18:00:00Z', ...common },
+    { type: 'string', format: 'date-time' },
+    Matches(pattern, rule('not_a_time')),
+  );
+};
+
 export const OneOf = (values: readonly string[], common: Common): PropertyDecorator =>
   field(
     common,

@@ -195,6 +195,8 @@ const NATIVE = {
     prepaid_hosts: { type: 'array', items: text },
     top_up_approval_threshold: maybeAtomic,
     decide_within_sec: int,
+    approval_quorum: int,
+    approver_groups: list(text),
     created_at: maybeTime,
     created_by: maybeText,
   }),

@@ -24,11 +24,17 @@ export class ApproveDto {
     about: 'of the approval as it was looked at; another one is refused',
   })
   digest!: string;
+
+  @Text({ optional: true, min: 1, max: 120, about: 'whose place the caller takes, by a delegation in force' })
+  on_behalf_of?: string;
 }
 
 export class RejectDto {
   @Text({ min: 1, max: 500, pattern: /\S/, about: 'kept with the decision' })
   reason!: string;
+
+  @Text({ optional: true, min: 1, max: 120, about: 'whose place the caller takes, by a delegation in force' })
+  on_behalf_of?: string;
 }
 
 @ApiTags('Approvals')
@@ -59,7 +65,7 @@ export class ApprovalsController {
   @Post(':id/approve')
   @HttpCode(200)
   @Roles('approver')
-  @ApiOperation({ summary: 'Approve exactly the terms behind the digest' })
+  @ApiOperation({ summary: 'Approve exactly the terms behind the digest; granted once enough people have' })
   @Answer(200, 'Approval')
   @Errors('Error', 400, 401, 403, 404, 409)
   async approve(
@@ -68,14 +74,14 @@ export class ApprovalsController {
     @Body() dto: ApproveDto,
   ): Promise<object> {
     const { operationId } = await this.find(caller, id);
-    await approve(this.core.ports, approverOf(caller), operationId, dto.digest);
+    await approve(this.core.ports, approverOf(caller, dto.on_behalf_of), operationId, dto.digest);
     return this.show(caller, id);
   }
 
   @Post(':id/reject')
   @HttpCode(200)
   @Roles('approver')
-  @ApiOperation({ summary: 'Reject, with a reason' })
+  @ApiOperation({ summary: 'Reject, with a reason; one rejection is enough' })
   @Answer(200, 'Approval')
   @Errors('Error', 400, 401, 403, 404, 409)
   async reject(
@@ -84,7 +90,7 @@ export class ApprovalsController {
     @Body() dto: RejectDto,
   ): Promise<object> {
     const { operationId } = await this.find(caller, id);
-    await reject(this.core.ports, approverOf(caller), operationId, dto.reason);
+    await reject(this.core.ports, approverOf(caller, dto.on_behalf_of), operationId, dto.reason);
     return this.show(caller, id);
   }
 
@@ -97,8 +103,6 @@ export class ApprovalsController {
   }
 }
 
-const approverOf = ({ workspaceId, keyId, person }: Principal): ApproverPrincipal => ({
-  workspaceId,
-  keyId,
-  person,
-});
+function approverOf({ workspaceId, keyId, person }: Principal, onBehalfOf?: string): ApproverPrincipal {
+  return { workspaceId, keyId, person, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
+}

@@ -6,6 +6,7 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const CAIP19 = /^eip155:[1-9][0-9]{0,15}\/erc20:0x[0-9a-fA-F]{40}$/;
 const TIME = /^([01][0-9]|2[0-4]):[0-5][0-9]$/;
+const GROUP = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 
 export class HostPriceCapDto {
   @Text({ max: 260, pattern: HOST, about: 'host name or *. pattern' })
@@ -152,4 +153,19 @@ export class PutPolicyDto {
     about: 'how long a person has to decide; 3600 when absent',
   })
   decide_within_sec?: number;
+
+  @Integer({
+    optional: true,
+    min: 1,
+    max: 10,
+    about: 'how many distinct people must approve what needs an approval; 1 when absent',
+  })
+  approval_quorum?: number;
+
+  @Texts({
+    optional: true,
+    pattern: GROUP,
+    about: 'groups whose members may approve; any approver when empty or absent',
+  })
+  approver_groups?: string[];
 }

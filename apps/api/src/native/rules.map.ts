@@ -44,6 +44,7 @@ export function policyOf(dto: PutPolicyDto): PolicyInput {
     prepaidHosts: dto.prepaid_hosts?.map(host('prepaid_hosts')) ?? [],
     topUpApprovalThreshold: topUps === null ? null : parseAtomic(topUps, 'top_up_approval_threshold'),
     decideWithinSec: dto.decide_within_sec ?? defaults.decideWithinSec,
+    approvers: { quorum: dto.approval_quorum ?? 1, groups: dto.approver_groups ?? [] },
   };
 }
 
@@ -75,6 +76,8 @@ export function renderPolicy(stored: PolicyVersion | null): object {
     prepaid_hosts: policy.prepaidHosts,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
+    approval_quorum: policy.approvers.quorum,
+    approver_groups: policy.approvers.groups,
     created_at: maybeIso(stored?.createdAtMs ?? null),
     created_by: stored?.createdBy ?? null,
   };

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import type { ApprovalId } from '../ids.js';
 import type { ErrorDetails } from '../refusal.js';
+import type { Roster } from './quorum.js';
 import type {
   Authorization,
   DeathProof,
@@ -39,11 +40,21 @@ export type OperationCommand =
   | {
       readonly type: 'Approve';
       readonly by: string;
+      /** Whose place they take, by a delegation. */
+      readonly onBehalfOf: string | null;
+      readonly roster: Roster;
       readonly digest: string;
       readonly nowMs: number;
       readonly useByMs: number;
     }
-  | { readonly type: 'Reject'; readonly by: string; readonly reason: string; readonly nowMs: number }
+  | {
+      readonly type: 'Reject';
+      readonly by: string;
+      readonly onBehalfOf: string | null;
+      readonly roster: Roster;
+      readonly reason: string;
+      readonly nowMs: number;
+    }
   | { readonly type: 'ExpireApproval'; readonly nowMs: number }
   | {
       readonly type: 'ConfirmTerms';

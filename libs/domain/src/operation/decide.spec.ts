@@ -82,7 +82,7 @@ const MATRIX: readonly (readonly [OperationCommand, Expected])[] = [
       ...each(ALL, 'already_decided'),
       absent: 'not_found',
       expired: 'approval_expired',
-      awaiting_approval: ['ApprovalGranted'],
+      awaiting_approval: ['ApprovalVoted', 'ApprovalGranted'],
       approved: [],
       confirmed: [],
     },

@@ -3,7 +3,8 @@
 import { allowanceResource, holdsBudget } from './allowance.js';
 import { cancelOnChain } from './cancel-on-chain.js';
 import type { OperationCommand } from './commands.js';
-import { facts, no, NOTHING, without, type Decision, type Of, type Whole } from './decision.js';
+import { decideApproval } from './decide-approval.js';
+import { facts, no, NOTHING, released, without, type Decision, type Of, type Whole } from './decision.js';
 import type { OperationEvent } from './events.js';
 import { isContradicted, recordChain } from './record-chain.js';
 import { isBeforeIntent, TERMINAL, throughAttention, type OperationState } from './state.js';
@@ -26,11 +27,9 @@ export function decide(current: OperationState, command: OperationCommand): Deci
     case 'RequestApproval':
       return awaitsApproval(state) ? facts({ type: 'ApprovalRequested', data: without(command) }) : NOTHING;
     case 'Approve':
-      return approve(state, command);
     case 'Reject':
-      return reject(state, command);
     case 'ExpireApproval':
-      return expireApproval(state, command);
+      return decideApproval(state, command);
     case 'ConfirmTerms':
       return confirmTerms(state, command);
     case 'PrepareAuthorization':
@@ -70,72 +69,9 @@ function awaitsApproval(state: Whole): boolean {
   return state.status === 'reserved' && state.verdict.needsApproval;
 }
 
-/** Held budget goes back whenever an operation ends before its intent. */
-function released(state: Whole, reason: string): OperationEvent[] {
-  switch (state.status) {
-    case 'reserved':
-    case 'awaiting_approval':
-    case 'approved':
-      return holdsBudget(state.terms)
-        ? [{ type: 'BudgetReleased', data: { amount: state.terms.amount, reason } }]
-        : [];
-    case 'absent':
-    case 'opened':
-    case 'judged':
-    case 'authorized':
-    case 'provisional':
-    case 'settled':
-    case 'failed':
-    case 'refused':
-    case 'rejected':
-    case 'expired':
-    case 'cancelled':
-      return [];
-  }
-}
-
 function refuseOperation(state: Whole, command: Of<'Refuse'>): Decision {
   if (!isBeforeIntent(state)) return NOTHING;
   return facts({ type: 'OperationRefused', data: without(command) }, ...released(state, command.code));
-}
-
-function approve(state: Whole, command: Of<'Approve'>): Decision {
-  if (state.status !== 'awaiting_approval') {
-    // P8: a repeated decision gets the recorded one, however far the operation has come since.
-    const grant = 'grant' in state ? state.grant : null;
-    return grant?.by === command.by && grant.digest === command.digest ? NOTHING : decidedAlready(state);
-  }
-  if (command.digest !== state.approval.digest) return no('approval_digest_mismatch');
-  if (command.nowMs >= state.approval.decideByMs) return no('approval_expired');
-  const { approvalId } = state.approval;
-  return facts({ type: 'ApprovalGranted', data: { approvalId, by: command.by, useByMs: command.useByMs } });
-}
-
-function reject(state: Whole, command: Of<'Reject'>): Decision {
-  if (state.status === 'rejected') return NOTHING;
-  if (state.status !== 'awaiting_approval') return decidedAlready(state);
-  if (command.nowMs >= state.approval.decideByMs) return no('approval_expired');
-  const { approvalId } = state.approval;
-  return facts(
-    { type: 'ApprovalRejected', data: { approvalId, by: command.by, reason: command.reason } },
-    ...released(state, 'rejected'),
-  );
-}
-
-function decidedAlready(state: Whole): Decision {
-  if (state.status === 'absent') return no('not_found');
-  if (state.status === 'expired') return no('approval_expired');
-  const granted = 'grant' in state && state.grant !== null;
-  return no('already_decided', { decision: granted ? 'approved' : state.status });
-}
-
-function expireApproval(state: Whole, command: Of<'ExpireApproval'>): Decision {
-  const due =
-    (state.status === 'awaiting_approval' && command.nowMs >= state.approval.decideByMs) ||
-    (state.status === 'approved' && command.nowMs >= state.grant.useByMs);
-  if (!due || (state.status !== 'awaiting_approval' && state.status !== 'approved')) return NOTHING;
-  const { approvalId } = state.status === 'approved' ? state.grant : state.approval;
-  return facts({ type: 'ApprovalExpired', data: { approvalId } }, ...released(state, 'approval_expired'));
 }
 
 /** After an approval the seller is asked again; other terms than the approved ones go back to judgement, never silently through (S9). */

@@ -1,4 +1,5 @@
 // What a decision is made of.
+import { holdsBudget } from './allowance.js';
 import type { ErrorCode } from '../errors.js';
 import type { ErrorDetails } from '../refusal.js';
 import type { OperationCommand } from './commands.js';
@@ -20,4 +21,28 @@ export type Whole = Exclude<OperationState, { status: 'needs_attention' }>;
 export function without<C extends OperationCommand>(command: C): Omit<C, 'type'> {
   const { type: _type, ...data } = command;
   return data;
+}
+
+/** Held budget goes back whenever an operation ends before its intent. */
+export function released(state: Whole, reason: string): OperationEvent[] {
+  switch (state.status) {
+    case 'reserved':
+    case 'awaiting_approval':
+    case 'approved':
+      return holdsBudget(state.terms)
+        ? [{ type: 'BudgetReleased', data: { amount: state.terms.amount, reason } }]
+        : [];
+    case 'absent':
+    case 'opened':
+    case 'judged':
+    case 'authorized':
+    case 'provisional':
+    case 'settled':
+    case 'failed':
+    case 'refused':
+    case 'rejected':
+    case 'expired':
+    case 'cancelled':
+      return [];
+  }
 }

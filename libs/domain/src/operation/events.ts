@@ -47,9 +47,28 @@ export type OperationEvent =
         readonly decideByMs: number;
       };
     }
+  /** One person's yes. Whether it counts is judged when the quorum is complete. */
+  | {
+      readonly type: 'ApprovalVoted';
+      readonly data: {
+        readonly approvalId: ApprovalId;
+        readonly by: string;
+        readonly onBehalfOf: string | null;
+        readonly rosterEpoch: number;
+      };
+    }
   | {
       readonly type: 'ApprovalGranted';
-      readonly data: { readonly approvalId: ApprovalId; readonly by: string; readonly useByMs: number };
+      readonly data: {
+        readonly approvalId: ApprovalId;
+        /** Whose yes was the last one needed. */
+        readonly by: string;
+        readonly useByMs: number;
+        /** Everybody who counted, the delegate where there was one. */
+        readonly voters: readonly string[];
+        /** By which groups and delegations they were judged. */
+        readonly rosterEpoch: number;
+      };
     }
   | {
       readonly type: 'ApprovalRejected';
@@ -100,7 +119,9 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   OperationRefused: 1,
   BudgetReserved: 1,
   ApprovalRequested: 1,
-  ApprovalGranted: 1,
+  ApprovalVoted: 1,
+  /** 2: says who counted; before, one person's yes was enough. */
+  ApprovalGranted: 2,
   ApprovalRejected: 1,
   ApprovalExpired: 1,
   TermsChanged: 1,
@@ -203,6 +224,8 @@ export function upcast(stored: {
 }
 
 function renewed(event: OperationEvent): OperationEvent {
+  if (event.type === 'ApprovalGranted')
+    return { ...event, data: { ...event.data, voters: [event.data.by], rosterEpoch: 0 } };
   if (event.type !== 'AuthorizationPrepared') return event;
   // Version 1 knew no other method.
   return { ...event, data: { authorization: { ...event.data.authorization, method: 'eip3009' } } };

@@ -54,14 +54,30 @@ function next(
     case 'BudgetReserved':
       return { ...as(state, 'judged'), status: 'reserved' };
     case 'ApprovalRequested':
-      return { ...as(state, 'reserved', 'judged'), status: 'awaiting_approval', approval: event.data };
+      return {
+        ...as(state, 'reserved', 'judged'),
+        status: 'awaiting_approval',
+        approval: { ...event.data, votes: [] },
+      };
+    case 'ApprovalVoted': {
+      const waiting = as(state, 'awaiting_approval');
+      const { by, onBehalfOf } = event.data;
+      const votes = [...waiting.approval.votes, { by, onBehalfOf }];
+      return { ...waiting, approval: { ...waiting.approval, votes } };
+    }
     case 'ApprovalGranted': {
       const { approval, ...rest } = as(state, 'awaiting_approval');
       return {
         ...rest,
         status: 'approved',
         confirmed: false,
-        grant: { ...approval, by: event.data.by, useByMs: event.data.useByMs },
+        grant: {
+          ...approval,
+          // Before there were quorums, the grant itself was the one vote.
+          votes: approval.votes.length > 0 ? approval.votes : [{ by: event.data.by, onBehalfOf: null }],
+          by: event.data.by,
+          useByMs: event.data.useByMs,
+        },
       };
     }
     case 'AuthorizationPrepared': {

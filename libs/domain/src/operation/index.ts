@@ -13,6 +13,19 @@ export {
   type StepKind,
 } from './next-step.js';
 export {
+  approvalRulesOf,
+  countedFor,
+  isQuorate,
+  rulesOf,
+  whyNot,
+  withApprovers,
+  type ApprovalRule,
+  type Ineligible,
+  type Roster,
+  type Standing,
+  type Vote,
+} from './quorum.js';
+export {
   ABSENT,
   isBeforeIntent,
   TERMINAL,

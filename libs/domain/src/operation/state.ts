@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import type { ApprovalId } from '../ids.js';
 import type { ErrorDetails } from '../refusal.js';
+import type { Vote } from './quorum.js';
 import type {
   Authorization,
   Cancellation,
@@ -27,6 +28,8 @@ export interface Approval {
   readonly approvalId: ApprovalId;
   readonly digest: string;
   readonly decideByMs: number;
+  /** In the order they were given; which of them count is judged when it matters. */
+  readonly votes: readonly Vote[];
 }
 export interface Grant extends Approval {
   readonly by: string;

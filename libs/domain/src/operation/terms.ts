@@ -2,6 +2,7 @@ import type { Json } from '../canonical.js';
 import type { AgentId, Caip2, EvmAddress, Hex32, OperationId, WalletId } from '../ids.js';
 import type { BudgetUnit } from '../money.js';
 import type { PolicyScope } from '../policy.js';
+import type { ApprovalRule } from './quorum.js';
 
 /**
  * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
@@ -106,6 +107,8 @@ export interface Verdict {
   readonly reasons: readonly string[];
   /** What makes another purchase the same as this one, where policy wants to know. */
   readonly like?: Likeness;
+  /** Who has to approve, where policy names them; each rule must be met. Absent: any one approver. */
+  readonly approval?: readonly ApprovalRule[];
   /** Settled before the seller is shown it, since policy calls its host prepaid (`purchase`, `authorize`). Absent: the seller settles. */
   readonly prepaid?: true;
 }

@@ -4,10 +4,11 @@ import {
   evolve,
   isBeforeIntent,
   refuse,
-  type AgentId,
+  rulesOf,
+  throughAttention,
   type OperationCommand,
   type OperationId,
-  type OperationState,
+  type Roster,
   type WorkspaceId,
 } from '#domain';
 import type { Actor, Loaded, OperationRef, Ports } from '../ports.js';
@@ -19,35 +20,40 @@ export interface ApproverPrincipal {
   readonly workspaceId: WorkspaceId;
   readonly keyId: string;
   readonly person: string;
+  /** Whose place they take, by a delegation that is in force. */
+  readonly onBehalfOf?: string;
 }
 
 /** Lifetime of a granted approval: the payment must be dead by then (ruling 13). */
 const USE_WITHIN_MS = 10 * 60 * 1000;
 const MAX_CONFLICTS = 5;
 
-/** Refuses with `approver_not_eligible`, `approval_digest_mismatch`, `already_decided`, `approval_expired`. Repeating the same decision is answered alike. */
+/**
+ * One person's yes; with the one that completes the quorum the approval is granted. Refuses with `approver_not_eligible`, `approval_digest_mismatch`,
+ * `already_decided`, `approval_expired`. Repeating the same decision is answered alike.
+ */
 export function approve(
   ports: Ports,
   who: ApproverPrincipal,
   operationId: OperationId,
   digest: string,
 ): Promise<OperationView> {
-  return decideAs(ports, who, operationId, () => {
+  return decideAs(ports, who, operationId, (by) => {
     const nowMs = ports.clock.nowMs();
-    return { type: 'Approve', by: who.person, digest, nowMs, useByMs: nowMs + USE_WITHIN_MS };
+    return { type: 'Approve', ...by, digest, nowMs, useByMs: nowMs + USE_WITHIN_MS };
   });
 }
 
-/** As `approve`; the reason is kept with the decision. */
+/** As `approve`, and one no is enough; the reason is kept with the decision. */
 export function reject(
   ports: Ports,
   who: ApproverPrincipal,
   operationId: OperationId,
   reason: string,
 ): Promise<OperationView> {
-  return decideAs(ports, who, operationId, () => ({
+  return decideAs(ports, who, operationId, (by) => ({
     type: 'Reject',
-    by: who.person,
+    ...by,
     reason,
     nowMs: ports.clock.nowMs(),
   }));
@@ -62,7 +68,7 @@ export function cancel(
 ): Promise<OperationView> {
   const actor: Actor = { type: 'agentId' in who ? 'agent' : 'admin', id: who.keyId };
   const ref = { workspaceId: who.workspaceId, operationId };
-  return apply(ports, ref, actor, (_state, agentId) => {
+  return apply(ports, ref, actor, ({ agentId }) => {
     if ('agentId' in who && who.agentId !== agentId) throw refuse('not_found', { object: 'operation' });
     return { type: 'Cancel', by: who.person, reason };
   });
@@ -80,7 +86,7 @@ export async function cancelOnChain(
 ): Promise<OperationView> {
   const actor: Actor = { type: 'agentId' in who ? 'agent' : 'admin', id: who.keyId };
   const ref = { workspaceId: who.workspaceId, operationId };
-  return apply(ports, ref, actor, (state, agentId) => {
+  return apply(ports, ref, actor, ({ state, agentId }) => {
     if ('agentId' in who && who.agentId !== agentId) throw refuse('not_found', { object: 'operation' });
     if (isBeforeIntent(state)) return { type: 'Cancel', by: who.person, reason };
     if (!ports.broadcasts)
@@ -106,25 +112,47 @@ function decideAs(
   ports: Ports,
   who: ApproverPrincipal,
   operationId: OperationId,
-  command: () => OperationCommand,
+  command: (by: Decider) => OperationCommand,
 ): Promise<OperationView> {
   const ref = { workspaceId: who.workspaceId, operationId };
-  return apply(ports, ref, { type: 'approver', id: who.keyId }, (state) => {
-    if ('requester' in state && state.requester === who.person) throw refuse('approver_not_eligible');
-    return command();
+  return apply(ports, ref, { type: 'approver', id: who.keyId }, async (loaded) => {
+    const { person, onBehalfOf = null } = who;
+    return command({
+      by: person,
+      onBehalfOf,
+      roster: await rosterOf(ports, loaded, [person, onBehalfOf ?? person]),
+    });
   });
+}
+
+interface Decider {
+  readonly by: string;
+  readonly onBehalfOf: string | null;
+  readonly roster: Roster;
+}
+
+/** Of everybody who has voted or is about to, and of the groups the verdict names. */
+function rosterOf(ports: Ports, loaded: Loaded, deciding: readonly string[]): Promise<Roster> {
+  const { workspaceId, agentId, openedAtMs } = loaded;
+  const state = throughAttention(loaded.state);
+  const votes = state.status === 'awaiting_approval' ? state.approval.votes : [];
+  const voters = votes.flatMap(({ by, onBehalfOf }) => [by, onBehalfOf ?? by]);
+  const people = [...new Set([...deciding, ...voters])];
+  const rules = 'verdict' in state ? rulesOf(state.verdict) : [];
+  const groups = [...new Set(rules.flatMap((rule) => rule.groups))];
+  return ports.approvers.rosterFor({ workspaceId, agentId, openedAtMs, people, groups });
 }
 
 async function apply(
   ports: Ports,
   ref: OperationRef,
   actor: Actor,
-  commandFor: (state: OperationState, agentId: AgentId) => OperationCommand,
+  commandFor: (loaded: Loaded) => OperationCommand | Promise<OperationCommand>,
 ): Promise<OperationView> {
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts += 1) {
     const loaded = await ports.operations.load(ref);
     if (!loaded) throw refuse('not_found', { object: 'operation' });
-    const command = commandFor(loaded.state, loaded.agentId);
+    const command = await commandFor(loaded);
     await refuseWhenForgotten(ports, loaded);
     const decision = decide(loaded.state, command);
     if (!decision.ok) throw refuse(decision.code, decision.details);

@@ -13,6 +13,7 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 import { PostgresActivities } from './activities.js';
 import { PostgresAgents } from './agents.js';
+import { PostgresApproverAdmin } from './approver-groups.js';
 import { PostgresApproverKeys } from './approver-keys.js';
 import { PostgresBudgets } from './budgets.js';
 import { databaseOn, within, type Database } from './change.js';
@@ -25,6 +26,7 @@ import { PostgresWallets } from './wallets.js';
 import { PostgresWorkspaces } from './workspaces.js';
 
 export { createCredentialChecks, type AuthenticatorOptions, type CredentialChecks } from './authenticator.js';
+export { createApprovers } from './approver-store.js';
 export { newId } from './ids.js';
 export { createTokenStandings } from './token-standing.js';
 export { createPolicyStore } from './policy-store.js';
@@ -48,6 +50,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     budgets: new PostgresBudgets(db),
     policies: new PostgresPolicies(db),
     stops: new PostgresStops(db),
+    approvers: new PostgresApproverAdmin(db),
     history: (workspaceId, page) => history(db, workspaceId, page),
   };
 }

@@ -32,6 +32,7 @@ export class PostgresPolicies implements PolicyAdmin {
     return change(this.db, { workspaceId, by }, async (trx) => {
       if (scope.agentId !== null) await requireAgent(trx, workspaceId, scope.agentId);
       const version = await nextVersion(trx, workspaceId);
+      await requireGroups(trx, workspaceId, rules.approvers.groups);
       const document = toDocument({ version, ...rules });
       const { rows } =
         await sql<Row>`INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by)
@@ -52,6 +53,16 @@ export class PostgresPolicies implements PolicyAdmin {
       return rows.map(toVersion);
     });
   }
+}
+
+/** A rule that names a group nobody has made could never be met. */
+async function requireGroups(trx: Trx, workspaceId: WorkspaceId, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const { rows } = await sql<{ group_name: string }>`SELECT group_name FROM approver_group
+    WHERE workspace_id = ${workspaceId} AND group_name = ANY(${names}::text[])`.execute(trx);
+  const missing = names.find((name) => !rows.some((row) => row.group_name === name));
+  if (missing !== undefined)
+    throw refuse('validation_failed', { field: 'approver_groups', reason: 'unknown_group', group: missing });
 }
 
 /**

@@ -20,6 +20,8 @@ const MOST_ENTRIES = 1_000;
 const NEW_PAYEE: readonly string[] = ['approve', 'allow'];
 /** A day: the likeness of older purchases is a habit, not a mistake. */
 const LONGEST_DUPLICATE_WINDOW_SEC = 86_400;
+const MOST_APPROVERS = 10;
+const GROUP = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const CONTRACT_PAYEE: readonly string[] = ['approve', 'refuse', 'allow'];
 
 export type PolicyDocument = { readonly [field: string]: Json };
@@ -48,6 +50,8 @@ export function toDocument(policy: Omit<Policy, 'scope' | 'hash'>): PolicyDocume
     prepaid_hosts: policy.prepaidHosts,
     top_up_approval_threshold: policy.topUpApprovalThreshold?.toString() ?? null,
     decide_within_sec: policy.decideWithinSec,
+    approval_quorum: policy.approvers.quorum,
+    approver_groups: policy.approvers.groups,
   };
 }
 
@@ -82,6 +86,10 @@ export function fromDocument(
     prepaidHosts: (document['prepaid_hosts'] ?? []) as Policy['prepaidHosts'],
     topUpApprovalThreshold: amountIn(document['top_up_approval_threshold']),
     decideWithinSec: document['decide_within_sec'] as number,
+    approvers: {
+      quorum: (document['approval_quorum'] ?? 1) as number,
+      groups: (document['approver_groups'] ?? []) as readonly string[],
+    },
   };
 }
 
@@ -138,6 +146,10 @@ export function normalise(input: PolicyInput): PolicyRules {
     prepaidHosts: hosts(input.prepaidHosts, 'prepaid_hosts'),
     topUpApprovalThreshold: input.topUpApprovalThreshold,
     decideWithinSec: between(input.decideWithinSec, { field: 'decide_within_sec', most: 7 * 24 * 3600 }),
+    approvers: {
+      quorum: between(input.approvers.quorum, { field: 'approval_quorum', most: MOST_APPROVERS }),
+      groups: groups(input.approvers.groups),
+    },
   };
 }
 
@@ -151,6 +163,13 @@ function caps(given: PolicyInput['hostPriceCaps']): PolicyRules['hostPriceCaps']
     if (maxAmount < 0n) throw refuse('invalid_amount', { field, reason: 'negative' });
     return { host: parseHostPattern(host, field), maxAmount };
   });
+}
+
+/** That they exist is checked where the policy is stored. */
+function groups(names: readonly string[]): readonly string[] {
+  if (names.length > MOST_APPROVERS) throw wrong('approver_groups', 'too_many_entries');
+  if (!names.every((name) => GROUP.test(name))) throw wrong('approver_groups', 'not_a_group_name');
+  return [...new Set(names)].sort();
 }
 
 function payees(addresses: readonly string[], field: string) {

@@ -41,6 +41,7 @@ import * as budgetOthers from './20261121-84-3-budget-others.js';
 import * as budgetMoney from './20261121-84-4-budget-money.js';
 import * as likes from './20261121-86-1-likes.js';
 import * as stopOrder from './20261121-90-2-stop-order.js';
+import * as quorum from './20261121-88-2-quorum.js';
 
 export interface Migration {
   readonly name: string;
@@ -90,4 +91,5 @@ export const MIGRATIONS: readonly Migration[] = [
   budgetMoney,
   likes,
   stopOrder,
+  quorum,
 ];

@@ -74,6 +74,7 @@ function decisionIn({ event, before, ...at }: ProjectedEvent) {
     case 'OperationRefused':
     case 'BudgetReserved':
     case 'ApprovalRequested':
+    case 'ApprovalVoted':
     case 'TermsConfirmed':
     case 'AuthorizationPrepared':
     case 'AuthorizationSigned':

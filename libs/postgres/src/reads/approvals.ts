@@ -33,13 +33,18 @@ interface Row {
   readonly requested_at: Date;
   readonly requested_text: string;
   readonly decided_at: Date | null;
+  readonly rules: ApprovalView['rules'];
+  readonly votes: ApprovalView['votes'] | null;
+  readonly revision: number;
   readonly reservation_state: 'held' | 'captured' | 'released' | null;
   readonly events: readonly { readonly type: string; readonly schema: number; readonly data: Json }[];
   readonly budgets: readonly BudgetRow[] | null;
 }
 
 const SELECT = `SELECT a.approval_id, a.operation_id, a.agent_id, g.name AS agent_name, a.digest, a.status, a.decide_by, a.decided_by, a.reason,
-    a.requested_at, (a.requested_at AT TIME ZONE 'UTC')::text || '+00' AS requested_text, a.decided_at, r.state AS reservation_state,
+    a.requested_at, (a.requested_at AT TIME ZONE 'UTC')::text || '+00' AS requested_text, a.decided_at, a.rules, a.revision, r.state AS reservation_state,
+    (SELECT json_agg(json_build_object('by', v.voter, 'onBehalfOf', v.on_behalf_of, 'atMs', purser_ms(v.voted_at)) ORDER BY v.voted_at, v.voter)
+      FROM approval_vote v WHERE v.workspace_id = a.workspace_id AND v.approval_id = a.approval_id) AS votes,
     (SELECT json_agg(json_build_object('type', e.type, 'schema', e.schema, 'data', e.data) ORDER BY e.version) FROM events e
       WHERE e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH} AND e.operation_id = o.operation_id
         AND e.type IN ('OperationOpened', 'TermsAccepted', 'TermsChanged', 'ApprovalRequested')) AS events,
@@ -130,6 +135,9 @@ function toView(row: Row): ApprovalView {
     reasons: verdict.reasons,
     policyVersion: verdict.policyVersion,
     budget: effects(row, terms),
+    rules: row.rules,
+    votes: row.votes ?? [],
+    revision: row.revision,
     requestedAtMs: row.requested_at.getTime(),
     decideByMs: row.decide_by.getTime(),
     decidedAtMs: row.decided_at?.getTime() ?? null,
