@@ -49,7 +49,7 @@ describe('errors', () => {
     for (const url of ['/v1/agent/x402/purchase', '/purser/v1/operations', '/elsewhere']) {
       const rendered = dialects
         .of({ method: 'POST', url })
-        .renderError({ code, details: {}, correlationId: 'c' });
+        .renderError({ code, details: {}, correlationId: 'c', path: url, atMs: 0 });
       expect(rendered.status).toBeGreaterThanOrEqual(400);
       expect(rendered.status).not.toBe(402);
       expect(Object.keys(rendered.headers ?? {}).map((name) => name.toLowerCase())).not.toContain(

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '#domain';
-import { AGENT } from '../support/builders.js';
+import { address, AGENT, TOKEN } from '../support/builders.js';
 import { MemoryApi, type Reply } from '../support/memory-api.js';
 import { faultsOf, type Description } from '../support/openapi-check.js';
 
@@ -16,12 +16,13 @@ interface Exchange {
     readonly key?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: unknown;
-    /** Set before the request. `workers: false`: nobody works. `dayLimit`: the agent's. `laterMs`: time that passes. */
+    /** Set before the request. `workers: false`: nobody works. `dayLimit`, `balance`: the agent's. `laterMs`: time that passes. */
     readonly given?: {
       readonly price?: string;
       readonly threshold?: string;
       readonly prepaidHosts?: readonly string[];
       readonly dayLimit?: string;
+      readonly balance?: string;
       readonly workers?: boolean;
       readonly laterMs?: number;
     };
@@ -44,7 +45,7 @@ describe.each(readdirSync(FOLDER))('%s', (vendor) => {
     const path = join(FOLDER, vendor, file);
     const golden = JSON.parse(readFileSync(path, 'utf8')) as Golden;
     it(golden.title, async () => {
-      api = await MemoryApi.start();
+      api = await MemoryApi.start(undefined, { wire: vendor === 'relayer' });
       for (const exchange of golden.exchanges) {
         const { given, ...request } = exchange.request;
         if (given !== undefined) arrange(api, given);
@@ -60,7 +61,7 @@ describe.each(readdirSync(FOLDER))('%s', (vendor) => {
 });
 
 function arrange(on: MemoryApi, given: NonNullable<Exchange['request']['given']>): void {
-  const { price, threshold, prepaidHosts, dayLimit, workers, laterMs } = given;
+  const { price, threshold, prepaidHosts, dayLimit, balance, workers, laterMs } = given;
   if (price !== undefined) on.shop.price = BigInt(price);
   if (threshold !== undefined || prepaidHosts !== undefined)
     on.setPolicy({
@@ -71,6 +72,8 @@ function arrange(on: MemoryApi, given: NonNullable<Exchange['request']['given']>
     });
   if (dayLimit !== undefined)
     on.database.budgets.setLimits(AGENT, 'USD6', { per_payment: 1_000_000n, day: BigInt(dayLimit) });
+  if (balance !== undefined)
+    on.database.balances.set(`${address(0xab)}/${TOKEN}`, { balance: BigInt(balance), block: 0 });
   if (workers === false) on.workersOff = true;
   if (laterMs !== undefined) on.nowMs += laterMs;
 }

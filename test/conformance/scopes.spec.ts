@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACCESS_SCOPES, GRANTABLE, hasScope, type AccessScope, type Role } from '#engine';
 import { CONTROLLERS } from '../../apps/api/src/app.module.js';
 import { mayCall, neededScope, routesOf } from '../../apps/api/src/http/routes.js';
-import { MemoryApi, type Reply } from '../support/memory-api.js';
+import { causeOf, isHightop, pathFor } from '../support/any-route.js';
 import { AGENT } from '../support/builders.js';
+import { MemoryApi } from '../support/memory-api.js';
 
 let api: MemoryApi;
 beforeAll(async () => {
@@ -24,10 +25,6 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const ID = '00000002-0000-4000-8000-000000000009';
-const causeOf = ({ body }: Reply) =>
-  body?.error?.details?.cause ?? body?.error?.code ?? body?.code ?? body?.invalidReason ?? body?.errorReason;
-
 describe('scopes', () => {
   const cases = routesOf(CONTROLLERS).flatMap((route) =>
     ACCESS_SCOPES.flatMap((granted) =>
@@ -43,15 +40,11 @@ describe('scopes', () => {
   it.each(cases)('$method $path as $role with $granted', async ({ role, granted, ...route }) => {
     const reply = await api.call({
       method: route.method as 'GET',
-      path: route.path.replace(
-        ':id',
-        route.path.includes('approvals') ? 'apr_00000000000000000000000009' : ID,
-      ),
+      path: pathFor(route.path, role),
       as: `${role} ${granted}`,
       ...(route.method === 'GET' ? {} : { body: { nothing: 'like it' } }),
     });
-    // In the Hightop dialect a key counts only beside its own agent's id.
-    if (route.path.startsWith('/v1/agent') && role !== 'agent') expect(reply.status).toBe(401);
+    if (isHightop(route.path) && role !== 'agent') expect(reply.status).toBe(401);
     else if (neededScope(route, role) === granted) expect([401, 403]).not.toContain(reply.status);
     else expect([reply.status, causeOf(reply)]).toEqual([403, 'insufficient_scope']);
   });

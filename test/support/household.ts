@@ -158,6 +158,7 @@ export function credentialsFor(
     agentId: { 'x-agent-id': agentId },
     apiKey: { 'x-api-key': key },
     bearer: { authorization: `Bearer ${key}` },
+    authorization: { authorization: `ApiKey ${key}` },
   };
   const way = security.find((it) => Object.keys(it).every((name) => name in headers));
   if (!way)

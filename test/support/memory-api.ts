@@ -2,7 +2,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AgentId, OperationId, Policy, WorkspaceId } from '#domain';
 import { drive, type Ports, type Role } from '#engine';
+import { createSeller } from '#http';
 import { DIALECTS } from '#runtime';
+import { headerCodec } from '#x402';
 import type { ApiCore } from '../../apps/api/src/core.js';
 import { createApp } from '../../apps/api/src/create-app.js';
 import { Stopping } from '../../apps/api/src/http/stopping.js';
@@ -74,8 +76,19 @@ export class MemoryApi {
   private readonly pending = new Set<Promise<unknown>>();
   private app!: NestFastifyApplication;
 
-  static async start(override: (core: ApiCore) => ApiCore = (core) => core): Promise<MemoryApi> {
+  /** `wire`: challenges that callers bring, and headers they get, are x402's own. */
+  static async start(
+    override: (core: ApiCore) => ApiCore = (core) => core,
+    { wire = false }: { readonly wire?: boolean } = {},
+  ): Promise<MemoryApi> {
     const api = new MemoryApi();
+    if (wire) {
+      const real = createSeller({ http: {} as never, assets: memoryAssets });
+      const seller = Object.assign(Object.create(api.shop) as MemoryShop, {
+        readChallenge: real.readChallenge.bind(real),
+      });
+      api.ports = { ...api.ports, seller, headers: headerCodec };
+    }
     await api.seed();
     api.app = await createApp(override(api.core()), api.stopping);
     return api;
@@ -91,7 +104,7 @@ export class MemoryApi {
     return this.app.getUrl();
   }
 
-  readonly ports: Ports = {
+  ports: Ports = {
     clock: { nowMs: () => this.nowMs },
     ids: memoryIds(),
     hashing: memoryHashing,
@@ -251,5 +264,6 @@ function credentialsFor(
   if (/^\/v1\/agent(\/|$)/.test(path)) return { 'x-agent-id': agentId, 'x-api-key': secret };
   if (/^\/(v1\/(pay|spend)|wallets|api-keys)(\/|\?|$)/.test(path))
     return { [as.startsWith('admin') ? 'x-internal-secret' : 'x-api-key']: secret };
+  if (/^\/v1\/(agents|signing|balance|action)\b/.test(path)) return { authorization: `ApiKey ${secret}` };
   return { authorization: `Bearer ${secret}` };
 }

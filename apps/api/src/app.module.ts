@@ -5,6 +5,8 @@ import { AgentPayController } from './dialects/agentpay/pay.controller.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
+import { RelayerApprovalsController } from './dialects/relayer/approvals.controller.js';
+import { RelayerPaymentsController } from './dialects/relayer/payments.controller.js';
 import { FacilitatorController } from './facilitator/facilitator.controller.js';
 import { DocsController } from './http/docs.controller.js';
 import { HealthController } from './http/health.controller.js';
@@ -33,6 +35,8 @@ export const CONTROLLERS = [
   HightopX402Controller,
   HightopAgentController,
   HightopSimulateController,
+  RelayerPaymentsController,
+  RelayerApprovalsController,
   OperationsController,
   QuotesController,
   ApprovalsController,

@@ -32,7 +32,7 @@ export async function createApp(
   const controllers = served<Type>(CONTROLLERS, core.dialects);
   const dialects = new Dialects(controllers);
   const publicUrl = core.oauth?.publicUrl ?? null;
-  const errors = { logger: core.logger, dialects, publicUrl };
+  const errors = { logger: core.logger, dialects, publicUrl, nowMs: () => core.ports.clock.nowMs() };
   assertAccessDeclared(controllers);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -65,7 +65,7 @@ export async function createApp(
     await proxyIssuer(adapter.getInstance(), { issuerUrl: embedded.url, publicUrl });
   app.useGlobalGuards(new AuthGuard(core, dialects));
   app.useGlobalPipes(new DtoPipe());
-  app.useGlobalFilters(new ErrorFilter(core.logger, dialects, publicUrl));
+  app.useGlobalFilters(new ErrorFilter(errors));
   app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, controllers);
   await app.init();
   await adapter.getInstance().ready();

@@ -6,6 +6,7 @@ import type { ApiCore } from './core.js';
 import { createApp } from './create-app.js';
 import { agentpayError } from './dialects/agentpay/errors.js';
 import { HIGHTOP_ERRORS } from './dialects/hightop/errors.js';
+import { RELAYER_ERRORS } from './dialects/relayer/errors.js';
 import { rolesPage } from './http/routes.js';
 import { nativeStatus } from './native/errors.js';
 import { DOCUMENT } from './tokens.js';
@@ -32,6 +33,10 @@ async function openApi(): Promise<OpenAPIObject | null> {
 /** How each vendor's dialect says a code. */
 const VENDORS: readonly { readonly name: string; readonly cell: (code: ErrorCode) => string }[] = [
   { name: 'Hightop', cell: (code) => `${HIGHTOP_ERRORS[code].status} \`${HIGHTOP_ERRORS[code].code}\`` },
+  {
+    name: 'Relayer',
+    cell: (code) => `${RELAYER_ERRORS[code].status} \`${RELAYER_ERRORS[code].code}\``,
+  },
   { name: 'AgentPay', cell: (code) => String(agentpayError(code).status) },
 ];
 

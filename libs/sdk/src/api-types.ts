@@ -844,9 +844,9 @@ export interface RotateKeyDto {
 
 export interface StampDto {
   /** X-Stamp */
-  header_name: string;
+  stampHeaderName: string;
   /** base64url of { publicKey, signature, scheme } over the exact body */
-  header_value: string;
+  stampHeaderValue: string;
 }
 
 export interface Stop {

@@ -17,6 +17,9 @@ export interface Problem {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
   readonly correlationId: string;
+  /** Of the request, without its query. */
+  readonly path: string;
+  readonly atMs: number;
 }
 
 export interface Dialect {

@@ -8,17 +8,13 @@ import { send } from './send.js';
 
 /** The one place where an error becomes an answer. What is not a refusal is logged with its cause and shown only as a correlation id. */
 @Catch()
-export class ErrorFilter implements ExceptionFilter, ErrorAnswering {
-  constructor(
-    readonly logger: Logger,
-    readonly dialects: Dialects,
-    readonly publicUrl: string | null,
-  ) {}
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly answering: ErrorAnswering) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    answerError(this, error, request, http.getResponse<FastifyReply>());
+    answerError(this.answering, error, request, http.getResponse<FastifyReply>());
   }
 }
 
@@ -27,10 +23,11 @@ export interface ErrorAnswering {
   readonly dialects: Dialects;
   /** Root of the resources that access tokens are made for; null: none is good here. */
   readonly publicUrl: string | null;
+  readonly nowMs: () => number;
 }
 
 export function answerError(
-  { logger, dialects, publicUrl }: ErrorAnswering,
+  { logger, dialects, publicUrl, nowMs }: ErrorAnswering,
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -40,7 +37,13 @@ export function answerError(
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
     logger.error({ correlation_id: request.id, route: request.routeOptions?.url, error }, 'request failed');
   const dialect = dialects.of(request);
-  const rendered = dialect.renderError({ code, details, correlationId: request.id });
+  const rendered = dialect.renderError({
+    code,
+    details,
+    correlationId: request.id,
+    path: pathOf(request.url),
+    atMs: nowMs(),
+  });
   if (rendered.status === 503) reply.header('retry-after', '1');
   const challenge =
     publicUrl === null || dialect.resource === undefined
@@ -53,6 +56,8 @@ export function answerError(
       : { ...rendered, headers: { ...rendered.headers, 'www-authenticate': challenge } },
   );
 }
+
+export const pathOf = (url: string): string => url.split('?')[0] ?? '';
 
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;

@@ -1,6 +1,7 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
 import { AGENTPAY } from '../dialects/agentpay/openapi.js';
+import { RELAYER } from '../dialects/relayer/openapi.js';
 import { FACILITATOR } from '../facilitator/openapi.js';
 import { OAUTH } from '../oauth/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
@@ -209,6 +210,7 @@ export const SCHEMAS = {
   ...NATIVE,
   ...OPERATIONS,
   ...SUGGESTIONS,
+  ...RELAYER,
   ...CONTROLS,
   ...STOPS,
   ...WALLETS,

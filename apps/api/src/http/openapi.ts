@@ -14,6 +14,12 @@ export function describe(app: NestFastifyApplication, controllers: readonly obje
     .setDescription(ABOUT)
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-agent-id' }, 'agentId')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key' }, 'apiKey')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-request-timestamp' }, 'requestTimestamp')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-agent-auth' }, 'agentSignature')
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'authorization', description: 'ApiKey <key>' },
+      'authorization',
+    )
     .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'bearer')
     .build();
   const document = SwaggerModule.createDocument(app, base, {

@@ -27,7 +27,11 @@ export function nativeStatus(code: ErrorCode): number {
   return OWN_STATUS[code] ?? STATUS_BY_KIND[ERRORS[code].kind];
 }
 
-export function renderProblem({ code, details, correlationId }: Problem): Rendered {
+export function renderProblem({
+  code,
+  details,
+  correlationId,
+}: Pick<Problem, 'code' | 'details' | 'correlationId'>): Rendered {
   const status = nativeStatus(code);
   return {
     status,

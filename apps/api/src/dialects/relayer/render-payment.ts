@@ -1,0 +1,71 @@
+// Pure: what has come of a payment, in Relayer's words.
+import type { ErrorCode, ErrorDetails } from '#domain';
+import type { OperationView, PaymentHeader } from '#engine';
+import type { Rendered } from '../../http/dialect.js';
+import { iso, refusal, success, type Place } from './envelope.js';
+
+export interface Found {
+  readonly payment: PaymentHeader | null;
+  readonly replayed: boolean;
+}
+
+/** 402 only where nothing was signed, and never with a seller's header (rulings 5 and 10). */
+export function renderPayment(place: Place, view: OperationView, { payment, replayed }: Found): Rendered {
+  const headers = replayed ? { 'x-idempotency-replayed': 'true' } : {};
+  const rendered = (status: number, body: unknown): Rendered => ({ status, headers, body });
+  if (view.status === 'awaiting_approval' && view.approval) {
+    const { approvalId, decideByMs } = view.approval;
+    const data = {
+      approvalId,
+      status: 'pending_approval',
+      expiresAt: iso(decideByMs),
+      operationId: view.operationId,
+    };
+    return rendered(
+      202,
+      success(place, { status: 202, message: 'A person has to approve this payment', data }),
+    );
+  }
+  const failure = failureOf(view, payment);
+  if (failure !== null) {
+    const { status, body } = refusal(place, failure, { ...detailsOf(view, failure), ...about(view) });
+    return rendered(status, body);
+  }
+  return rendered(200, success(place, { message: 'Payment authorized', data: paymentData(view, payment) }));
+}
+
+export function paymentData(view: OperationView, payment: PaymentHeader | null): object {
+  const header = payment?.value ?? null;
+  return {
+    paymentHeader: header,
+    paymentHeaderName: payment?.name ?? null,
+    x402_headers: { payment_response: header },
+    // Only what our own look at the chain has seen.
+    ...(view.settlement === null ? {} : { transactionId: view.settlement.txHash }),
+    operationId: view.operationId,
+    settled: view.settled,
+    finality: view.finality,
+    layer: 'payments',
+    validBefore: view.authorization && iso(view.authorization.validBeforeSec * 1000),
+  };
+}
+
+function failureOf(view: OperationView, payment: PaymentHeader | null): ErrorCode | null {
+  const code = view.error?.code ?? null;
+  if (!view.answerable) return 'execution_timeout';
+  if (view.authorization === null || view.status === 'failed') return code ?? 'internal';
+  // Prepaid, and not seen on chain in time: it may be paid.
+  if (view.prepaid && !view.settled) return code ?? 'outcome_unknown';
+  // Past its time and not yet proven unused, or somebody wants it dead.
+  if (payment === null && !view.settled) return code ?? 'outcome_unknown';
+  return null;
+}
+
+const detailsOf = ({ error }: OperationView, code: ErrorCode): ErrorDetails =>
+  error?.code === code ? error.details : {};
+
+/** After a refusal the same request opens a new operation (ruling 4); a payment that died keeps its key. */
+const about = ({ operationId, retryWith, status }: OperationView): ErrorDetails => ({
+  operation_id: operationId,
+  ...(retryWith === null ? {} : { retry_with: status === 'refused' ? 'same_key' : retryWith }),
+});
