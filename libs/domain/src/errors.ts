@@ -138,16 +138,8 @@ export const ERRORS = {
     retry: 'after_change',
     says: 'The signature is not one of a registered approver key over the prepared activity; `wrong` names the part.',
   },
-  activity_expired: {
-    kind: 'conflict',
-    retry: 'after_change',
-    says: 'The activity was not signed within its ten minutes; prepare a new one.',
-  },
-  activity_used: {
-    kind: 'conflict',
-    retry: 'no',
-    says: 'The activity has been signed with another key; it counts once.',
-  },
+  activity_expired: { kind: 'conflict', retry: 'after_change', says: 'Not signed in time; prepare another.' },
+  activity_used: { kind: 'conflict', retry: 'no', says: 'Another key has signed this activity already.' },
   operation_cancelled: {
     kind: 'refused',
     retry: 'new_key',

@@ -1,7 +1,7 @@
 // The rules a workspace or agent sets for payments. How they are judged: judge.ts. Sums over time are guarded in the store, not here.
 import type { Caip2, EvmAddress } from './ids.js';
 import type { PayingHours } from './paying-hours.js';
-import type { ApprovalRule } from './operation/quorum.js';
+import type { ApprovalRule } from './operation/approval-rule.js';
 
 /** Whose rules: the workspace's, or the agent's own. Both must let a payment pass. */
 export type PolicyScope = 'workspace' | 'agent';

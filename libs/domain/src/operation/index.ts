@@ -1,5 +1,6 @@
 export { allowanceNonce, allowanceResource, holdsBudget, movesMoney, permitNonceOf } from './allowance.js';
 export type { OperationCommand } from './commands.js';
+export type { ApprovalRule } from './approval-rule.js';
 export { decide } from './decide.js';
 export type { Decision } from './decision.js';
 export { EVENT_VERSIONS, eventDataToJson, upcast, type EventType, type OperationEvent } from './events.js';
@@ -19,7 +20,6 @@ export {
   rulesOf,
   whyNot,
   withApprovers,
-  type ApprovalRule,
   type Ineligible,
   type Roster,
   type Standing,

@@ -13,7 +13,8 @@ import {
 import type { OperationCommand } from './commands.js';
 import { decide } from './decide.js';
 import { evolve } from './evolve.js';
-import { isQuorate, whyNot, type ApprovalRule, type Roster, type Vote } from './quorum.js';
+import type { ApprovalRule } from './approval-rule.js';
+import { isQuorate, whyNot, type Roster, type Vote } from './quorum.js';
 import { ABSENT, type OperationState } from './state.js';
 
 const verdictWith = (...approval: readonly ApprovalRule[]) =>

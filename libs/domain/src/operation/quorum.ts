@@ -1,12 +1,7 @@
 // Who may say yes, and when enough have (S10). Pure: what the store knows of people comes in as a roster of one moment, and a vote counts
 // only while everything that made it count still holds. So whoever leaves a group before the quorum is complete no longer counts.
+import type { ApprovalRule } from './approval-rule.js';
 import type { Verdict } from './terms.js';
-
-/** So many distinct people, each a member of one of these groups; no group: any approver. */
-export interface ApprovalRule {
-  readonly quorum: number;
-  readonly groups: readonly string[];
-}
 
 /** One person's yes. `onBehalfOf`: whose place they took, by a delegation; null: their own. */
 export interface Vote {

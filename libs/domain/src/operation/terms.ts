@@ -2,7 +2,7 @@ import type { Json } from '../canonical.js';
 import type { AgentId, Caip2, EvmAddress, Hex32, OperationId, WalletId } from '../ids.js';
 import type { BudgetUnit } from '../money.js';
 import type { PolicyScope } from '../policy.js';
-import type { ApprovalRule } from './quorum.js';
+import type { ApprovalRule } from './approval-rule.js';
 
 /**
  * `purchase`: pay and fetch, the seller settles. `authorize`: sign, the caller presents it. `settle`: sign and bring it on chain ourselves.
