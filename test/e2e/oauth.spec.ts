@@ -1,4 +1,6 @@
 // The issuer of the local stack, over plain HTTP as a client and a browser would use it: every way to a token, and every way it must not go.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call } from './support/client.js';
 import { Browser, OAuthClient, postForm, REDIRECT, register, send, type Wish } from './support/oauth.js';
@@ -281,6 +283,19 @@ describe('client credentials', () => {
     });
     expect([own.status, own.body.access_token]).toEqual([400, undefined]);
   });
+});
+
+it('neither tokens nor keys are in any log', async () => {
+  const { access, refresh } = await client.tokens({ scope: READ });
+  await self(`${access}x`);
+  await client.refresh(`${refresh}x`);
+  const logs = readdirSync(join(stack.home, 'logs')).map((name) =>
+    readFileSync(join(stack.home, 'logs', name), 'utf8'),
+  );
+  expect(logs.join('')).toContain('issuer listens');
+  const signature = access.split('.')[2] ?? '';
+  for (const secret of [signature, refresh, file.adminKey, file.approver.token])
+    expect(logs.some((log) => log.includes(secret))).toBe(false);
 });
 
 describe('registration', () => {

@@ -175,6 +175,7 @@ export class MemoryApi {
       metricsFor: 'on',
       dialects: DIALECTS,
       oauth: null,
+      agnicHosts: ['agnic.test'],
       facilitator: {
         access: 'keys',
         ports: { ...this.facilitator.ports, logger: this.ports.logger },

@@ -56,6 +56,8 @@ export interface ApiCore {
   readonly dialects: readonly string[];
   /** Null: no access token is good here. */
   readonly oauth: OAuth | null;
+  /** Host names that AgnicPay's clients reach us by: there some paths mean something else. */
+  readonly agnicHosts: readonly string[];
   /** Null: this installation serves no facilitator. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;

@@ -17,7 +17,7 @@ import { describe } from './http/openapi.js';
 import { assertAccessDeclared } from './http/routes.js';
 import { Stopping } from './http/stopping.js';
 import { DtoPipe } from './http/validate.js';
-import { proxyIssuer } from './oauth/issuer-proxy.js';
+import { serveIssuerPaths } from './oauth/issuer-paths.js';
 import { DOCUMENT } from './tokens.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -60,9 +60,11 @@ export async function createApp(
   );
   readJsonBodies(adapter.getInstance());
   hook(adapter.getInstance(), core);
-  const embedded = core.oauth?.embedded ?? null;
-  if (embedded !== null && publicUrl !== null)
-    await proxyIssuer(adapter.getInstance(), { issuerUrl: embedded.url, publicUrl });
+  const issuerUrl = core.oauth?.embedded?.url;
+  await serveIssuerPaths(adapter.getInstance(), {
+    embedded: issuerUrl === undefined || publicUrl === null ? null : { issuerUrl, publicUrl },
+    agnicHosts: core.agnicHosts,
+  });
   app.useGlobalGuards(new AuthGuard(core, dialects));
   app.useGlobalPipes(new DtoPipe());
   app.useGlobalFilters(new ErrorFilter(errors));

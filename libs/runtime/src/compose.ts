@@ -74,6 +74,7 @@ export interface Core {
   readonly dialects: Config['dialects'];
   /** Null: no access token is good here. */
   readonly oauth: OAuth | null;
+  readonly agnicHosts: readonly string[];
   /** Null: none is served here. */
   readonly facilitator: Facilitator | null;
   health(): Promise<Health>;
@@ -187,6 +188,7 @@ export async function createCore(config: Config): Promise<Core> {
     metricsFor: config.telemetry.metrics,
     dialects: config.dialects,
     oauth: composeOAuth(config.oauth, stores),
+    agnicHosts: config.http.agnicHosts,
     facilitator: composeFacilitator(config, ports, {
       panels,
       rights: stores.answerRights,

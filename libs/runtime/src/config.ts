@@ -39,7 +39,12 @@ export interface Config {
   readonly rolePasswords: Readonly<Record<string, string>>;
   readonly redis: { readonly url: string | null };
   readonly networks: readonly NetworkConfig[];
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Names that AgnicPay's clients reach us by. */
+    readonly agnicHosts: readonly string[];
+  };
   readonly signer: {
     readonly socketPath: string;
     /** Base units. Hard limits of the signer's own, whatever budgets say. */
@@ -157,7 +162,11 @@ function build(
     rolePasswords: process === 'migrate' ? rolePasswords(settings.PURSER_DB_PASSWORD) : {},
     redis: { url: process === 'signer' ? null : (settings.REDIS_URL ?? null) },
     networks,
-    http: { host: settings.HOST ?? '127.0.0.1', port: settings.PORT ?? 3000 },
+    http: {
+      host: settings.HOST ?? '127.0.0.1',
+      port: settings.PORT ?? 3000,
+      agnicHosts: listOf(settings.PURSER_AGNICPAY_HOSTS),
+    },
     signer: {
       socketPath: settings.SIGNER_SOCKET ?? '.purser/run/signer.sock',
       maxPerSignature: BigInt(settings.PURSER_SIGNER_MAX_PER_SIGNATURE ?? '1000000000'),

@@ -31,6 +31,7 @@ const ISSUERS = /^https?:\/\/[^\s,;=]+=https?:\/\/[^\s,;]+(?:;https?:\/\/[^\s,;=
 const ISSUER_WORKSPACES =
   /^https?:\/\/[^\s,;=]+=[0-9a-f-]{36}(?:,[0-9a-f-]{36})*(?:;https?:\/\/[^\s,;=]+=[0-9a-f-]{36}(?:,[0-9a-f-]{36})*)*$/;
 const NAMES = /^[a-z0-9-]+(?:,[a-z0-9-]+)*$/;
+const HOST_NAMES = /^[a-z0-9.-]+(?:,[a-z0-9.-]+)*$/;
 const HOST_PORTS =
   /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}(?:,(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5})*$/;
 const BASE_UNITS = /^[1-9][0-9]{0,30}$/;
@@ -139,6 +140,7 @@ export class Environment {
   @Integer(1, 120) PURSER_FACILITATOR_WAIT_SEC?: number;
 
   @IsOptional() @ListOf(DIALECTS) PURSER_DIALECTS?: string;
+  @Text(HOST_NAMES, 'must be a comma-separated list of host names') PURSER_AGNICPAY_HOSTS?: string;
   @Integer(60, 31_536_000) PURSER_BODY_TTL_SEC?: number;
 
   @IsOptional() @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` }) LOG_LEVEL?: string;

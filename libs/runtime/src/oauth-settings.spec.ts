@@ -58,7 +58,7 @@ it('adds the issuer that belongs to the installation, under its own address', ()
     ],
   });
   expect(read({ ...settings, PURSER_OAUTH_EMBEDDED: 'http://10.0.0.1:9' }).problems).toEqual([
-    'PURSER_OAUTH_EMBEDDED: must be https, or on loopback',
+    'PURSER_OAUTH_EMBEDDED: must be http on loopback: the API is its way to the world',
   ]);
 });
 

@@ -53,8 +53,9 @@ export function oauthOf(settings: Settings, problems: string[]): OAuthConfig | n
   }
   const publicUrl = new URL(given).origin;
   if (embeddedUrl !== null) {
-    const fault = faultOf(embeddedUrl);
-    if (fault !== null) problems.push(`${EMBEDDED}: ${fault}`);
+    const { protocol, hostname } = new URL(embeddedUrl);
+    if (protocol !== 'http:' || !isLoopbackAddress(hostname))
+      problems.push(`${EMBEDDED}: must be http on loopback: the API is its way to the world`);
     if (issuers.has(publicUrl)) problems.push(`${ISSUERS}: names the embedded issuer`);
     const jwksUrl = `${embeddedUrl}/oauth/jwks`;
     issuers.set(publicUrl, { issuer: publicUrl, jwksUrl, workspaces: null, grants: true });

@@ -74,6 +74,7 @@ export function rolesPage(controllers: readonly object[]): string {
     'Generated from the routes; the guard enforces the same table. Everything not allowed is refused.',
     'A cell names the scope that a credential of the role needs, if it is one that has been narrowed to scopes; a backend needs',
     '`agent:payments:write` in any case. `operator` stands for an admin of the first workspace of the installation; "anyone" needs no credentials.',
+    'Where an issuer of our own runs (docs/oauth.md), its paths below `/oauth` and `/connect` are for anyone, too.',
     '',
     `| method | path | ${ROLES.join(' | ')} |`,
     `| --- | --- | ${ROLES.map(() => '---').join(' | ')} |`,

@@ -10,7 +10,11 @@ import { purgeExpiredRecords } from './records.js';
 import type { IssuerSettings } from './settings.js';
 import { Turnstile } from './turnstile.js';
 
-const REGISTRATIONS_PER_MINUTE = 10;
+/** Each leaves something to remember, before anybody has proven anything. */
+const PER_MINUTE: Readonly<Record<string, Turnstile>> = {
+  '/oauth/reg': new Turnstile(10),
+  '/oauth/auth': new Turnstile(120),
+};
 const PURGE_EVERY_MS = 10 * 60_000;
 
 const settings = JSON.parse(process.env['ISSUER'] ?? '{}') as IssuerSettings;
@@ -23,7 +27,6 @@ const provider = createProvider({ settings, keys, pool });
 provider.on('server_error', (_context, error) => logger.error({ error }, 'a request failed'));
 const { publicUrl } = settings;
 const connect = new Connect({ provider, purser: new Purser(settings.apiUrl), publicUrl });
-const registrations = new Turnstile(REGISTRATIONS_PER_MINUTE);
 const protocol = provider.callback();
 
 const server = createServer((request, response) => {
@@ -38,7 +41,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { pathname } = new URL(request.url ?? '/', 'http://issuer');
   if (pathname === '/health') return void response.end('ok');
   if (pathname.startsWith('/connect/')) return connect.handle(request, response);
-  if (pathname === '/oauth/reg' && !registrations.lets(callerOf(request))) return tooMany(response);
+  if (PER_MINUTE[pathname]?.lets(callerOf(request)) === false) return tooMany(response);
   if (pathname.startsWith('/oauth/auth')) forgetSession(request);
   await protocol(request, response);
 }
@@ -60,7 +63,7 @@ function tooMany(response: ServerResponse): void {
   response.end(
     JSON.stringify({
       error: 'too_many_requests',
-      error_description: 'wait a minute before registering again',
+      error_description: 'wait a minute',
     }),
   );
 }
