@@ -137,7 +137,7 @@ class Sequence {
 
   private async buy({ dialect, item, key }: Extract<Action, { kind: 'buy' }>): Promise<void> {
     const caller = DIALECT_CALLERS[dialect] as (typeof DIALECT_CALLERS)[number];
-    const call = caller.buy({ url: `https://shop.example/item-${item}`, key });
+    const call = caller.buy({ agentId: this.agentId, url: `https://shop.example/item-${item}`, key });
     const { status, headers, body } = await this.api.call({ ...call, as: this.agent });
     expect(status, JSON.stringify(body)).toBeLessThan(500 + 3);
     expect(headers['payment-required']).toBeUndefined();

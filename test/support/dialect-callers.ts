@@ -1,7 +1,9 @@
 // The same wishes in every dialect, for tests that mix them: buy this, and show me that. A new dialect adds a row.
+import { SELLER } from './builders.js';
 import type { Call } from './memory-api.js';
 
 export interface Wish {
+  readonly agentId: string;
   readonly url: string;
   /** null: the caller sends none. */
   readonly key: string | null;
@@ -11,8 +13,8 @@ export interface DialectCaller {
   readonly name: string;
   /** Callers without a key are refused in the request already. */
   readonly needsKey: boolean;
-  /** What comes back is a payment to be shown to the seller by the caller; else Purser shows it itself. */
-  readonly handsOut: boolean;
+  /** `purchase`: Purser shows the payment to the seller; `authorize`: the caller does. */
+  readonly kind: 'purchase' | 'authorize';
   buy(wish: Wish): Call;
   /** The header to show, out of an answer to `buy`. */
   payment(body: Readonly<Record<string, unknown>>): string | null;
@@ -26,13 +28,14 @@ const MAX = '1000000';
 const keyed = ({ key }: Wish): { key?: string } => (key === null ? {} : { key });
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 /** The shop in memory names its price whatever it is shown. */
+const PRICE = '10000';
 const CHALLENGE = 'eyJ4NDAyVmVyc2lvbiI6Mn0=';
 
 export const DIALECT_CALLERS: readonly DialectCaller[] = [
   {
     name: 'native',
     needsKey: true,
-    handsOut: false,
+    kind: 'purchase',
     buy: (wish) => ({
       method: 'POST',
       path: '/purser/v1/operations',
@@ -61,7 +64,7 @@ export const DIALECT_CALLERS: readonly DialectCaller[] = [
   {
     name: 'hightop purchase',
     needsKey: true,
-    handsOut: false,
+    kind: 'purchase',
     buy: (wish) => ({
       method: 'POST',
       path: '/v1/agent/x402/purchase',
@@ -75,7 +78,7 @@ export const DIALECT_CALLERS: readonly DialectCaller[] = [
   {
     name: 'agentpay',
     needsKey: false,
-    handsOut: true,
+    kind: 'authorize',
     buy: (wish) => ({
       method: 'POST',
       path: '/v1/pay',
@@ -88,5 +91,44 @@ export const DIALECT_CALLERS: readonly DialectCaller[] = [
     payment: ({ paymentSignature }) => text(paymentSignature),
     look: () => [],
     lists: ['/v1/spend', '/wallets/me'],
+  },
+  {
+    name: 'hightop sign',
+    needsKey: true,
+    kind: 'authorize',
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/v1/agent/x402/sign',
+      ...keyed(wish),
+      body: { target_url: wish.url, pay_to: SELLER, amount: PRICE },
+    }),
+    payment: ({ payment_header: header }) => text(header),
+    look: ({ operationId }) => [{ path: `/v1/agent/operations/${operationId}?include=onchain` }],
+    lists: ['/v1/agent/self', '/v1/agent/self/limits'],
+  },
+  {
+    name: 'relayer',
+    needsKey: false,
+    kind: 'authorize',
+    buy: (wish) => ({
+      method: 'POST',
+      path: `/v1/agents/${wish.agentId}/x402-pay`,
+      ...keyed(wish),
+      body: {
+        paymentRequirement: {
+          amount: '0.01',
+          currency: 'USDC',
+          network: 'base-sepolia',
+          recipient: SELLER,
+          resource: wish.url,
+        },
+      },
+    }),
+    payment: ({ data }) => text((data as Readonly<Record<string, unknown>>)['paymentHeader']),
+    look: ({ approvalId }) =>
+      approvalId === null
+        ? []
+        : [{ path: `/v1/signing/approvals/${approvalId}` }, { path: `/v1/agents/approvals/${approvalId}` }],
+    lists: ['/v1/agents/approvals'],
   },
 ];
