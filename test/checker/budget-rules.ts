@@ -42,6 +42,28 @@ export function checkBudgets(books: Books, report: Report): void {
   }
 }
 
+/** Every node of the layers infra and tokens shows what was reported below it, no more and no less. */
+export function checkUsage({ usage, usageNodes }: Pick<Books, 'usage' | 'usageNodes'>, report: Report): void {
+  const sums = new Map<string, Sum>();
+  for (const { workspaceId, agentId, teams, layer, amount } of usage)
+    for (const node of [workspaceId, agentId, ...teams]) {
+      const key = `${workspaceId}/${node}/${layer}`;
+      const sum = sums.get(key) ?? { amount: 0n, count: 0n };
+      sums.set(key, { amount: sum.amount + amount, count: sum.count + 1n });
+    }
+  for (const { workspaceId, nodeId, layer, spent, count } of usageNodes) {
+    const sum = sums.get(`${workspaceId}/${nodeId}/${layer}`) ?? { amount: 0n, count: 0n };
+    if (spent !== sum.amount || count !== sum.count)
+      report(
+        'S6',
+        nodeId,
+        `${layer} ${spent} in ${count}, the reports add up to ${sum.amount} in ${sum.count}`,
+      );
+    sums.delete(`${workspaceId}/${nodeId}/${layer}`);
+  }
+  for (const key of sums.keys()) report('S6', key, 'usage is charged to no node');
+}
+
 function replay(books: Books, node: BudgetRow, report: Report): void {
   const held = { amount: 0n, count: 0n };
   const spent = new Spent();

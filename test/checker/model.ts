@@ -44,6 +44,24 @@ export interface BudgetRow {
   readonly lifetimeCount: bigint;
 }
 
+/** A node of a layer that is charged for usage. */
+export interface UsageNodeRow {
+  readonly workspaceId: string;
+  readonly nodeId: string;
+  readonly layer: string;
+  readonly spent: bigint;
+  readonly count: bigint;
+}
+
+/** What an agent said it has used. */
+export interface UsageRow {
+  readonly workspaceId: string;
+  readonly agentId: string;
+  readonly teams: readonly string[];
+  readonly layer: string;
+  readonly amount: bigint;
+}
+
 export interface NonceUse {
   readonly kind: 'used' | 'cancelled';
   readonly token: string;
@@ -123,6 +141,8 @@ export interface Books {
   readonly eventCount: number;
   readonly reservations: ReadonlyMap<string, ReservationRow>;
   readonly budgets: readonly BudgetRow[];
+  readonly usageNodes: readonly UsageNodeRow[];
+  readonly usage: readonly UsageRow[];
   readonly settlements: readonly SettlementRow[];
   /** By approval. */
   readonly votes: ReadonlyMap<string, readonly VoteRow[]>;

@@ -15,6 +15,7 @@ import {
   type WalletRow,
 } from './model.js';
 import { readVotes } from './read-votes.js';
+import { readUsage } from './read-usage.js';
 import { claimedPermits, permitsIn, permitUses, type SentCall } from './permit-uses.js';
 
 export interface StackFile {
@@ -34,6 +35,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const events = await readEvents(client);
     const reservations = await readReservations(client);
     const budgets = await readBudgets(client);
+    const { usageNodes, usage } = await readUsage(client);
     const wallets = await readWallets(client);
     const settlements = await readSettlements(client);
     const stops = await readStops(client);
@@ -48,18 +50,8 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
-    return {
-      operations,
-      eventCount,
-      reservations,
-      budgets,
-      settlements,
-      votes,
-      wallets,
-      stops,
-      ...chain,
-      uses,
-    };
+    const rows = { reservations, budgets, usageNodes, usage, settlements, votes, wallets, stops };
+    return { operations, eventCount, ...rows, ...chain, uses };
   } finally {
     await client.end();
   }

@@ -4,7 +4,7 @@ import { checkSettlements } from './settlement-rules.js';
 import { checkStops } from './stop-rules.js';
 import { checkTopUps } from './top-up-rules.js';
 import { createHash } from 'node:crypto';
-import { checkBudgets } from './budget-rules.js';
+import { checkBudgets, checkUsage } from './budget-rules.js';
 import {
   groupBy,
   nonceKey,
@@ -65,6 +65,7 @@ export function checkBooks(books: Books): Violation[] {
   checkTopUps(books, report);
   checkBudgets(books, report);
   checkStops(books, report);
+  checkUsage(books, report);
   return found;
 }
 

@@ -46,6 +46,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     reservation: 'SIU',
     signed_request: 'SIu',
     stop: 'S',
+    usage_event: 'SI',
     wallet_asset: 'Su',
   },
   purser_system: {
@@ -92,6 +93,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     signer_ledger: 'S',
     singleton_lease: 'SIU',
     stop: 'SIuD',
+    usage_event: 'S',
     wallet: 'SIu',
     wallet_asset: 'SIu',
     wallet_float: 'SIU',
@@ -120,6 +122,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     projection_spend: 'S',
     reservation: 'S',
     stop: 'S',
+    usage_event: 'S',
     wallet: 'S',
     wallet_asset: 'S',
     wallet_float: 'S',

@@ -28,6 +28,7 @@ import { promptDesk } from './memory-desk.js';
 import { MemoryDatabase } from './memory-database.js';
 import { MemoryFacilitator } from './memory-facilitator.js';
 import { MemoryOperations } from './memory-operations.js';
+import { MemoryUsage } from './memory-usage.js';
 import { MemoryReads } from './memory-reads.js';
 import { MemoryShop } from './memory-shop.js';
 import { MemorySigner } from './memory-signer.js';
@@ -63,6 +64,7 @@ export class MemoryApi {
   readonly policies = new MemoryPolicies(this.database);
   readonly admin = new MemoryAdmin(this.database, this.policies);
   readonly operations = new MemoryOperations(this.database);
+  readonly usage = new MemoryUsage(() => this.nowMs);
   readonly facilitator = new MemoryFacilitator({
     now: () => this.nowMs,
     passTo: (ms) => (this.nowMs = Math.max(this.nowMs, ms)),
@@ -167,7 +169,8 @@ export class MemoryApi {
         () => this.nowMs,
         (id) => this.admin.workspaceViews.some((it) => it.workspaceId === id && it.dualControl),
       ),
-      reads: new MemoryReads(this.database, this.admin),
+      reads: new MemoryReads(this.database, this.admin, this.usage),
+      usage: this.usage,
       authenticator: this.admin,
       walletKeys: memoryWalletKeys,
       logger: this.ports.logger,

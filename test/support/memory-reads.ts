@@ -10,6 +10,7 @@ import {
   type Vote,
 } from '#domain';
 import { foldWithTimes, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
+import type { MemoryUsage } from './memory-usage.js';
 import type { MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
 import { pageOf } from './memory-lists.js';
@@ -18,6 +19,7 @@ export class MemoryReads implements ReadStore {
   constructor(
     private readonly database: MemoryDatabase,
     private readonly admin: MemoryAdmin,
+    private readonly usageLedger: MemoryUsage,
   ) {}
 
   operations: ReadStore['operations'] = (workspaceId, filter, page) => {
@@ -115,6 +117,8 @@ export class MemoryReads implements ReadStore {
     return { budgets, payments: 0, spent: own?.windows.find((it) => it.window === 'lifetime')?.spent ?? 0n };
   };
 
+  usage: ReadStore['usage'] = (workspaceId, agentId, page) =>
+    Promise.resolve(pageOf(this.usageLedger.of(workspaceId, agentId), page));
   spend: ReadStore['spend'] = () => Promise.resolve([]);
   audit: ReadStore['audit'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
 

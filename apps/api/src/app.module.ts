@@ -20,6 +20,7 @@ import { OAuthController } from './native/oauth.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
 import { BudgetsController } from './native/budgets.controller.js';
+import { UsageController } from './native/usage.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
 import { SystemStopsController } from './native/system-stops.controller.js';
@@ -49,6 +50,7 @@ export const CONTROLLERS = [
   WalletsController,
   TopUpsController,
   BudgetsController,
+  UsageController,
   RulesController,
   StopsController,
   SystemStopsController,

@@ -7,6 +7,7 @@ import type {
   Logger,
   Ports,
   ReadStore,
+  UsageLedger,
   WalletKeys,
 } from '#engine';
 
@@ -46,6 +47,7 @@ export interface ApiCore {
   /** Keys that people sign with, and what they are asked to sign. */
   readonly signing: ActivityPorts;
   readonly reads: ReadStore;
+  readonly usage: UsageLedger;
   readonly authenticator: Authenticator;
   readonly walletKeys: WalletKeys;
   readonly logger: Logger;

@@ -1,4 +1,4 @@
-import type { BudgetUnit } from './money.js';
+import type { LayerUnit } from './money.js';
 
 /** Windows a limit can cover. Calendar windows are UTC; rolling ones count whole minutes, on the careful side (ruling 15). */
 export const WINDOWS = [
@@ -29,11 +29,8 @@ export type Limits = Readonly<Partial<Record<LimitName, bigint | null>>>;
 /** `payments`: what operations pay. `infra`, `tokens`: usage that an agent reports; it has happened, so it is recorded also beyond a limit. */
 export const LAYERS = ['infra', 'tokens', 'payments'] as const;
 export type Layer = (typeof LAYERS)[number];
-export type UsageLayer = Exclude<Layer, 'payments'>;
-
-/** Usage counts in millionths of USD6: a token costs less than a millionth of a dollar, and nothing is rounded. */
-export const USAGE_UNIT = 'USD12' as const;
-export type LayerUnit = BudgetUnit | typeof USAGE_UNIT;
+export const USAGE_LAYERS = ['infra', 'tokens'] as const;
+export type UsageLayer = (typeof USAGE_LAYERS)[number];
 
 /** Workspace, team and agent are one path; a category and a cost centre are charged beside it where a payment names them. */
 export type NodeKind = 'workspace' | 'team' | 'agent' | 'category' | 'cost_centre';
@@ -87,5 +84,24 @@ export function raises(before: Limits, after: Limits): boolean {
   return LIMIT_NAMES.some((name) => {
     const [was, is] = [before[name] ?? null, after[name] ?? null];
     return was !== null && (is === null || is > was);
+  });
+}
+
+/** How one layer stands for an agent: its own node and those above it, and the worst that any of them says. */
+export interface LayerView {
+  readonly layer: Layer;
+  readonly status: BudgetStatus;
+  /** From the workspace down. */
+  readonly budgets: readonly BudgetView[];
+}
+
+const WORSE: readonly BudgetStatus[] = ['ok', 'warning', 'exceeded'];
+
+/** `budgets`: those an agent is charged to, in every layer and unit. The layer of payments is shown in this unit. */
+export function layersOf(budgets: readonly BudgetView[], unit: LayerUnit = 'USD6'): readonly LayerView[] {
+  return LAYERS.map((layer) => {
+    const own = budgets.filter((it) => it.layer === layer && (layer !== 'payments' || it.unit === unit));
+    const worst = Math.max(0, ...own.map((it) => WORSE.indexOf(statusOf(it))));
+    return { layer, status: WORSE[worst] ?? 'ok', budgets: own };
   });
 }

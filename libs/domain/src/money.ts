@@ -5,6 +5,10 @@ import { refuse } from './refusal.js';
 export const BUDGET_UNITS = ['USD6', 'EUR6', 'TOP_UP_USD6', 'TOP_UP_EUR6'] as const;
 export type BudgetUnit = (typeof BUDGET_UNITS)[number];
 
+/** Usage counts in millionths of USD6: a token costs less than a millionth of a dollar, and nothing is rounded. */
+export const USAGE_UNIT = 'USD12' as const;
+export type LayerUnit = BudgetUnit | typeof USAGE_UNIT;
+
 /** The unit in which a top-up in this money counts: no payment's budget sees it. */
 export function topUpUnit(unit: BudgetUnit): BudgetUnit {
   switch (unit) {
@@ -25,11 +29,12 @@ export interface Money {
 }
 
 const MAX_UINT256 = (1n << 256n) - 1n;
-export const UNIT_DECIMALS: Readonly<Record<BudgetUnit, number>> = {
+export const UNIT_DECIMALS: Readonly<Record<LayerUnit, number>> = {
   USD6: 6,
   EUR6: 6,
   TOP_UP_USD6: 6,
   TOP_UP_EUR6: 6,
+  USD12: 12,
 };
 
 /** Canonical base units: 1 to 78 ASCII digits, no sign, space or leading zero, within uint256 (safety.md T7). */
@@ -43,7 +48,7 @@ export function parseAtomic(text: unknown, field = 'amount'): bigint {
 }
 
 /** Decimal text such as "0.05" into base units; refuses signs, exponents and more digits than the unit has. */
-export function parseDecimal(unit: BudgetUnit, text: unknown, field = 'amount'): bigint {
+export function parseDecimal(unit: LayerUnit, text: unknown, field = 'amount'): bigint {
   const decimals = UNIT_DECIMALS[unit];
   const match = typeof text === 'string' ? /^(0|[1-9][0-9]{0,60})(?:\.([0-9]+))?$/.exec(text) : null;
   if (!match) throw refuse('invalid_amount', { field, reason: 'not_a_decimal' });
@@ -53,7 +58,7 @@ export function parseDecimal(unit: BudgetUnit, text: unknown, field = 'amount'):
 }
 
 /** Base units as decimal text with every digit of the unit: 50000 of USD6 is "0.050000". */
-export function formatDecimal(unit: BudgetUnit, atomic: bigint): string {
+export function formatDecimal(unit: LayerUnit, atomic: bigint): string {
   const decimals = UNIT_DECIMALS[unit];
   const sign = atomic < 0n ? '-' : '';
   const digits = (atomic < 0n ? -atomic : atomic).toString().padStart(decimals + 1, '0');

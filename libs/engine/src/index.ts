@@ -7,6 +7,7 @@ export type * from './page.js';
 export type * from './stop-ports.js';
 export type * from './wallet-ports.js';
 export type * from './grant-ports.js';
+export type * from './usage-ports.js';
 export type * from './token-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
@@ -49,6 +50,7 @@ export {
   type ApproverPrincipal,
 } from './use-cases/decide-approval.js';
 export { quote, type Quote } from './use-cases/quote.js';
+export { MOST_USAGE_EVENTS, recordUsage } from './use-cases/record-usage.js';
 export {
   carryOut,
   carryOutStops,

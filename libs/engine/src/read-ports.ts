@@ -21,6 +21,7 @@ import type {
   WorkspaceId,
 } from '#domain';
 import type { Page, PageRequest } from './page.js';
+import type { UsageView } from './usage-ports.js';
 import type { FloatView } from './wallet-ports.js';
 import type { RecordedOperation } from './view.js';
 
@@ -176,10 +177,12 @@ export interface ReadStore {
     workspaceId: WorkspaceId,
     filter?: { readonly agentId?: AgentId; readonly walletId?: WalletId },
   ): Promise<BalancesView>;
-  /** Workspace and agent node in every unit. */
+  /** Workspace and agent node in every layer and unit. */
   budgets(workspaceId: WorkspaceId, agentId?: AgentId): Promise<readonly BudgetView[]>;
   /** What an agent may know of its own limits: its node and the workspace's, and how much it has paid so far in the unit. */
   selfUsage(workspaceId: WorkspaceId, agentId: AgentId, unit: BudgetUnit): Promise<SelfUsage>;
+  /** What an agent said it has used, newest first. */
+  usage(workspaceId: WorkspaceId, agentId: AgentId, page: PageRequest): Promise<Page<UsageView>>;
   /** From a projection; may lag by a second or two. Dates inclusive. */
   spend(
     workspaceId: WorkspaceId,

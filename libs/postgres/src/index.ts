@@ -38,6 +38,7 @@ export {
   type PostgresOperationStore,
 } from './operation-store.js';
 export { createPool, type PoolOptions } from './pool.js';
+export { createUsageLedger } from './usage.js';
 export { describeSchema } from './schema.js';
 export { runStartupChecks, StartupChecksFailed, type StartupOptions } from './startup-checks.js';
 export {

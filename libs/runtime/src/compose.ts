@@ -11,6 +11,7 @@ import {
   type Logger,
   type Ports,
   type ReadStore,
+  type UsageLedger,
   type WalletKeys,
 } from '#engine';
 import {
@@ -58,6 +59,7 @@ export interface Core {
   /** Keys that people sign with, and what they are asked to sign. */
   readonly signing: ActivityPorts;
   readonly reads: ReadStore;
+  readonly usage: UsageLedger;
   readonly authenticator: Authenticator;
   readonly walletKeys: WalletKeys;
   readonly signer: SignerClient;
@@ -173,6 +175,7 @@ export async function createCore(config: Config): Promise<Core> {
     admin: stores.admin,
     signing: { ...stores.signing, stamps: stampVerifier },
     reads: stores.reads,
+    usage: stores.usage,
     authenticator: byKind({
       key: (presented, facts) => stores.credentials.key(presented, facts),
       hmac: (presented, facts) => stores.credentials.hmac(presented, facts),

@@ -16,6 +16,7 @@ import type {
   FloatStore,
   GrantStore,
   TokenStandings,
+  UsageLedger,
   WatchStore,
 } from '#engine';
 import {
@@ -39,6 +40,7 @@ import {
   createFloatStore,
   createWatchStore,
   createPool,
+  createUsageLedger,
   ENDED_SQL,
   Listener,
   Projector,
@@ -64,6 +66,7 @@ export interface Stores {
   readonly admin: Administration;
   readonly signing: Omit<ActivityPorts, 'stamps'>;
   readonly reads: ReadStore;
+  readonly usage: UsageLedger;
   readonly grants: GrantStore;
   readonly tokenStandings: TokenStandings;
   readonly credentials: Omit<CredentialChecks, 'close'>;
@@ -146,6 +149,7 @@ export async function connectDatabase(
     admin: createAdministration(systemPool, { keyEnvironment, vault }),
     signing: createSigningStores(systemPool),
     reads: createReadStore(readerPool),
+    usage: createUsageLedger(writerPool),
     credentials,
     watch: createWatchStore(systemPool),
     floats: createFloatStore(systemPool),

@@ -345,6 +345,16 @@ export interface Keys {
   has_more: boolean;
 }
 
+export interface Layer {
+  layer: 'infra' | 'tokens' | 'payments';
+  status: 'ok' | 'warning' | 'exceeded';
+  budgets: Budget[];
+}
+
+export interface Layers {
+  items: Layer[];
+}
+
 export interface LimitsDto {
   /** most per payment, base units; absent or null: no limit */
   per_payment?: string | null | undefined;
@@ -943,6 +953,48 @@ export interface UpstreamResponse {
   body_base64?: string | undefined;
   body_bytes?: number | undefined;
   body_expired?: true | undefined;
+}
+
+export interface UsageDto {
+  /** recorded together or not at all */
+  events: UsageEventDto[];
+}
+
+export interface UsageEvent {
+  id: string;
+  agent_id: string;
+  layer: 'infra' | 'tokens';
+  kind: string;
+  amount_usd: string;
+  metadata: { [name: string]: unknown } | null;
+  recorded_at: string;
+}
+
+export interface UsageEventDto {
+  /** your own id of it; a repeat is charged once */
+  id: string;
+  /** tokens: what models cost; infra: other services */
+  layer: 'infra' | 'tokens';
+  /** US dollars, exact, at most 12 decimals */
+  amount_usd: string;
+  /** what it was, in your words; usage when absent */
+  kind?: string | undefined;
+  /** kept with it as it is, at most 4096 characters as JSON */
+  metadata?: { [name: string]: unknown } | undefined;
+}
+
+export interface UsageEvents {
+  items: UsageEvent[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface UsageRecorded {
+  items: {
+    id: string;
+    outcome: 'recorded' | 'repeated';
+  }[];
+  layers: Layer[];
 }
 
 export interface Wallet {
@@ -1545,6 +1597,46 @@ export interface Routes {
     query: undefined;
     body: PutBudgetDto;
     answer: Budget;
+  };
+  /** Report usage: charged to the layers infra and tokens, once per id */
+  'POST /purser/v1/usage': {
+    query: undefined;
+    body: UsageDto;
+    answer: UsageRecorded;
+  };
+  /** Usage the calling agent has reported, newest first */
+  'GET /purser/v1/usage': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: UsageEvents;
+  };
+  /** How each layer stands for the calling agent: its own budget and those above it */
+  'GET /purser/v1/layers': {
+    query: undefined;
+    body: undefined;
+    answer: Layers;
+  };
+  /** Usage an agent has reported, newest first */
+  'GET /purser/v1/agents/{id}/usage': {
+    query: {
+      /** next_cursor of the page before */
+      cursor?: string | undefined;
+      /** items per page, 1 to 100; 50 when absent */
+      limit?: string | undefined;
+    };
+    body: undefined;
+    answer: UsageEvents;
+  };
+  /** How each layer stands for an agent: its own budget and those above it */
+  'GET /purser/v1/agents/{id}/layers': {
+    query: undefined;
+    body: undefined;
+    answer: Layers;
   };
   /** The workspace's policy */
   'GET /purser/v1/workspace/policy': {

@@ -41,6 +41,26 @@ export const CONTROLS = {
     ),
   }),
   Budgets: object({ items: list(ref('Budget')) }),
+  Layer: object({
+    layer: oneOf(['infra', 'tokens', 'payments']),
+    status: oneOf(['ok', 'warning', 'exceeded']),
+    budgets: list(ref('Budget')),
+  }),
+  Layers: object({ items: list(ref('Layer')) }),
+  UsageRecorded: object({
+    items: list(object({ id: text, outcome: oneOf(['recorded', 'repeated']) })),
+    layers: list(ref('Layer')),
+  }),
+  UsageEvent: object({
+    id: text,
+    agent_id: text,
+    layer: oneOf(['infra', 'tokens']),
+    kind: text,
+    amount_usd: text,
+    metadata: { type: ['object', 'null'] },
+    recorded_at: time,
+  }),
+  UsageEvents: page('UsageEvent'),
   Approval: object({
     approval_id: text,
     operation_id: text,

@@ -1,6 +1,7 @@
 // The rows that a new owner of a budget needs: one per layer and unit, without limits.
 import {
   BUDGET_UNITS,
+  USAGE_LAYERS,
   USAGE_UNIT,
   type Layer,
   type LayerUnit,
@@ -9,8 +10,6 @@ import {
 } from '#domain';
 import { sql } from 'kysely';
 import type { Trx } from './change.js';
-
-const USAGE_LAYERS = ['infra', 'tokens'] as const;
 
 export interface NewNode {
   readonly nodeId: string;

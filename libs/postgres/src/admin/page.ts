@@ -10,6 +10,7 @@ export const CURSOR_PARTS = {
   integer: /^\d{1,18}$/,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   id: /^[a-z]{3}_[0-9a-z]{26}$/,
+  word: /^[A-Za-z0-9._:-]{1,128}$/,
 } as const;
 
 export function pageSize(page: PageRequest): number {

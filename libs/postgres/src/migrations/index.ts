@@ -42,6 +42,7 @@ import * as budgetMoney from './20261121-84-4-budget-money.js';
 import * as likes from './20261121-86-1-likes.js';
 import * as stopOrder from './20261121-90-2-stop-order.js';
 import * as quorum from './20261121-88-2-quorum.js';
+import * as usage from './20261121-84-5-usage.js';
 
 export interface Migration {
   readonly name: string;
@@ -92,4 +93,5 @@ export const MIGRATIONS: readonly Migration[] = [
   likes,
   stopOrder,
   quorum,
+  usage,
 ];

@@ -5,6 +5,7 @@ import { readAudit } from './audit.js';
 import { readBalances, readBudgets, readSelfUsage, readSpend } from './money.js';
 import { readEvents, readOperation, readOperations } from './operations.js';
 import { createReader } from './reader.js';
+import { readUsage } from './usage.js';
 
 export { createReader, createReaderPool, type Query, type Read, type ReaderPoolOptions } from './reader.js';
 
@@ -21,6 +22,7 @@ export function createReadStore(pool: pg.Pool): ReadStore {
     balances: (workspaceId, filter) => readBalances(read, workspaceId, filter),
     budgets: (workspaceId, agentId) => readBudgets(read, workspaceId, agentId),
     selfUsage: (workspaceId, agentId, unit) => readSelfUsage(read, workspaceId, { agentId, unit }),
+    usage: (workspaceId, agentId, page) => readUsage(read, { workspaceId, agentId }, page),
     spend: (workspaceId, range) => readSpend(read, workspaceId, range),
     audit: (workspaceId, page) => readAudit(read, workspaceId, page),
   };
