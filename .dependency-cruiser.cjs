@@ -6,7 +6,11 @@ const TABLE = {
   'libs/sdk': { internal: [], npm: [], node: 'none' },
   'libs/engine': { internal: ['domain', 'x402'], npm: [], node: 'none' },
   'libs/postgres': { internal: ['domain', 'engine'], npm: ['kysely', 'pg'], node: 'all' },
-  'libs/redis': { internal: ['domain', 'engine'], npm: ['bullmq', 'ioredis'], node: 'all' },
+  'libs/redis': {
+    internal: ['domain', 'engine'],
+    npm: ['bullmq', 'ioredis', 'rate-limiter-flexible'],
+    node: 'all',
+  },
   'libs/evm': {
     internal: ['domain', 'engine'],
     npm: ['viem', 'secp256k1', 'hash-wasm', 'undici'],

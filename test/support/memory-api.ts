@@ -29,6 +29,7 @@ import { MemoryDatabase } from './memory-database.js';
 import { MemoryFacilitator } from './memory-facilitator.js';
 import { MemoryOperations } from './memory-operations.js';
 import { MemoryUsage } from './memory-usage.js';
+import { memoryRateCounters, NO_LIMITS } from './memory-rates.js';
 import { MemoryReads } from './memory-reads.js';
 import { MemoryShop } from './memory-shop.js';
 import { MemorySigner } from './memory-signer.js';
@@ -175,6 +176,8 @@ export class MemoryApi {
       walletKeys: memoryWalletKeys,
       logger: this.ports.logger,
       metrics: { contentType: 'text/plain', httpTook: () => {}, scrape: () => Promise.resolve('up 1\n') },
+      limits: { counters: memoryRateCounters(() => this.nowMs), table: NO_LIMITS },
+      trustedProxies: [],
       metricsFor: 'on',
       dialects: DIALECTS,
       oauth: null,

@@ -10,6 +10,7 @@ import type {
   UsageLedger,
   WalletKeys,
 } from '#engine';
+import type { Limits } from './http/limits.js';
 
 /** What the readiness probe reports. Only `required` parts decide: Redis may be away, money does not wait for it. */
 export interface Health {
@@ -54,6 +55,9 @@ export interface ApiCore {
   readonly metrics: HttpMetrics;
   /** Who may read `/metrics`; its figures are sums over all workspaces (S12). */
   readonly metricsFor: 'on' | 'loopback' | 'off';
+  readonly limits: Limits;
+  /** Addresses and blocks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** Names of the vendors' APIs that are served beside the native one. */
   readonly dialects: readonly string[];
   /** Null: no access token is good here. */

@@ -38,6 +38,7 @@ export async function createApp(
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: (request: IncomingMessage) =>
       acceptCorrelationId(request.headers['x-request-id']) ?? randomUUID(),
+    trustProxy: core.trustedProxies.length > 0 ? [...core.trustedProxies] : false,
     routerOptions: { maxParamLength: 200 },
     // To receive a request in, not to answer it.
     requestTimeout: RECEIVE_WITHIN_MS,

@@ -20,9 +20,11 @@ export async function generatedPages(): Promise<Readonly<Record<string, string>>
   };
 }
 
+const SHELL: Pick<ApiCore, 'dialects' | 'trustedProxies'> = { dialects: DIALECTS, trustedProxies: [] };
+
 /** Nothing of the core is called while the application is put together. */
 async function openApi(): Promise<OpenAPIObject | null> {
-  const app = await createApp({ dialects: DIALECTS } as Pick<ApiCore, 'dialects'> as ApiCore);
+  const app = await createApp(SHELL as ApiCore);
   try {
     return app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current;
   } finally {

@@ -2,6 +2,7 @@ export type * from './admin-ports.js';
 export type * from './approver-admin-ports.js';
 export type * from './approver-ports.js';
 export * from './credentials.js';
+export type * from './rate-ports.js';
 export type * from './read-ports.js';
 export type * from './page.js';
 export type * from './stop-ports.js';

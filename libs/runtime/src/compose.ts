@@ -10,6 +10,7 @@ import {
   type Authenticator,
   type Logger,
   type Ports,
+  type RateCounters,
   type ReadStore,
   type UsageLedger,
   type WalletKeys,
@@ -30,7 +31,7 @@ import {
   type RpcPanel,
 } from '#evm';
 import { createFacilitatorClient, createGuardedFetch, createSeller } from '#http';
-import { createRelay } from '#redis';
+import { createRateCounters, createRelay } from '#redis';
 import { headerCodec } from '#x402';
 import { systemClock } from './clock.js';
 import type { Config, NetworkConfig } from './config.js';
@@ -41,6 +42,7 @@ import { hashing } from './hashing.js';
 import { createIds } from './ids.js';
 import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
 import { createLogger } from './logger.js';
+import type { RateLimitTable } from './rate-limits.js';
 import { createMetrics, type RuntimeMetrics } from './metrics.js';
 import { createSignerClient, WalletRefusedError, type SignerClient } from './signer/signer-client.js';
 import { stampVerifier } from './stamps.js';
@@ -73,6 +75,8 @@ export interface Core {
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly metricsFor: Config['telemetry']['metrics'];
+  readonly limits: { readonly counters: RateCounters; readonly table: RateLimitTable };
+  readonly trustedProxies: readonly string[];
   readonly dialects: Config['dialects'];
   /** Null: no access token is good here. */
   readonly oauth: OAuth | null;
@@ -102,6 +106,7 @@ export async function createCore(config: Config): Promise<Core> {
   if (config.process === 'worker') await checkChains(config.networks, rpcs);
   const metrics = createMetrics({ process: config.process, readStored: () => stores.figures() });
   const relay = createRelay({ url: config.redis.url, logger });
+  const counters = createRateCounters({ url: config.redis.url, logger, clock: systemClock });
   const signer = createSignerClient({ socketPath: config.signer.socketPath });
   const http = createGuardedFetch({ allow: config.egress.allow });
   const assets = createAssetRegistry(
@@ -189,6 +194,8 @@ export async function createCore(config: Config): Promise<Core> {
     logger,
     metrics,
     metricsFor: config.telemetry.metrics,
+    limits: { counters, table: config.http.rateLimits },
+    trustedProxies: config.http.trustedProxies,
     dialects: config.dialects,
     oauth: composeOAuth(config.oauth, stores),
     agnicHosts: config.http.agnicHosts,
@@ -201,6 +208,7 @@ export async function createCore(config: Config): Promise<Core> {
     purgeExpiredBlobs: () => stores.purgeExpiredBlobs(),
     async close() {
       await relay.close();
+      counters.close();
       await stores.close();
       signer.close();
       for (const rpc of [...rpcs.values()].flat()) rpc.close();

@@ -16,6 +16,7 @@ import {
   type WorkerRole,
 } from './environment.js';
 import type { LogLevel } from './logger.js';
+import { rateLimitsOf, type RateLimitTable } from './rate-limits.js';
 import { oauthOf, type OAuthConfig } from './oauth-settings.js';
 import { settleFacilitatorsOf } from './settle-facilitators.js';
 
@@ -44,6 +45,9 @@ export interface Config {
     readonly port: number;
     /** Names that AgnicPay's clients reach us by. */
     readonly agnicHosts: readonly string[];
+    /** Whose word for the caller's address is taken (X-Forwarded-For). */
+    readonly trustedProxies: readonly string[];
+    readonly rateLimits: RateLimitTable;
   };
   readonly signer: {
     readonly socketPath: string;
@@ -143,6 +147,7 @@ export function loadConfig(process: ProcessName, env: NodeJS.ProcessEnv = global
   const endpoints = NEEDS_RPC.has(process)
     ? settleFacilitatorsOf(settings, { withTokens: process === 'worker', problems })
     : [];
+  rateLimitsOf(settings.PURSER_RATE_LIMITS, problems);
   const oauth = process === 'api' ? oauthOf(settings, problems) : null;
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   const built = build(process, settings, networks, database);
@@ -166,6 +171,8 @@ function build(
       host: settings.HOST ?? '127.0.0.1',
       port: settings.PORT ?? 3000,
       agnicHosts: listOf(settings.PURSER_AGNICPAY_HOSTS),
+      trustedProxies: listOf(settings.PURSER_TRUSTED_PROXIES),
+      rateLimits: rateLimitsOf(settings.PURSER_RATE_LIMITS, []),
     },
     signer: {
       socketPath: settings.SIGNER_SOCKET ?? '.purser/run/signer.sock',

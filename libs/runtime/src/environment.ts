@@ -15,6 +15,7 @@ import {
 } from 'class-validator';
 import { ALGORITHMS } from '#oauth';
 import { LOG_LEVELS } from './logger.js';
+import { RATE_LIMITS_PATTERN } from './rate-limits.js';
 
 const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
 const REDIS_URL = /^rediss?:\/\/\S+$/;
@@ -38,6 +39,8 @@ const BASE_UNITS = /^[1-9][0-9]{0,30}$/;
 const MIN_PASSPHRASE = 16;
 /** sun_path of a unix socket holds 107 bytes. */
 const MAX_SOCKET_PATH = 100;
+
+const CIDRS = /^[0-9a-fA-F:.]+(?:\/[0-9]{1,3})?(?:,[0-9a-fA-F:.]+(?:\/[0-9]{1,3})?)*$/;
 
 export const WORKER_ROLES = ['drive', 'sweep', 'watch', 'broadcast', 'project', 'webhooks'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -102,6 +105,9 @@ export class Environment {
   @IsOptional() @IsString() @Length(1, 255) HOST?: string;
   @Integer(0, 65_535) PORT?: number;
   @Integer(0, 65_535) PURSER_WORKER_PORT?: number;
+  @Text(CIDRS, 'must be a comma-separated list of addresses and CIDR blocks') PURSER_TRUSTED_PROXIES?: string;
+  @Text(RATE_LIMITS_PATTERN, 'must look like class=calls/burst,class=calls/burst')
+  PURSER_RATE_LIMITS?: string;
 
   @Text(PUBLIC_URL, 'must be http(s)://host or http(s)://host:port, nothing behind it')
   PURSER_PUBLIC_URL?: string;

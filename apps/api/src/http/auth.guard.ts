@@ -1,20 +1,25 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { refuse } from '#domain';
 import { hasScope, type AccessScope, type Principal, type SignedRequest } from '#engine';
 import type { ApiCore } from '../core.js';
 import { CORE } from '../tokens.js';
 import { ACCESS, SCOPE, scopeFor, type Access, type AuthenticatedRequest } from './access.js';
 import type { Dialects } from './dialects.js';
+import { Guesses, limitNameOf, takeCall } from './limits.js';
 
 /** Reads the credentials the route's dialect prescribes, has them checked, and compares the role. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   private operatorWorkspace: string | undefined;
+  private readonly guesses: Guesses;
 
   constructor(
     @Inject(CORE) private readonly core: ApiCore,
     private readonly dialects: Dialects,
-  ) {}
+  ) {
+    this.guesses = new Guesses(core.limits, () => core.ports.clock.nowMs());
+  }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = Reflect.getMetadata(ACCESS, context.getHandler()) as Access | undefined;
@@ -26,21 +31,39 @@ export class AuthGuard implements CanActivate {
       if (facilitator.access === 'open') return true;
     }
     const scope = Reflect.getMetadata(SCOPE, context.getHandler()) as AccessScope | undefined;
-    return this.check({ access, scope }, context.switchToHttp().getRequest<AuthenticatedRequest>());
+    const http = context.switchToHttp();
+    return this.check(
+      { access, scope, reply: http.getResponse<FastifyReply>() },
+      http.getRequest<AuthenticatedRequest>(),
+    );
   }
 
   private async check(
     {
       access,
       scope,
-    }: { readonly access: Exclude<Access, 'public'>; readonly scope: AccessScope | undefined },
+      reply,
+    }: {
+      readonly access: Exclude<Access, 'public'>;
+      readonly scope: AccessScope | undefined;
+      readonly reply: FastifyReply;
+    },
     request: AuthenticatedRequest,
   ): Promise<boolean> {
-    const presented = this.dialects.of(request).credentials(request);
+    const dialect = this.dialects.of(request);
+    const presented = dialect.credentials(request);
     if (presented === null) throw refuse('authentication_failed');
+    this.guesses.check(reply, request.ip, presented);
     const known = await this.core.authenticator.authenticate(presented, { ip: request.ip });
-    if (!known.ok) throw refuse(known.code, known.details);
+    if (!known.ok) {
+      if (known.code === 'authentication_failed' || known.code === 'invalid_token')
+        this.guesses.wasWrong(request.ip);
+      throw refuse(known.code, known.details);
+    }
     const { principal } = known;
+    this.guesses.wasGood(request.ip, presented);
+    const name = limitNameOf(dialect.name, request.method, scope);
+    takeCall(this.core.limits, reply, { name, keyId: principal.keyId });
     if (!access.roles.includes(principal.role)) throw refuse('permission_denied', { role: principal.role });
     requireScope(principal, scopeFor(principal.role, request.method, scope));
     if (access.operator) await this.requireOperator(principal);

@@ -14,7 +14,7 @@ const SAYS: Readonly<Record<number, string>> = {
   409: 'Conflict with what has happened before',
   413: 'The body is larger than 64 KiB',
   422: 'Understood and refused',
-  429: 'Too many requests',
+  429: 'Too many calls; `retry-after` says when the next one may pass. No key is bound',
   500: 'Internal error; the correlation id finds it in the log',
   502: 'The seller failed, or the outcome is not known yet: see the operation',
   503: 'Not available right now; retry with the same key',
@@ -30,4 +30,7 @@ export const Answer = (status: number, schema: SchemaName): MethodDecorator =>
   });
 
 export const Errors = (schema: SchemaName, ...statuses: readonly number[]): MethodDecorator =>
-  applyDecorators(...[...statuses, 500].map((status) => Answer(status, schema)));
+  applyDecorators(...[...new Set([...statuses, ...ALWAYS])].map((status) => Answer(status, schema)));
+
+/** A credential without the scope, too many calls, a fault of ours: any call may meet them. */
+const ALWAYS = [403, 429, 500];

@@ -1,3 +1,4 @@
+import { LIMIT_NAMES } from '#runtime';
 import { sellersOf, type Place, type ServiceUrls } from './services.js';
 import type { DatabaseUrls } from './database.js';
 
@@ -56,12 +57,17 @@ export function processEnvironment(
 function ofApi({ ports }: Place, port: number): Record<string, string> {
   return {
     PORT: String(port),
+    PURSER_RATE_LIMITS: UNHURRIED,
+    ...handedOn('PURSER_RATE_LIMITS'),
     PURSER_PUBLIC_URL: publicUrlOf(ports),
     PURSER_OAUTH_EMBEDDED: `http://127.0.0.1:${ports.issuer}`,
   };
 }
 
 export const publicUrlOf = ({ api }: Place['ports']): string => `http://127.0.0.1:${api[0] ?? 0}`;
+
+/** A laptop is for trying things out, many at a time: the vendors' limits would be in the way. */
+const UNHURRIED = LIMIT_NAMES.map((name) => `${name}=1000000000/1000000`).join(',');
 
 /** As whoever starts the stack has set it. */
 function handedOn(name: string): Record<string, string> {
