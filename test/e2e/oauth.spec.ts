@@ -1,4 +1,5 @@
 // The issuer of the local stack, over plain HTTP as a client and a browser would use it: every way to a token, and every way it must not go.
+import { createServer, type AddressInfo } from 'node:net';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -299,7 +300,7 @@ it('neither tokens nor keys are in any log', async () => {
 });
 
 describe('registration', () => {
-  it('makes public clients for codes alone, ten a minute for one address', async () => {
+  it('makes public clients for codes alone, ten a minute for one address, and fetches nothing they name', async () => {
     const wishes = [
       { redirect_uris: [REDIRECT], token_endpoint_auth_method: 'client_secret_basic' },
       { redirect_uris: [REDIRECT], grant_types: ['client_credentials'], response_types: [] },
@@ -308,9 +309,33 @@ describe('registration', () => {
       {},
     ];
     for (const wish of wishes) expect((await register(file, wish)).status, JSON.stringify(wish)).toBe(400);
+    const fetched = await withServer(async (url) => {
+      const uris = {
+        sector_identifier_uri: url,
+        jwks_uri: url,
+        logo_uri: url,
+        client_uri: url,
+        policy_uri: url,
+      };
+      await register(file, { redirect_uris: [REDIRECT], ...uris });
+    });
+    expect(fetched).toBe(0);
     const replies = await Promise.all(
       Array.from({ length: 12 }, () => register(file, { redirect_uris: [REDIRECT] })),
     );
     expect(replies.some(({ status }) => status === 429)).toBe(true);
   });
 });
+
+/** How many connections came to an address meanwhile. */
+async function withServer(work: (url: string) => Promise<void>): Promise<number> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  await work(`https://127.0.0.1:${(server.address() as AddressInfo).port}/document`);
+  server.close();
+  return connections;
+}

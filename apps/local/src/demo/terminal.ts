@@ -30,6 +30,7 @@ export function printStack(stack: StackFile, file: string): void {
   heading('Purser is up');
   line(`API          ${stack.apiUrls.join(' ')}`);
   line(`documents    ${stack.apiUrl}/docs`);
+  line(`OAuth        ${stack.apiUrl}/.well-known/oauth-authorization-server`);
   for (const [name, seller] of Object.entries(stack.sellers))
     line(`${`seller ${name}`.padEnd(12)} ${seller.url}`);
   line(`everything   ${file} (credentials, URLs, process ids)`);

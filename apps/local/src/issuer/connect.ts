@@ -2,7 +2,14 @@
 // ten minutes at most; it is never written down and never leaves for anybody but the API.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
-import { askForConsent, askForKey, explainError, type ListedAgent, type Request } from './page.js';
+import {
+  askForConsent,
+  askForKey,
+  explainError,
+  PAGE_HEADERS,
+  type ListedAgent,
+  type Request,
+} from './page.js';
 import type { Purser } from './purser.js';
 import { SCOPES } from './scopes.js';
 
@@ -161,13 +168,15 @@ const REFUSED: InteractionResults = {
 };
 
 function send(response: ServerResponse, status: number, html: string, asked?: Request): void {
+  const policy = PAGE_HEADERS['content-security-policy'];
   response.writeHead(status, {
+    ...PAGE_HEADERS,
     'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
     // The answer to the last form leads to the client: browsers hold that against `form-action`, too.
-    'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'${asked === undefined ? '' : ` ${sourceOf(asked.redirectUri)}`}`,
+    'content-security-policy':
+      asked === undefined
+        ? policy
+        : policy.replace("form-action 'none'", `form-action 'self' ${sourceOf(asked.redirectUri)}`),
   });
   response.end(html);
 }

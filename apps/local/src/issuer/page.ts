@@ -53,6 +53,15 @@ export function askForConsent(request: Request, agents: readonly ListedAgent[], 
   );
 }
 
+/** Of every page; a page with a form also says where its answer may lead. */
+export const PAGE_HEADERS = {
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+} as const;
+
 export function explainError(error: string, description: string): string {
   return page('This did not work', `<p><code>${escape(error)}</code></p><p>${escape(description)}</p>`);
 }

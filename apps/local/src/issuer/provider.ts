@@ -5,7 +5,7 @@ import { Provider, errors, type Configuration, type KoaContextWithOIDC } from 'o
 import type pg from 'pg';
 import { Grants } from './grants.js';
 import type { IssuerKeys } from './keys.js';
-import { explainError } from './page.js';
+import { explainError, PAGE_HEADERS } from './page.js';
 import { Records } from './records.js';
 import { SCOPES } from './scopes.js';
 import type { IssuerSettings } from './settings.js';
@@ -127,6 +127,8 @@ function fixed({ publicUrl }: Pick<IssuerSettings, 'publicUrl'>): Configuration 
     },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     allowOmittingSingleRegisteredRedirectUri: false,
+    // Metadata of strangers names addresses to fetch from; nothing here needs to.
+    fetch: () => Promise.reject(new Error('the issuer fetches nothing')),
     findAccount: (_context, person) => ({ accountId: person, claims: () => ({ sub: person }) }),
     // An agreement is for one authorization; the next one asks again.
     loadExistingGrant: (context) => agreedGrant(context),
@@ -135,6 +137,7 @@ function fixed({ publicUrl }: Pick<IssuerSettings, 'publicUrl'>): Configuration 
     rotateRefreshToken: true,
     renderError: (context, { error, error_description: description }) => {
       context.type = 'html';
+      context.set(PAGE_HEADERS);
       context.body = explainError(error, description ?? '');
     },
     ttl: {

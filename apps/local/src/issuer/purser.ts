@@ -11,6 +11,12 @@ export interface Consent {
   readonly scopes: readonly string[];
 }
 
+interface AgentsPage {
+  readonly items: readonly { readonly agent_id: string; readonly name: string; readonly status: string }[];
+  readonly next_cursor: string | null;
+}
+
+const MOST_PAGES = 10;
 const WITHIN_MS = 10_000;
 const PROBLEMS: Readonly<Record<number, string>> = {
   401: 'That key is not good here.',
@@ -22,15 +28,19 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 export class Purser {
   constructor(private readonly apiUrl: string) {}
 
+  /** The active agents of the key's workspace, newest first; the newest thousand, if there are more. */
   async agents(key: string): Promise<Answer<readonly ListedAgent[]>> {
-    const answer = await this.ask<{ items: readonly { agent_id: string; name: string; status: string }[] }>(
-      key,
-      'GET',
-      '/purser/v1/agents?limit=100',
-    );
-    if (!answer.ok) return answer;
-    const active = answer.body.items.filter(({ status }) => status === 'active');
-    return { ok: true, body: active.map(({ agent_id: agentId, name }) => ({ agentId, name })) };
+    const found: ListedAgent[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < MOST_PAGES && (page === 0 || cursor !== null); page += 1) {
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const answer: Answer<AgentsPage> = await this.ask(key, 'GET', `/purser/v1/agents?limit=100${after}`);
+      if (!answer.ok) return answer;
+      const active = answer.body.items.filter(({ status }) => status === 'active');
+      found.push(...active.map(({ agent_id: agentId, name }) => ({ agentId, name })));
+      cursor = answer.body.next_cursor;
+    }
+    return { ok: true, body: found };
   }
 
   /** Writes the grant down, in the name of whoever the key belongs to. */
