@@ -35,7 +35,17 @@ interface Golden {
 }
 
 const FOLDER = join('test', 'conformance', 'golden');
-const HEADERS = ['content-type', 'payment-required', 'www-authenticate', 'x-idempotency-replayed'];
+const HEADERS = [
+  'content-type',
+  'payment-required',
+  'www-authenticate',
+  'x-idempotency-replayed',
+  'x-agnic-paid',
+  'x-agnic-amount',
+  'x-agnic-network',
+  'x-agnic-scheme',
+  'set-cookie',
+];
 
 let api: MemoryApi | undefined;
 afterEach(() => api?.close());

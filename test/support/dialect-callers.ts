@@ -131,4 +131,34 @@ export const DIALECT_CALLERS: readonly DialectCaller[] = [
         : [{ path: `/v1/signing/approvals/${approvalId}` }, { path: `/v1/agents/approvals/${approvalId}` }],
     lists: ['/v1/agents/approvals'],
   },
+  {
+    name: 'agnicpay',
+    needsKey: false,
+    kind: 'authorize',
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/api/sign-payment',
+      ...keyed(wish),
+      body: {
+        paymentRequirements: { x402Version: 2, accepts: [{ scheme: 'exact' }] },
+        requestData: { url: wish.url, method: 'GET' },
+      },
+    }),
+    payment: ({ paymentHeader }) => text(paymentHeader),
+    look: () => [],
+    lists: ['/api/transactions', '/api/balance'],
+  },
+  {
+    name: 'agnicpay fetch',
+    needsKey: false,
+    kind: 'purchase',
+    buy: (wish) => ({
+      method: 'POST',
+      path: `/api/x402/fetch?url=${encodeURIComponent(wish.url)}&maxValue=${MAX}`,
+      ...keyed(wish),
+    }),
+    payment: () => null,
+    look: () => [],
+    lists: ['/api/transactions?search=item'],
+  },
 ];

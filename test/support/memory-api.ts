@@ -272,5 +272,6 @@ function credentialsFor(
   if (/^\/(v1\/(pay|spend)|wallets|api-keys)(\/|\?|$)/.test(path))
     return { [as.startsWith('admin') ? 'x-internal-secret' : 'x-api-key']: secret };
   if (/^\/v1\/(agents|signing|balance|action)\b/.test(path)) return { authorization: `ApiKey ${secret}` };
+  if (/^\/api\/(?!actions\/)/.test(path)) return { 'x-agnic-token': secret };
   return { authorization: `Bearer ${secret}` };
 }

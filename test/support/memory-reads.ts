@@ -9,7 +9,14 @@ import {
   rulesOf,
   type Vote,
 } from '#domain';
-import { foldWithTimes, viewOf, type ApprovalView, type ReadStore, type RecordedOperation } from '#engine';
+import {
+  foldWithTimes,
+  viewOf,
+  type ApprovalView,
+  type ReadStore,
+  type RecordedOperation,
+  type TransactionOutcome,
+} from '#engine';
 import type { MemoryUsage } from './memory-usage.js';
 import type { MemoryAdmin } from './memory-admin.js';
 import type { MemoryDatabase, OperationRow } from './memory-database.js';
@@ -50,6 +57,26 @@ export class MemoryReads implements ReadStore {
           hash,
         }));
     });
+
+  transactions: ReadStore['transactions'] = (workspaceId, filter, { page, limit }) => {
+    const { agentId, fromMs = 0, toMs = Infinity, outcome, network, search = '' } = filter;
+    const views = this.rows(workspaceId)
+      .map((row) => this.recorded(row))
+      .filter((it) => it.agentId === agentId && it.error?.code !== 'payment_not_required')
+      .filter(({ openedAtMs }) => openedAtMs >= fromMs && openedAtMs <= toMs)
+      .filter((it) => outcome === undefined || outcomeOf(it) === outcome)
+      .filter((it) => network === undefined || it.terms?.network === network)
+      .filter((it) => it.request.url.toLowerCase().includes(search.toLowerCase()))
+      .reverse();
+    const succeeded = views.filter((it) => outcomeOf(it) === 'success');
+    return Promise.resolve({
+      items: views.slice((page - 1) * limit, page * limit),
+      total: views.length,
+      succeeded: succeeded.length,
+      failed: views.filter((it) => outcomeOf(it) === 'failed').length,
+      spent: succeeded.reduce((sum, it) => sum + (it.charged ?? 0n), 0n),
+    });
+  };
 
   approvals: ReadStore['approvals'] = (workspaceId, { status }, page) => {
     const views = this.rows(workspaceId).flatMap((row) => this.approvalOf(row) ?? []);
@@ -196,3 +223,8 @@ export class MemoryReads implements ReadStore {
 const SPENT: readonly string[] = ['authorized', 'provisional', 'settled', 'needs_attention'];
 const isSpend = ({ kind, status }: { readonly kind: string; readonly status: string }): boolean =>
   kind !== 'top_up' && kind !== 'allowance' && SPENT.includes(status);
+
+function outcomeOf({ settled, status }: RecordedOperation): TransactionOutcome {
+  if (settled && status !== 'needs_attention') return 'success';
+  return ['failed', 'refused', 'rejected', 'expired', 'cancelled'].includes(status) ? 'failed' : 'pending';
+}

@@ -2,6 +2,9 @@ import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import type { ApiCore } from './core.js';
 import { AgentPayAccountsController } from './dialects/agentpay/accounts.controller.js';
 import { AgentPayController } from './dialects/agentpay/pay.controller.js';
+import { AgnicPayHistoryController } from './dialects/agnicpay/history.controller.js';
+import { AgnicPayController } from './dialects/agnicpay/payments.controller.js';
+import { AgnicPayTokensController } from './dialects/agnicpay/tokens.controller.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
@@ -33,6 +36,9 @@ import { CORE, DOCUMENT, STOPPING } from './tokens.js';
 export const CONTROLLERS = [
   AgentPayController,
   AgentPayAccountsController,
+  AgnicPayController,
+  AgnicPayHistoryController,
+  AgnicPayTokensController,
   HightopX402Controller,
   HightopAgentController,
   HightopSimulateController,

@@ -5,6 +5,7 @@ import { CONTROLLERS } from './app.module.js';
 import type { ApiCore } from './core.js';
 import { createApp } from './create-app.js';
 import { agentpayError } from './dialects/agentpay/errors.js';
+import { agnicError } from './dialects/agnicpay/errors.js';
 import { HIGHTOP_ERRORS } from './dialects/hightop/errors.js';
 import { RELAYER_ERRORS } from './dialects/relayer/errors.js';
 import { rolesPage } from './http/routes.js';
@@ -40,6 +41,7 @@ const VENDORS: readonly { readonly name: string; readonly cell: (code: ErrorCode
     cell: (code) => `${RELAYER_ERRORS[code].status} \`${RELAYER_ERRORS[code].code}\``,
   },
   { name: 'AgentPay', cell: (code) => String(agentpayError(code).status) },
+  { name: 'AgnicPay', cell: (code) => `${agnicError(code).status} \`${agnicError(code).word ?? code}\`` },
 ];
 
 function errorsPage(): string {

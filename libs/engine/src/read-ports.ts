@@ -33,6 +33,31 @@ export interface OperationFilter {
   readonly spend?: true;
 }
 
+/** `success`: seen on chain. `failed`: ended unpaid. `pending`: everything else, also what a person must look at. */
+export type TransactionOutcome = 'success' | 'failed' | 'pending';
+
+/** Payments of one agent to sellers; what turned out to be free is none. */
+export interface TransactionFilter {
+  readonly agentId: AgentId;
+  readonly outcome?: TransactionOutcome;
+  /** Part of the URL, whatever its case. */
+  readonly search?: string;
+  readonly network?: Caip2;
+  /** When it was asked for, unix ms, inclusive. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+}
+
+/** One page of the history, with figures over all that the filter lets through. */
+export interface TransactionPage {
+  readonly items: readonly RecordedOperation[];
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** What the chain says was paid, base units of USD6. */
+  readonly spent: bigint;
+}
+
 export interface OperationEventView {
   readonly version: number;
   readonly type: string;
@@ -166,6 +191,12 @@ export interface ReadStore {
     operationId: OperationId,
     agentId?: AgentId,
   ): Promise<readonly OperationEventView[]>;
+  /** Newest first; `page` counts from 1. URL and network are of a projection and may lag by a second or two, outcome and sum do not. */
+  transactions(
+    workspaceId: WorkspaceId,
+    filter: TransactionFilter,
+    at: { readonly page: number; readonly limit: number },
+  ): Promise<TransactionPage>;
   approvals(
     workspaceId: WorkspaceId,
     filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId },

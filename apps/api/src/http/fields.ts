@@ -185,6 +185,17 @@ export const Integer = ({ min, max, ...common }: IntegerOptions): PropertyDecora
     Max(max, rule(`above_${max}`)),
   );
 
+/** A JSON number that is an exact decimal of at most six places. */
+export const Decimal = (common: Common): PropertyDecorator =>
+  field(
+    common,
+    { type: 'number', minimum: 0, maximum: 1_000_000_000 },
+    check(isSixPlaces, rule('not_a_decimal_of_six_places', 'invalid_amount')),
+  );
+
+const isSixPlaces = (value: unknown): boolean =>
+  typeof value === 'number' && value <= 1e9 && /^(0|[1-9][0-9]*)(\.[0-9]{1,6})?$/.test(String(value));
+
 export const Flag = (common: Common): PropertyDecorator =>
   field(common, { type: 'boolean' }, IsBoolean(rule('not_a_boolean')));
 
@@ -227,14 +238,17 @@ function areForwardable(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const entries = Object.entries(value as Record<string, unknown>);
   return (
-    entries.length <= 32 &&
-    entries.every(
-      ([name, text]) =>
-        FORWARDABLE.test(name.toLowerCase()) &&
-        typeof text === 'string' &&
-        HEADER_VALUE.test(text) &&
-        !OUR_KEY.test(text),
-    )
+    entries.length <= MOST_FORWARDED &&
+    entries.every(([name, text]) => isForwardable(name.toLowerCase(), text))
+  );
+}
+
+export const MOST_FORWARDED = 32;
+
+/** Whether a caller's header may go to a seller. `name` in lower case. */
+export function isForwardable(name: string, value: unknown): value is string {
+  return (
+    FORWARDABLE.test(name) && typeof value === 'string' && HEADER_VALUE.test(value) && !OUR_KEY.test(value)
   );
 }
 

@@ -22,10 +22,11 @@ const SAYS: Readonly<Record<number, string>> = {
 
 const ref = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 
-export const Answer = (status: number, schema: SchemaName): MethodDecorator =>
+/** `default`: every status that is not described by itself. */
+export const Answer = (status: number | 'default', schema: SchemaName): MethodDecorator =>
   ApiResponse({
     status,
-    description: SAYS[status] ?? '',
+    description: (status === 'default' ? undefined : SAYS[status]) ?? '',
     content: { 'application/json': { schema: ref(schema) } },
   });
 

@@ -2,6 +2,7 @@
 // test checks real answers against these.
 import { AGENTPAY } from '../dialects/agentpay/openapi.js';
 import { RELAYER } from '../dialects/relayer/openapi.js';
+import { AGNICPAY } from '../dialects/agnicpay/openapi.js';
 import { FACILITATOR } from '../facilitator/openapi.js';
 import { OAUTH } from '../oauth/openapi.js';
 import { CONTROLS } from '../native/openapi-controls.js';
@@ -206,6 +207,7 @@ const NATIVE = {
 
 export const SCHEMAS = {
   ...AGENTPAY,
+  ...AGNICPAY,
   ...HIGHTOP,
   ...NATIVE,
   ...OPERATIONS,

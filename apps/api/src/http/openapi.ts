@@ -20,6 +20,7 @@ export function describe(app: NestFastifyApplication, controllers: readonly obje
       { type: 'apiKey', in: 'header', name: 'authorization', description: 'ApiKey <key>' },
       'authorization',
     )
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-agnic-token' }, 'agnicToken')
     .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'bearer')
     .build();
   const document = SwaggerModule.createDocument(app, base, {

@@ -35,8 +35,8 @@ export async function responseOf(ports: Ports, view: OperationView): Promise<Ren
   return { status: delivery?.httpStatus ?? null, headers: {}, body_expired: true };
 }
 
-/** undefined when its time to live is over. */
-async function storedAnswer(ports: Ports, ref: OperationRef): Promise<UpstreamAnswer | undefined> {
+/** As it came; undefined when there is none, or its time to live is over. */
+export async function storedAnswer(ports: Ports, ref: OperationRef): Promise<UpstreamAnswer | undefined> {
   const stored = await ports.operations.blob(ref, 'response_body');
   if (!stored) return undefined;
   const { status, headers } = metaOf(stored.meta);
@@ -51,6 +51,6 @@ function metaOf(meta: Json): { status: number; headers: Readonly<Record<string, 
 /** A caller must never mistake what we hand back for a demand of our own, nor store a seller's cookies for us. */
 const WITHHELD = new Set(['payment-required', 'www-authenticate', 'set-cookie']);
 
-function harmless(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function harmless(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !WITHHELD.has(name.toLowerCase())));
 }

@@ -6,6 +6,7 @@ import { readBalances, readBudgets, readSelfUsage, readSpend } from './money.js'
 import { readEvents, readOperation, readOperations } from './operations.js';
 import { createReader } from './reader.js';
 import { readUsage } from './usage.js';
+import { readTransactions } from './transactions.js';
 
 export { createReader, createReaderPool, type Query, type Read, type ReaderPoolOptions } from './reader.js';
 
@@ -17,6 +18,7 @@ export function createReadStore(pool: pg.Pool): ReadStore {
     operation: (workspaceId, operationId, agentId) =>
       readOperation(read, workspaceId, { operationId, agentId }),
     events: (workspaceId, operationId, agentId) => readEvents(read, workspaceId, { operationId, agentId }),
+    transactions: (workspaceId, filter, at) => readTransactions(read, workspaceId, { filter, ...at }),
     approvals: (workspaceId, filter, page) => readApprovals(read, workspaceId, { filter, page }),
     approval: (workspaceId, approvalId) => readApproval(read, workspaceId, approvalId),
     balances: (workspaceId, filter) => readBalances(read, workspaceId, filter),

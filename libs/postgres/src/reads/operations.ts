@@ -98,6 +98,20 @@ export async function readOperations(
   return toPage(rows, size, { item: toView, key: (row) => [row.opened_at, row.operation_id] });
 }
 
+/** Newest first. */
+export async function readOperationsById(
+  read: Read,
+  workspaceId: WorkspaceId,
+  ids: readonly OperationId[],
+): Promise<readonly RecordedOperation[]> {
+  if (ids.length === 0) return [];
+  const rows = await read<OperationRow>(workspaceId, {
+    text: `${SELECT} WHERE o.workspace_id = $1 AND o.operation_id = ANY ($2::uuid[]) ORDER BY o.opened_at_ms DESC, o.operation_id`,
+    values: [workspaceId, ids],
+  });
+  return rows.map(toView);
+}
+
 interface EventRow {
   readonly version: number;
   readonly type: string;
