@@ -196,3 +196,95 @@ describe('a payee that is new', () => {
     expect((await buy('k3')).status).toBe(201);
   });
 });
+
+const simulate = (over: object = {}, as = 'agent') => {
+  const { wait_ms: _waitMs, ...body } = purchase(over).body as Record<string, unknown>;
+  return call({ method: 'POST', path: `${BASE}/simulate`, as, body });
+};
+
+describe('simulate', () => {
+  it('shows every rule with what it looked at and the document it is from, and stores nothing', async () => {
+    const { body: put } = await rule({ approval_threshold: '10000', denied_hosts: ['evil.example'] });
+    const { status, body } = await simulate();
+    expect([status, body.would, body.error]).toEqual([200, 'ask', null]);
+    const policy = { scope: 'workspace', version: put.version as number, hash: put.hash as string };
+    expect(body.policies).toEqual([policy]);
+    expect(body.trace).toContainEqual({
+      rule: 'denied_hosts',
+      policy,
+      outcome: 'passed',
+      reason: null,
+      facts: { host: 'shop.example' },
+    });
+    expect(body.trace).toContainEqual({
+      rule: 'approval_threshold',
+      policy,
+      outcome: 'asks',
+      reason: 'above_threshold',
+      facts: { amount: '10000', threshold: '10000' },
+    });
+    expect(body.approval).toEqual({
+      role: 'approver',
+      rules: [{ quorum: 1, groups: [] }],
+      reasons: ['above_threshold'],
+      decide_within_sec: 3600,
+    });
+    expect(body.budgets.map((it: { node: string }) => it.node)).toEqual(['workspace', 'agent']);
+    expect(api.database.operations.size).toBe(0);
+    expect(api.database.keys.size).toBe(0);
+    expect(api.shop.charged).toEqual([]);
+  });
+
+  it('tells all rules that refuse, the first of them as the error, and when it would pass', async () => {
+    const hours = { zone: 'UTC', windows: [{ days: ['wed'], from: '08:00', to: '18:00' }] };
+    await rule({ hours, denied_payees: [SELLER] });
+    const { body } = await simulate();
+    expect(body).toMatchObject({
+      would: 'refuse',
+      passes_at: null,
+      error: { details: { rule: 'payee_denied' } },
+    });
+    const refused = (body.trace as { outcome: string; rule: string }[]).filter(
+      (it) => it.outcome === 'refused',
+    );
+    expect(refused.map((it) => it.rule)).toEqual(['denied_payees', 'hours']);
+    await rule({ hours });
+    const later = await simulate();
+    expect(later.body.error.suggestion).toEqual({ action: 'wait_until', at: later.body.passes_at });
+    expect(new Date(later.body.passes_at as string).getUTCDay()).toBe(3);
+  });
+
+  it.each([
+    [{ max_amount: '9999' }, 'price_above_maximum', 'raise_max_amount'],
+    [{ url: 'https://shop.example/free' }, 'payment_not_required', 'none'],
+    [{ url: 'https://shop.example/unpayable' }, 'unpayable_challenge', 'choose_another_seller'],
+  ])('%j would be refused: %s', async (over, code, action) => {
+    const { body } = await simulate(over);
+    expect([body.would, body.error.code, body.error.suggestion.action]).toEqual(['refuse', code, action]);
+  });
+
+  it('looks at budgets, wallets, duplicates and stops as they are', async () => {
+    expect((await simulate()).body.would).toBe('pay');
+    await rule({ duplicate_window_sec: 60 });
+    await buy('k1');
+    expect((await simulate()).body.error.code).toBe('duplicate_intent');
+    expect((await simulate({ allow_duplicate: true })).body.would).toBe('pay');
+    api.shop.price = 1_000_001n;
+    expect((await simulate({ max_amount: '2000000' })).body.error).toMatchObject({
+      code: 'budget_exhausted',
+      suggestion: { action: 'raise_limit', window: 'per_payment' },
+    });
+    api.shop.price = 10_000n;
+    api.database.balances.clear();
+    const { error } = (await simulate({ url: 'https://shop.example/other' })).body;
+    expect([error.code, error.suggestion.action]).toEqual(['insufficient_wallet_balance', 'top_up']);
+    await call({ method: 'POST', path: `${BASE}/workspace/pause`, as: 'admin', body: { reason: 'test' } });
+    expect((await simulate()).body.error.code).toBe('workspace_paused');
+  });
+
+  it('is for agents, with a request that could be submitted', async () => {
+    expect((await simulate({}, 'auditor')).status).toBe(403);
+    const bad = await simulate({ max_amount: '1.5' });
+    expect([bad.status, bad.body.error.details.field]).toEqual([400, 'max_amount']);
+  });
+});

@@ -31,6 +31,7 @@ import type {
 } from '#engine';
 import { NETWORK, TOKEN } from './builders.js';
 import type { MemoryDatabase } from './memory-database.js';
+import { obstacleTo } from './memory-obstacles.js';
 
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
@@ -182,6 +183,10 @@ export class MemoryPolicies implements PolicyStore {
 
   likeOf(...[who, likeness, at]: Parameters<PolicyStore['likeOf']>) {
     return Promise.resolve(this.database?.likeOf(who.agentId, likeness, at) ?? null);
+  }
+
+  obstacleTo(...[who, what]: Parameters<PolicyStore['obstacleTo']>) {
+    return Promise.resolve(this.database ? obstacleTo(this.database, who, what) : null);
   }
 
   budgetsOf(...[{ workspaceId, agentId }, unit]: Parameters<PolicyStore['budgetsOf']>) {

@@ -16,6 +16,7 @@ import {
   type LedgerRow,
   type MemoryDatabase,
 } from './memory-database.js';
+import { uncovered } from './memory-obstacles.js';
 
 export interface GuardRefusal {
   readonly guard: Guard;
@@ -217,8 +218,8 @@ export class CommitRows {
     if (duplicate) return refused('duplicate', { duplicate_of: duplicate });
     const approval = database.approvals.get(operationId);
     if (approval?.status === 'approved' && nowMs >= (approval.useByMs ?? 0)) return refused('deadline');
-    const uncovered = adopts ? null : this.uncovered(authorization);
-    if (uncovered) return refused('wallet', uncovered);
+    const lacking = adopts ? null : uncovered(database, authorization);
+    if (lacking) return refused('wallet', lacking);
     if (database.ledger.has(operationId)) throw new Error('a second authorization for one operation');
     if (database.nonces.has(nonceKey(authorization))) return refused('duplicate_nonce');
     const row: LedgerRow = { workspaceId, operationId, authorization, status: 'live', settlement: null };
@@ -262,22 +263,6 @@ export class CommitRows {
       database.nonces.delete(nonceKey(authorization));
     });
     return null;
-  }
-
-  /** Ruling 17: balance as last read, less what is live and not yet seen on chain. */
-  private uncovered({ from, token, value }: Authorization): ErrorDetails | null {
-    const balance = this.database.balances.get(`${from}/${token}`)?.balance ?? 0n;
-    let committed = 0n;
-    for (const row of this.database.ledger.values()) {
-      if (
-        row.status === 'live' &&
-        row.authorization.from === from &&
-        row.authorization.method !== 'allowance'
-      )
-        committed += row.authorization.value;
-    }
-    if (balance - committed >= value) return null;
-    return { balance: `${balance}`, committed: `${committed}`, needed: `${value}` };
   }
 
   private moveLedger(status: LedgerRow['status'], settlement: LedgerRow['settlement']): null {

@@ -22,6 +22,7 @@ import { KeysController } from './native/keys.controller.js';
 import { OAuthController } from './native/oauth.controller.js';
 import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
+import { SimulateController } from './native/simulate.controller.js';
 import { BudgetsController } from './native/budgets.controller.js';
 import { UsageController } from './native/usage.controller.js';
 import { RulesController } from './native/rules.controller.js';
@@ -46,6 +47,7 @@ export const CONTROLLERS = [
   RelayerApprovalsController,
   OperationsController,
   QuotesController,
+  SimulateController,
   ApprovalsController,
   ApproverKeysController,
   ApproversController,

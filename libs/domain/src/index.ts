@@ -93,6 +93,7 @@ export {
   DEFAULT_POLICY,
   DEFAULT_RULES,
   hostMatches,
+  timeToDecide,
   validityOf,
   type AssetName,
   type HostPriceCap,

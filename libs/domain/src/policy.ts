@@ -100,6 +100,12 @@ export function hostMatches(pattern: string, named: string): boolean {
     : host === pattern;
 }
 
+/** How long a person has to decide under all of them, seconds. */
+export function timeToDecide(policies: readonly Policy[]): number {
+  const asked = policies.length > 0 ? policies : [DEFAULT_POLICY];
+  return Math.min(...asked.map((policy) => policy.decideWithinSec));
+}
+
 /** Longest validity all policies allow, seconds. */
 export function validityOf(policies: readonly Policy[]): number {
   return Math.min(600, ...policies.map((policy) => policy.maxValiditySec));

@@ -24,13 +24,14 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
       cursor.record({ type: 'Refuse', code, details: refused.details });
       return 'decided_anew';
     }
-    case 'wallet':
-      cursor.record({
-        type: 'Refuse',
-        code: 'insufficient_wallet_balance',
-        details: notCovered(cursor, refused.details),
-      });
+    case 'wallet': {
+      const { state } = cursor;
+      if (!('authorization' in state)) throw new Error('a wallet too empty for no authorization');
+      cursor.takeBack('PrepareAuthorization');
+      const details = shortage(refused.details, state.authorization);
+      cursor.record({ type: 'Refuse', code: 'insufficient_wallet_balance', details });
       return 'decided_anew';
+    }
     case 'stopped': {
       const code = STOP_CODES[String(refused.details['scope'])];
       if (!cursor.takeBack('RequestApproval')) cursor.takeBack('PrepareAuthorization');
@@ -67,18 +68,19 @@ export function refusalForGuard(ports: Ports, cursor: Cursor, refused: Refused):
 }
 
 /** Base units, as they stood under the lock: what the wallet has on chain, what of it is signed away and not seen yet, what was asked. */
-function notCovered(cursor: Cursor, { balance, committed, needed }: ErrorDetails): ErrorDetails {
-  const { state } = cursor;
-  const wallet = 'authorization' in state ? walletOf(state.authorization) : {};
-  cursor.takeBack('PrepareAuthorization');
-  return { balance: balance ?? '0', live: committed ?? '0', needed: needed ?? '0', ...wallet };
+export function shortage(
+  { balance, committed, needed }: ErrorDetails,
+  { walletId, network, token }: Pick<Authorization, 'walletId' | 'network' | 'token'>,
+): ErrorDetails {
+  return {
+    balance: balance ?? '0',
+    live: committed ?? '0',
+    needed: needed ?? '0',
+    wallet_id: walletId,
+    network,
+    asset: token,
+  };
 }
-
-const walletOf = ({ walletId, network, token }: Authorization): ErrorDetails => ({
-  wallet_id: walletId,
-  network,
-  asset: token,
-});
 
 /** The database says it is past: a worker's slow clock must not contradict it. */
 function useByOf({ state }: Cursor): number {

@@ -50,6 +50,7 @@ export {
   resume,
   type ApproverPrincipal,
 } from './use-cases/decide-approval.js';
+export { simulate, type Simulation } from './use-cases/simulate.js';
 export { quote, type Quote } from './use-cases/quote.js';
 export { MOST_USAGE_EVENTS, recordUsage } from './use-cases/record-usage.js';
 export {

@@ -20,6 +20,7 @@ import type {
   Policy,
   PolicyScope,
   Roster,
+  StopTarget,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -202,6 +203,23 @@ export interface AgentRef {
   readonly agentId: AgentId;
 }
 
+/** Of a payment, or of opening an operation; null: not looked at. */
+export interface Probe {
+  readonly hold: { readonly unit: BudgetUnit; readonly amount: bigint } | null;
+  readonly stops: StopTarget | null;
+  readonly cover: {
+    readonly walletId: WalletId;
+    readonly network: Caip2;
+    readonly token: EvmAddress;
+    readonly amount: bigint;
+  } | null;
+}
+
+export interface Obstacle {
+  readonly guard: Extract<Guard, 'stopped' | 'budget' | 'no_budget' | 'wallet'>;
+  readonly details: ErrorDetails;
+}
+
 export interface PolicyStore {
   /** The workspace's policy and the agent's, in that order, as of now. */
   policiesFor(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly Policy[]>;
@@ -225,6 +243,8 @@ export interface PolicyStore {
     likeness: Likeness,
     at: { readonly openedAtMs: number; readonly except?: OperationId | undefined },
   ): Promise<OperationId | null>;
+  /** What would be in the way now: of the hold, then stops, then the cover. The same rows and words as the guards of a commit, without a lock. */
+  obstacleTo(who: AgentRef, what: Probe): Promise<Obstacle | null>;
   /** The budgets that a payment of the agent in the unit charges, as they stand. */
   budgetsOf(who: AgentRef, unit: BudgetUnit): Promise<readonly BudgetView[]>;
 }

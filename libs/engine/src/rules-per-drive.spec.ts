@@ -28,6 +28,7 @@ function watched(purser: MemoryInstallation, afterwards = (): void => undefined)
     ownsWallet: (...asked) => purser.policies.ownsWallet(...asked),
     payeeKnownTo: (...asked) => purser.policies.payeeKnownTo(...asked),
     likeOf: (...asked) => purser.policies.likeOf(...asked),
+    obstacleTo: (...asked) => purser.policies.obstacleTo(...asked),
     budgetsOf: (...asked) => purser.policies.budgetsOf(...asked),
     policiesFor: (...who) => noted('policies', purser.policies.policiesFor(...who)),
     walletFor: (...who) => noted('wallet', purser.policies.walletFor(...who)),

@@ -852,6 +852,55 @@ export interface RotateKeyDto {
   overlap_sec?: number | undefined;
 }
 
+export interface Simulation {
+  would: 'pay' | 'ask' | 'refuse';
+  terms: {
+    /** base units */
+    amount: string;
+    unit: string;
+    network: string;
+    asset: string;
+    asset_symbol: string | null;
+    pay_to: string;
+    payment_flow: string;
+    transfer_method: string;
+    x402_version: number;
+  } | null;
+  error: {
+    code: ErrorCode;
+    message: string;
+    details: { [name: string]: unknown };
+    suggestion: Suggestion;
+  } | null;
+  passes_at: string | null;
+  approval: {
+    role: string;
+    rules: {
+      quorum: number;
+      groups: string[];
+    }[];
+    reasons: string[];
+    decide_within_sec: number;
+  } | null;
+  policies: {
+    scope: 'workspace' | 'agent';
+    version: number;
+    hash: string | null;
+  }[];
+  trace: {
+    rule: string;
+    policy: {
+      scope: 'workspace' | 'agent';
+      version: number;
+      hash: string | null;
+    } | null;
+    outcome: 'off' | 'passed' | 'asks' | 'refused';
+    reason: string | null;
+    facts: { [name: string]: unknown };
+  }[];
+  budgets: Budget[];
+}
+
 export interface StampDto {
   /** X-Stamp */
   stampHeaderName: string;
@@ -1309,6 +1358,12 @@ export interface Routes {
     query: undefined;
     body: NewQuoteDto;
     answer: Quote;
+  };
+  /** What an operation would come to now: every rule, budgets, approval; spends and stores nothing */
+  'POST /purser/v1/simulate': {
+    query: undefined;
+    body: SubmitDto;
+    answer: Simulation;
   };
   /** What waits, or was decided; newest first */
   'GET /purser/v1/approvals': {

@@ -139,7 +139,9 @@ const HIGHTOP = {
   HightopSimulation: object({
     ok: { const: true },
     would_succeed: flag,
-    execution_path: list(object({ stage: text, passed: flag, 'error?': { type: 'object' } })),
+    execution_path: list(
+      object({ stage: text, passed: flag, 'error?': { type: 'object' }, 'trace?': list({ type: 'object' }) }),
+    ),
   }),
 } as const;
 

@@ -13,6 +13,7 @@ import {
   maybeObject,
   maybeRef,
   maybeText,
+  maybeTime,
   object,
   oneOf,
   page,
@@ -28,6 +29,21 @@ const STATUS = oneOf(STATUSES);
 const RETRY = oneOf(['same_key', 'new_key', 'after_change', 'poll', 'no']);
 
 const ERROR = { code: ref('ErrorCode'), message: text, details: anyObject, suggestion: ref('Suggestion') };
+
+/** One stored version; hash null: the built-in one. */
+const POLICY = { scope: oneOf(['workspace', 'agent']), version: int, hash: maybeText };
+
+const TERMS = {
+  amount: atomic,
+  unit: text,
+  network: text,
+  asset: text,
+  asset_symbol: maybeText,
+  pay_to: text,
+  payment_flow: text,
+  transfer_method: text,
+  x402_version: int,
+};
 
 export const OPERATIONS = {
   UpstreamResponse: object({
@@ -89,19 +105,32 @@ export const OPERATIONS = {
   }),
   PendingOperation: { anyOf: [ref('AcceptedOperation'), ref('Operation')] },
   Operations: page('Operation'),
+  Simulation: object({
+    would: oneOf(['pay', 'ask', 'refuse']),
+    terms: maybeObject(TERMS),
+    error: maybeObject(ERROR),
+    passes_at: maybeTime,
+    approval: maybeObject({
+      role: text,
+      rules: list(object({ quorum: int, groups: list(text) })),
+      reasons: list(text),
+      decide_within_sec: int,
+    }),
+    policies: list(object(POLICY)),
+    trace: list(
+      object({
+        rule: text,
+        policy: maybeObject(POLICY),
+        outcome: oneOf(['off', 'passed', 'asks', 'refused']),
+        reason: maybeText,
+        facts: anyObject,
+      }),
+    ),
+    budgets: list(ref('Budget')),
+  }),
   Quote: object({
     outcome: oneOf(['free', 'priced', 'unpayable']),
-    terms: maybeObject({
-      amount: atomic,
-      unit: text,
-      network: text,
-      asset: text,
-      asset_symbol: maybeText,
-      pay_to: text,
-      payment_flow: text,
-      transfer_method: text,
-      x402_version: int,
-    }),
+    terms: maybeObject(TERMS),
     policy: maybeObject({ allowed: flag, version: maybe(int), needs_approval: flag, reasons: list(text) }),
     error: maybeObject(ERROR),
   }),

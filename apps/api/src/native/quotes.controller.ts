@@ -105,7 +105,7 @@ function renderQuote(assets: AssetRegistry, quoted: Quote): object {
   }
 }
 
-function renderTerms(assets: AssetRegistry, terms: Terms): object {
+export function renderTerms(assets: AssetRegistry, terms: Terms): object {
   return {
     amount: terms.amount.toString(),
     unit: terms.unit,

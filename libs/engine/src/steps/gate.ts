@@ -1,4 +1,4 @@
-import { DEFAULT_POLICY } from '#domain';
+import { timeToDecide } from '#domain';
 import { approvalDigest } from '../judge-terms.js';
 import { record, type StepContext, type StepOutcome } from './step.js';
 
@@ -12,9 +12,7 @@ export async function requestApproval({ ports, cursor }: StepContext): Promise<S
   const { workspaceId, agentId, operationId } = cursor.claimed;
   // The rules that gave the verdict also say how long its approval may take.
   const policies = cursor.rules?.policies ?? (await ports.policies.policiesFor(workspaceId, agentId));
-  const decideWithinSec = Math.min(
-    ...(policies.length > 0 ? policies : [DEFAULT_POLICY]).map((policy) => policy.decideWithinSec),
-  );
+  const decideWithinSec = timeToDecide(policies);
   return record({
     type: 'RequestApproval',
     approvalId: ports.ids.approvalId(),

@@ -5,6 +5,7 @@ import {
   type Authorization,
   type EvmAddress,
   type Hex32,
+  type Policy,
   type Terms,
 } from '#domain';
 import type { Ports } from '../ports.js';
@@ -13,6 +14,10 @@ import { record, type StepContext, type StepOutcome } from './step.js';
 
 /** An authorization with less life than this is not worth signing: facilitators refuse below 6 s (x402.md 4.1). */
 const MIN_VALIDITY_SEC = 12;
+
+/** Whatever is signed at once would live too short a life. */
+export const isTooShort = ({ maxTimeoutSec }: Terms, policies: readonly Policy[]): boolean =>
+  Math.min(maxTimeoutSec, validityOf(policies)) < MIN_VALIDITY_SEC;
 
 /** Composes the exact tuple. Committing it is the intent: from then on it may be live, and there will never be another (S2, S3). */
 export async function prepare({ ports, cursor }: StepContext): Promise<StepOutcome> {

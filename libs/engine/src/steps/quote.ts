@@ -6,6 +6,7 @@ import {
   type OperationRequest,
   type Terms,
   type Verdict,
+  type WorkspaceId,
 } from '#domain';
 import { judgeOffers, termsDigest, type Judging } from '../judge-terms.js';
 import { settleByOf } from '../settle/remote-ports.js';
@@ -17,7 +18,8 @@ import { record, type StepContext, type StepOutcome } from './step.js';
 export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome> {
   if (cursor.state.status !== 'opened') return { kind: 'again' };
   const { request } = cursor.state;
-  const price = await askPrice(ports, cursor.claimed, request);
+  const subject = judging(ports, cursor.claimed, request);
+  const price = await askPrice(ports, subject, request);
   switch (price.kind) {
     case 'free':
       return record(
@@ -27,7 +29,7 @@ export async function quote({ ports, cursor }: StepContext): Promise<StepOutcome
     case 'refused':
       return record({ type: 'Refuse', code: price.code, details: price.details });
     case 'terms': {
-      const { terms, judged } = await judgeOffers(ports, judging(ports, cursor.claimed, request), price);
+      const { terms, judged } = await judgeOffers(ports, subject, price);
       if (!judged.ok) return record({ type: 'Refuse', code: judged.code, details: judged.details });
       const reason = whyNotSettled(ports, request, terms, judged.verdict);
       if (reason !== null)
@@ -63,22 +65,24 @@ export function whyNotSettled(
 
 export async function askPrice(
   ports: Ports,
-  ref: OperationRef,
+  { workspaceId, body }: Pick<Judging, 'workspaceId' | 'body'>,
   request: OperationRequest,
 ): Promise<PriceAnswer> {
   // What an operation brings on chain itself is a transfer of the token's own.
   const methods = request.kind === 'settle' ? { methods: ['eip3009'] as const } : {};
   const limits = { maxAmount: request.maxAmount, ...request.expect, ...methods };
   const named = request.kind !== 'purchase' && request.kind !== 'authorize';
-  if (named && request.challenge === null) return namedTerms(ports, ref, request);
+  if (named && request.challenge === null) return namedTerms(ports, workspaceId, request);
   if (request.challenge !== null) return ports.seller.readChallenge(request.challenge, request, limits);
-  return ports.seller.askPrice(await sellerRequest(ports, ref, request), limits);
+  const { url, method, headers, timeoutMs } = request;
+  const bytes = await body();
+  return ports.seller.askPrice({ workspaceId, url, method, headers, body: bytes, timeoutMs }, limits);
 }
 
 /** `settle` without a challenge, `top_up` and `allowance`: what the caller names, no more and nobody else. */
 async function namedTerms(
   ports: Ports,
-  { workspaceId }: OperationRef,
+  workspaceId: WorkspaceId,
   request: OperationRequest,
 ): Promise<PriceAnswer> {
   const { payTo, amount, network, asset: token } = request.expect;

@@ -3,6 +3,7 @@
 import {
   DEFAULT_POLICY,
   type AgentId,
+  type ErrorDetails,
   type EvmAddress,
   type OperationId,
   type Policy,
@@ -10,7 +11,7 @@ import {
   type WalletId,
   type WorkspaceId,
 } from '#domain';
-import { coalesce, type PolicyStore } from '#engine';
+import { coalesce, type Obstacle, type PolicyStore } from '#engine';
 import type pg from 'pg';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
 import { readDocument } from './policies.js';
@@ -56,7 +57,8 @@ const OWNED = `SELECT FROM wallet WHERE workspace_id = $1 AND agent_id = $2 AND 
 const KNOWN = `SELECT bool_or(l.agent_id = $3) AS to_agent, count(*) > 0 AS to_workspace FROM authorization_ledger l
   WHERE l.workspace_id = $1 AND l.to_address = $2 AND l.method <> 'allowance' AND (l.status = 'settled' OR EXISTS (
     SELECT FROM approval p WHERE p.workspace_id = l.workspace_id AND p.operation_id = l.operation_id AND p.status = 'approved'))`;
-const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id IN ($1, $2) AND n.unit = $3 AND n.layer = 'payments' ORDER BY n.depth`;
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.unit = $3 AND n.layer = 'payments' AND (n.node_id IN ($1, $2) OR n.node_id = ANY (SELECT unnest(a.path) FROM budget_node a
+    WHERE a.workspace_id = $1 AND a.node_id = $2 AND a.unit = $3 AND a.layer = 'payments')) ORDER BY n.depth, n.node_id`;
 
 /** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
 export function createPolicyStore(pool: pg.Pool): PolicyStore {
@@ -92,6 +94,23 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
         values: [workspaceId, agentId, hash, except ?? null, openedAtMs, withinSec * 1000, allow ?? null],
       });
       return rows[0]?.operation_id ?? null;
+    },
+    async obstacleTo({ workspaceId, agentId }, { stops, hold, cover }) {
+      const { rows } = await pool.query<{ guard: Obstacle['guard'] | null; details: ErrorDetails | null }>({
+        name: 'purser_obstacle',
+        text: `SELECT guard, details FROM purser_obstacle($1, $2, $3, $4, $5, $6, '{}', $7, $8, $9, $10, $11)`,
+        values: [
+          workspaceId,
+          agentId,
+          stops !== null,
+          ...[stops?.network, stops?.payee, stops?.host].map((it) => it ?? null),
+          hold?.unit ?? null,
+          (hold ?? cover)?.amount.toString() ?? null,
+          ...[cover?.walletId, cover?.network, cover?.token].map((it) => it ?? null),
+        ],
+      });
+      const found = rows[0];
+      return found?.guard ? { guard: found.guard, details: found.details ?? {} } : null;
     },
     async budgetsOf({ workspaceId, agentId }, unit) {
       const { rows } = await pool.query<BudgetRow>({

@@ -43,6 +43,7 @@ import * as likes from './20261121-86-1-likes.js';
 import * as stopOrder from './20261121-90-2-stop-order.js';
 import * as quorum from './20261121-88-2-quorum.js';
 import * as usage from './20261121-84-5-usage.js';
+import * as obstacle from './20261121-86-2-obstacle.js';
 
 export interface Migration {
   readonly name: string;
@@ -94,4 +95,5 @@ export const MIGRATIONS: readonly Migration[] = [
   stopOrder,
   quorum,
   usage,
+  obstacle,
 ];

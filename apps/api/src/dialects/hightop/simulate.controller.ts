@@ -1,14 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import {
-  Refusal,
-  suggestionFor,
-  type BudgetView,
-  type ErrorCode,
-  type ErrorDetails,
-  type Terms,
-} from '#domain';
-import { quote, type Principal } from '#engine';
+import { Refusal, suggestionFor, type ErrorCode, type ErrorDetails } from '#domain';
+import { simulate, type Principal } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles, Scope } from '../../http/access.js';
 import { agentOf } from '../../http/agent.js';
@@ -16,6 +9,7 @@ import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import type { Command } from '../../http/submitting.js';
 import { readDto } from '../../http/validate.js';
+import { renderRule } from '../../http/render-rule.js';
 import { CORE } from '../../tokens.js';
 import { hightop } from './dialect.js';
 import { HIGHTOP_ERRORS } from './errors.js';
@@ -26,6 +20,8 @@ interface Stage {
   readonly stage: string;
   readonly passed: boolean;
   readonly error?: { readonly code: string; readonly details: object };
+  /** Every rule that was evaluated; not the vendor's. */
+  readonly trace?: readonly object[];
 }
 
 const READERS: Readonly<Record<string, (body: unknown) => Command>> = {
@@ -69,18 +65,26 @@ export class HightopSimulateController {
   }
 
   private async evaluate(caller: Principal, { request, body }: Command, path: Stage[]): Promise<void> {
-    const agent = agentOf(caller);
-    const priced = await quote(this.core.ports, agent, request, body);
-    if (priced.kind === 'free') return void path.push(pass('evaluate_policy_permission'));
-    if (priced.kind === 'unpayable')
-      return void path.push(fail('evaluate_policy_permission', priced.code, priced.details));
-    const { judged, terms } = priced;
-    if (!judged.ok) return void path.push(fail('evaluate_policy_permission', judged.code, judged.details));
-    path.push(pass('evaluate_policy_permission'));
-    const budgets = await this.core.reads.budgets(agent.workspaceId, agent.agentId);
-    path.push(withinLimits(terms, budgets));
+    const found = await simulate(this.core.ports, agentOf(caller), { request, body });
+    const trace = found.trace.map(renderRule);
+    if (found.refused === null || found.refused.code === 'payment_not_required')
+      return void path.push({ ...pass('evaluate_policy_permission'), trace }, pass('evaluate_policy_limits'));
+    const { code, details } = found.refused;
+    if (!LIMITS.has(code))
+      return void path.push({ ...fail('evaluate_policy_permission', code, details), trace });
+    path.push(
+      { ...pass('evaluate_policy_permission'), trace },
+      fail('evaluate_policy_limits', code, details),
+    );
   }
 }
+
+/** What lets every rule pass, and is too much. */
+const LIMITS: ReadonlySet<ErrorCode> = new Set([
+  'no_budget',
+  'budget_exhausted',
+  'insufficient_wallet_balance',
+]);
 
 const pass = (stage: string): Stage => ({ stage, passed: true });
 
@@ -90,21 +94,4 @@ function fail(stage: string, cause: ErrorCode, details: ErrorDetails): Stage {
   const code = HIGHTOP_ERRORS[cause].code === 'limit_exceeded' ? 'limit_exceeded' : refusal;
   const suggestion = suggestionFor(cause, details);
   return { stage, passed: false, error: { code, details: { cause, ...details, suggestion } } };
-}
-
-/** As budgets stand now; only the reservation itself decides (S4). */
-function withinLimits(terms: Terms, budgets: readonly BudgetView[]): Stage {
-  const inUnit = budgets.filter((budget) => budget.unit === terms.unit);
-  if (inUnit.length === 0) return fail('evaluate_policy_limits', 'no_budget', { unit: terms.unit });
-  for (const { node, windows } of inUnit) {
-    const short = windows.find(({ remaining }) => remaining !== null && remaining < terms.amount);
-    if (short)
-      return fail('evaluate_policy_limits', 'budget_exhausted', {
-        node,
-        window: short.window,
-        remaining: String(short.remaining),
-        requested: terms.amount.toString(),
-      });
-  }
-  return pass('evaluate_policy_limits');
 }
