@@ -17,6 +17,7 @@ const NATIVE = `${PUBLIC_URL}/purser/v1`;
 
 let api: MemoryApi;
 let issuer: TokenIssuer;
+let check: ReturnType<typeof createTokenCheck>;
 let keysAway = false;
 let revoked = false;
 const scopesOfGrant = ['agent:read', 'agent:payments:write'] as const;
@@ -42,7 +43,7 @@ beforeAll(async () => {
     clock: { nowMs: () => api.nowMs },
     fetchKeys: () => (keysAway ? Promise.reject(new Error('away')) : Promise.resolve({ keys: [issuer.jwk] })),
   });
-  const check = createTokenCheck({ verifier, standings, hashing: memoryHashing, publicUrl: PUBLIC_URL });
+  check = createTokenCheck({ verifier, standings, hashing: memoryHashing, publicUrl: PUBLIC_URL });
   api = await MemoryApi.start((core) => ({
     ...core,
     oauth: { publicUrl: PUBLIC_URL, issuers: [issuer.issuer], embedded: null },
@@ -182,6 +183,31 @@ describe('an access token', () => {
       'issuer_unavailable',
       '1',
     ]);
+  });
+
+  it('that is merely over is no guess: others at the same address go on', async () => {
+    const limited = await MemoryApi.start((core) => ({
+      ...core,
+      authenticator: {
+        ...core.authenticator,
+        authenticate: (presented, facts) =>
+          presented.kind === 'bearer' ? check(presented) : core.authenticator.authenticate(presented, facts),
+      },
+      limits: {
+        ...core.limits,
+        table: { ...core.limits.table, failures: { name: 'failures', most: 5, burst: 5, windowSec: 60 } },
+      },
+    }));
+    const get = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await limited.call({ path: '/v1/agent/self', as: 'nobody', headers })).status;
+    };
+    const over = await tokenFor(HIGHTOP, 'agent:read', { exp: 1 });
+    for (let time = 0; time < 10; time += 1) expect(await get(over)).toBe(401);
+    expect(await get(await tokenFor(HIGHTOP, 'agent:read'))).toBe(200);
+    for (let time = 0; time < 5; time += 1) expect(await get(`${over}x`)).toBe(401);
+    expect(await get(await tokenFor(HIGHTOP, 'agent:read', { jti: 'fresh' }))).toBe(429);
+    await limited.close();
   });
 
   it('does not count where an API key beside it does', async () => {

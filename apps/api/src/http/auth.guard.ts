@@ -1,7 +1,7 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { refuse } from '#domain';
-import { hasScope, type AccessScope, type Principal, type SignedRequest } from '#engine';
+import { hasScope, type AccessScope, type Authentication, type Principal, type SignedRequest } from '#engine';
 import type { ApiCore } from '../core.js';
 import { CORE } from '../tokens.js';
 import { ACCESS, SCOPE, scopeFor, type Access, type AuthenticatedRequest } from './access.js';
@@ -56,8 +56,7 @@ export class AuthGuard implements CanActivate {
     this.guesses.check(reply, request.ip, presented);
     const known = await this.core.authenticator.authenticate(presented, { ip: request.ip });
     if (!known.ok) {
-      if (known.code === 'authentication_failed' || known.code === 'invalid_token')
-        this.guesses.wasWrong(request.ip);
+      if (isGuess(known)) this.guesses.wasWrong(request.ip);
       throw refuse(known.code, known.details);
     }
     const { principal } = known;
@@ -85,6 +84,10 @@ export class AuthGuard implements CanActivate {
       throw refuse('permission_denied', { role: principal.role, needs: 'operator' });
   }
 }
+
+/** A token that comes with a reason has been signed by its issuer: every good client shows one that is over now and then. */
+const isGuess = ({ code, details }: Extract<Authentication, { readonly ok: false }>): boolean =>
+  code === 'authentication_failed' || (code === 'invalid_token' && details?.['reason'] === undefined);
 
 const changes = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
 
