@@ -1086,6 +1086,26 @@ GRANT SELECT ON stop TO purser_writer;
 GRANT UPDATE (final, cancel_on_chain, carried_out_at, next_turn_at) ON stop TO purser_system;
 ALTER TABLE stop ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE tag (
+  workspace_id uuid NOT NULL,
+  kind text NOT NULL,
+  name text NOT NULL,
+  node_id uuid NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  retired_at timestamp with time zone
+);
+ALTER TABLE tag ADD CONSTRAINT tag_kind_check CHECK ((kind = ANY (ARRAY['category'::text, 'cost_centre'::text])));
+ALTER TABLE tag ADD CONSTRAINT tag_pkey PRIMARY KEY (workspace_id, kind, name);
+ALTER TABLE tag ADD CONSTRAINT tag_workspace_id_node_id_key UNIQUE (workspace_id, node_id);
+CREATE POLICY checker ON tag FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON tag FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON tag FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON tag TO purser_system;
+GRANT SELECT ON tag TO purser_checker;
+GRANT SELECT ON tag TO purser_reader;
+GRANT UPDATE (retired_at) ON tag TO purser_system;
+ALTER TABLE tag ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE usage_event (
   workspace_id uuid NOT NULL,
   agent_id uuid NOT NULL,

@@ -153,14 +153,38 @@ function checkGrant(
   }
 }
 
+interface Request {
+  readonly agentId?: string;
+  readonly category?: string;
+  readonly costCentre?: string;
+}
+
+/** A tag's node is charged for what names it, whatever the rows say; of teams only the rows know who was in them at the time. */
+function charges(node: BudgetRow, request: Request, others: readonly string[]): boolean {
+  switch (node.kind) {
+    case 'workspace':
+      return true;
+    case 'agent':
+      return node.nodeId === request.agentId;
+    case 'category':
+      return node.tag !== null && node.tag === request.category;
+    case 'cost_centre':
+      return node.tag !== null && node.tag === request.costCentre;
+    case 'team':
+      return others.includes(node.nodeId);
+    default:
+      throw new Error(`a budget of an unknown kind: ${node.kind}`);
+  }
+}
+
 function movementsOf(books: Books, node: BudgetRow): Movement[] {
   const movements: Movement[] = [];
   for (const [operationId, events] of books.operations) {
-    const request = events[0]?.data['request'] as { readonly agentId?: string } | undefined;
-    const agentId = String(request?.agentId);
+    const request = (events[0]?.data['request'] ?? {}) as Request;
+    const agentId = String(request.agentId);
     const workspaceId = String(events[0]?.workspaceId);
-    if (workspaceId !== node.workspaceId || (node.nodeId !== workspaceId && node.nodeId !== agentId))
-      continue;
+    if (workspaceId !== node.workspaceId) continue;
+    if (!charges(node, request, books.reservations.get(operationId)?.others ?? [])) continue;
     const unit = String(events.find((event) => event.type === 'BudgetReserved')?.data['unit'] ?? '');
     if (unit !== node.unit) continue;
     for (const at of events) {

@@ -30,11 +30,16 @@ export interface ReservationRow {
   readonly captured: bigint;
   readonly state: 'held' | 'captured' | 'released';
   readonly chargedAtMs: number;
+  /** Nodes it says it is held by besides its workspace's and its agent's. */
+  readonly others: readonly string[];
 }
 
 export interface BudgetRow {
   readonly workspaceId: string;
   readonly nodeId: string;
+  readonly kind: string;
+  /** The name of the tag, where it is one's. */
+  readonly tag: string | null;
   readonly unit: string;
   /** By window, and for how many payments by `count_` and the window. */
   readonly limits: { readonly [name: string]: bigint | null };

@@ -103,8 +103,8 @@ async function readWallets(client: pg.Client): Promise<Map<string, WalletRow>> {
 }
 
 async function readReservations(client: pg.Client): Promise<Map<string, ReservationRow>> {
-  const { rows } = await client.query<Record<string, string>>(
-    `SELECT operation_id, agent_id, unit, amount::text, captured::text, state, (extract(epoch FROM charged_at) * 1000)::bigint::text AS charged FROM reservation`,
+  const { rows } = await client.query<{ [name: string]: string } & { others: string[] | null }>(
+    `SELECT operation_id, agent_id, unit, amount::text, captured::text, state, (extract(epoch FROM charged_at) * 1000)::bigint::text AS charged, others::text[] FROM reservation`,
   );
   return new Map(
     rows.map((row) => [
@@ -117,6 +117,7 @@ async function readReservations(client: pg.Client): Promise<Map<string, Reservat
         captured: BigInt(row['captured'] ?? ''),
         state: row['state'] as ReservationRow['state'],
         chargedAtMs: Number(row['charged']),
+        others: row.others ?? [],
       },
     ]),
   );
@@ -125,11 +126,14 @@ async function readReservations(client: pg.Client): Promise<Map<string, Reservat
 async function readBudgets(client: pg.Client): Promise<BudgetRow[]> {
   const columns = LIMITS.map((name) => `limit_${name}::text`).join(', ');
   const { rows } = await client.query<Record<string, string | null>>(
-    `SELECT workspace_id, node_id, unit, ${columns}, held::text, held_count::text, lifetime_spent::text, lifetime_count::text FROM budget_node WHERE layer = 'payments'`,
+    `SELECT n.workspace_id, n.node_id, n.kind, t.name AS tag, unit, ${columns}, held::text, held_count::text, lifetime_spent::text, lifetime_count::text
+       FROM budget_node n LEFT JOIN tag t ON t.workspace_id = n.workspace_id AND t.node_id = n.node_id WHERE layer = 'payments'`,
   );
   return rows.map((row) => ({
     workspaceId: String(row['workspace_id']),
     nodeId: String(row['node_id']),
+    kind: String(row['kind']),
+    tag: row['tag'] ?? null,
     unit: String(row['unit']),
     limits: Object.fromEntries(LIMITS.map((name) => [name, limitOf(row[`limit_${name}`])])),
     held: BigInt(row['held'] ?? '0'),

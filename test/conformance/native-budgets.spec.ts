@@ -14,6 +14,9 @@ afterEach(() => api.close());
 const putLimits = (body: object) => call({ method: 'PUT', path: `${AGENT_PATH}/budgets`, as: 'admin', body });
 const report = (...events: object[]) => call({ method: 'POST', path: `${BASE}/usage`, body: { events } });
 
+const put = (path: string, body?: object) =>
+  call({ method: 'PUT', path, as: 'admin', ...(body ? { body } : {}) });
+
 describe('limits', () => {
   it('may be how many payments, and are shown with what is left of them', async () => {
     const put = await putLimits({ limits: { lifetime: '1000000' }, counts: { hour: 2 } });
@@ -48,6 +51,47 @@ describe('limits', () => {
     [{ limits: {}, unit: 'USD' }, 'unit'],
   ])('are refused by the name of the field: %j', async (body, field) => {
     const refused = await putLimits(body);
+    expect([refused.status, refused.body.error.details.field]).toEqual([400, field]);
+  });
+});
+
+describe('tags', () => {
+  const TAG = `${BASE}/tags/category/research`;
+
+  it('are registered, limited, charged and retired', async () => {
+    expect((await put(TAG)).body).toMatchObject({ kind: 'category', name: 'research', retired_at: null });
+    await put(`${TAG}/budgets`, { limits: { day: '15000' }, counts: { day: 5 } });
+    const first = await call(purchase({ category: 'research' }));
+    expect([first.status, first.body.category, first.body.cost_centre]).toEqual([201, 'research', null]);
+    const { body } = await call({ path: `${TAG}/budgets`, as: 'auditor' });
+    expect(body.items[0]).toMatchObject({ node: 'category', held: '10000', held_count: 1 });
+    const second = await call({ ...purchase({ category: 'research' }), key: 'k2' });
+    expect([second.status, second.body.error.code]).toEqual([422, 'budget_exhausted']);
+    expect((await call({ ...purchase(), key: 'k3' })).status).toBe(201);
+    const gone = await call({ method: 'DELETE', path: TAG, as: 'admin' });
+    expect(gone.body.retired_at).not.toBeNull();
+    expect((await call({ path: `${BASE}/tags`, as: 'auditor' })).body.items).toHaveLength(1);
+  });
+
+  it('that are not known bind no key; a repeat of what was accepted is answered for ever', async () => {
+    const tagged = purchase({ category: 'research' });
+    const refused = await call(tagged);
+    expect([refused.status, refused.body.error.details.field]).toEqual([400, 'category']);
+    await put(TAG);
+    const accepted = await call(tagged);
+    expect(accepted.status).toBe(201);
+    await call({ method: 'DELETE', path: TAG, as: 'admin' });
+    expect((await call(tagged)).body.operation_id).toBe(accepted.body.operation_id);
+    expect((await call({ ...tagged, key: 'k2' })).body.error.details).toMatchObject({ field: 'category' });
+    expect((await call(purchase({ category: 'other' }))).body.error.code).toBe('idempotency_key_reused');
+  });
+
+  it.each([
+    ['category/Research', 'name'],
+    ['category/a%20b', 'name'],
+    ['colour/red', 'kind'],
+  ])('of a wrong name are refused: %s', async (path, field) => {
+    const refused = await put(`${BASE}/tags/${path}`);
     expect([refused.status, refused.body.error.details.field]).toEqual([400, field]);
   });
 });

@@ -14,6 +14,7 @@ import type {
   Administration,
   AgentView,
   Authenticator,
+  BudgetTarget,
   IssuedKey,
   KeyView,
   PolicyVersion,
@@ -30,6 +31,7 @@ import { budgetView } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
 import { MemoryStops } from './memory-stops.js';
+import { MemoryTags, tagNode } from './memory-tags.js';
 import { MemoryWallets } from './memory-wallets.js';
 
 export class MemoryAdmin implements Administration, Authenticator {
@@ -37,6 +39,7 @@ export class MemoryAdmin implements Administration, Authenticator {
   readonly agentViews: AgentView[] = [];
   readonly issued: { key: KeyView; secret: string }[] = [];
   private readonly policyVersions = new Map<string, PolicyVersion[]>();
+  readonly tags: MemoryTags;
   private counter = 100;
 
   constructor(
@@ -45,6 +48,7 @@ export class MemoryAdmin implements Administration, Authenticator {
   ) {
     policyStore.budgetViews = (scope) => this.budgetViews(scope);
     this.stops = new MemoryStops(database, this.agentViews);
+    this.tags = new MemoryTags(database.budgets, policyStore, () => database.nowMs());
   }
 
   /** Keys and signed requests; expiry and addresses are the real one's business. */
@@ -183,11 +187,16 @@ export class MemoryAdmin implements Administration, Authenticator {
   );
 
   readonly budgets: Administration['budgets'] = {
-    get: (scope) => Promise.resolve(this.budgetViews(scope)),
-    putLimits: (scope, { unit, limits }) => {
-      this.database.budgets.setLimits(scope.agentId ?? scope.workspaceId, unit, limits);
+    get: async (target) => {
+      const views = this.budgetViews(target);
+      if (target.tag) found(views[0], 'tag');
+      return Promise.resolve(views);
+    },
+    putLimits: async (scope, { unit, limits }) => {
+      await this.budgets.get(scope);
+      this.database.budgets.setLimits(nodeOf(scope), unit, limits);
       const view = this.budgetViews(scope).find((it) => it.unit === unit);
-      return Promise.resolve({ budget: found(view, 'budget'), raised: false });
+      return { budget: found(view, 'budget'), raised: false };
     },
   };
 
@@ -214,9 +223,9 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   history: Administration['history'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
 
-  budgetViews({ workspaceId, agentId }: Scope): BudgetView[] {
-    const nodeId = agentId ?? workspaceId;
-    const kind = agentId === null ? 'workspace' : 'agent';
+  budgetViews(target: BudgetTarget): BudgetView[] {
+    const nodeId = nodeOf(target);
+    const kind = target.tag?.kind ?? (target.agentId === null ? 'workspace' : 'agent');
     return BUDGET_UNITS.flatMap((unit) => {
       const node = this.database.budgets.node(nodeId, unit);
       return node ? [budgetView(node, { kind, nodeId, unit }, this.database.nowMs())] : [];
@@ -253,4 +262,6 @@ function proves(presented: Presented, { key, secret }: IssuedKey): boolean {
   }
 }
 
+const nodeOf = ({ workspaceId, agentId, tag }: BudgetTarget): string =>
+  tag ? tagNode(workspaceId, tag) : (agentId ?? workspaceId);
 const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;

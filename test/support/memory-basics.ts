@@ -158,6 +158,12 @@ export class MemoryPolicies implements PolicyStore {
   readonly wallets = new Map<string, MemoryWallet>();
   treasury: MemoryWallet | undefined;
   budgetViews: (scope: Scope) => readonly BudgetView[] = () => [];
+  /** `kind/name` of those that payments may be booked under. */
+  readonly tags = new Set<string>();
+
+  unknownTags(...[, tags]: Parameters<PolicyStore['unknownTags']>) {
+    return Promise.resolve(tags.filter(({ kind, name }) => !this.tags.has(`${kind}/${name}`)));
+  }
 
   /** The rows that some rules look at; without them nobody was ever paid. */
   constructor(private readonly database?: MemoryDatabase) {}

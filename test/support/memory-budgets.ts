@@ -7,6 +7,7 @@ import {
   type ErrorDetails,
   type Limits,
   type NodeKind,
+  type Tag,
 } from '#domain';
 
 const HOUR_MS = 3_600_000;
@@ -28,7 +29,8 @@ export interface BudgetNode {
 }
 
 export interface Reservation {
-  readonly agentId: string;
+  /** What it is held by, and given back to. */
+  readonly path: readonly BudgetNode[];
   readonly unit: BudgetUnit;
   readonly amount: bigint;
   state: 'held' | 'captured' | 'released';
@@ -58,8 +60,9 @@ export class MemoryBudgets {
     return this.nodes.get(`${nodeId}/${unit}`);
   }
 
-  path(workspaceId: string, agentId: string, unit: BudgetUnit): BudgetNode[] {
-    return [this.node(workspaceId, unit), this.node(agentId, unit)].filter((node) => node !== undefined);
+  path(workspaceId: string, agentId: string, unit: BudgetUnit, tags: readonly Tag[] = []): BudgetNode[] {
+    const ids = [workspaceId, agentId, ...tags.map(({ kind, name }) => `${workspaceId}/${kind}/${name}`)];
+    return ids.map((id) => this.node(id, unit)).filter((node) => node !== undefined);
   }
 
   /** What is in the way of `extra` more base units and `more` more payments now, for every node of the path; null when nothing is. */

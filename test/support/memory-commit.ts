@@ -1,6 +1,7 @@
 // What a commit does to the rows, event by event, and what stops it. Every change leaves its undo, so that a guard's no leaves nothing.
 import {
   stopTargetOf,
+  tagsOf,
   type Authorization,
   type BudgetUnit,
   type ErrorDetails,
@@ -102,14 +103,15 @@ export class CommitRows {
     const { workspaceId, agentId, operationId } = this.commit;
     const { budgets } = this.database;
     const nowMs = this.database.nowMs();
-    const path = budgets.path(workspaceId, agentId, unit);
+    const { state } = this.commit;
+    const path = budgets.path(workspaceId, agentId, unit, 'request' in state ? tagsOf(state.request) : []);
     if (path.length === 0) return refused('no_budget', { unit });
     const obstacle = budgets.obstacle(path, nowMs, { extra: amount, payment: amount, more: 1n });
     if (obstacle && !this.skipped.has('budget')) return refused('budget', obstacle);
     const before = budgets.reservations.get(operationId);
     if (before?.state === 'held') throw new Error('an operation holds budget once');
     this.hold(path, amount, 1);
-    budgets.reservations.set(operationId, { agentId, unit, amount, state: 'held', chargedAtMs: nowMs });
+    budgets.reservations.set(operationId, { path, unit, amount, state: 'held', chargedAtMs: nowMs });
     this.undos.push(() =>
       before ? budgets.reservations.set(operationId, before) : budgets.reservations.delete(operationId),
     );
@@ -129,11 +131,10 @@ export class CommitRows {
 
   /** Keyed by operation: a second capture or release of the same hold changes nothing, and so what was not charged goes back with the capture. */
   private endReservation(state: 'captured' | 'released', captured: bigint): void {
-    const { workspaceId, operationId } = this.commit;
+    const { operationId } = this.commit;
     const reservation = this.database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') return;
-    const { agentId, unit, amount, chargedAtMs } = reservation;
-    const path = this.database.budgets.path(workspaceId, agentId, unit);
+    const { path, amount, chargedAtMs } = reservation;
     this.hold(path, -amount, -1);
     reservation.state = state;
     this.undos.push(() => (reservation.state = 'held'));
@@ -197,7 +198,7 @@ export class CommitRows {
   }
 
   private prepare(authorization: Authorization): GuardRefusal | null {
-    const { workspaceId, operationId, agentId } = this.commit;
+    const { workspaceId, operationId } = this.commit;
     const { database } = this;
     // What the chain shows to have happened is taken over: no stop, wallet or approval can still prevent it.
     const adopts = this.commit.events.some((event) => event.type === 'SettlementObserved');
@@ -207,8 +208,7 @@ export class CommitRows {
     const reservation = database.budgets.reservations.get(operationId);
     if (reservation?.state !== 'held') throw new Error('an intent without a hold');
     const nowMs = database.nowMs();
-    const path = database.budgets.path(workspaceId, agentId, reservation.unit);
-    const obstacle = database.budgets.obstacle(path, nowMs, {
+    const obstacle = database.budgets.obstacle(reservation.path, nowMs, {
       extra: 0n,
       payment: reservation.amount,
       more: 0n,

@@ -9,7 +9,7 @@ export function obstacleTo(
   { stops, hold, cover }: Probe,
 ): Obstacle | null {
   if (hold) {
-    const path = database.budgets.path(workspaceId, agentId, hold.unit);
+    const path = database.budgets.path(workspaceId, agentId, hold.unit, hold.tags);
     if (path.length === 0) return { guard: 'no_budget', details: { unit: hold.unit } };
     const asked = { extra: hold.amount, payment: hold.amount, more: 1n };
     const details = database.budgets.obstacle(path, database.nowMs(), asked);

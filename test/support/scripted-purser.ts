@@ -103,6 +103,8 @@ export function anOperation(over: Partial<Operation> = {}): Operation {
     error: null,
     retry_with: null,
     idempotency_key_hash: null,
+    category: null,
+    cost_centre: null,
     note: null,
     created_at: '2026-01-01T00:00:00.000Z',
     updated_at: '2026-01-01T00:00:01.000Z',

@@ -24,6 +24,7 @@ import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
 import { SimulateController } from './native/simulate.controller.js';
 import { BudgetsController } from './native/budgets.controller.js';
+import { TagsController } from './native/tags.controller.js';
 import { UsageController } from './native/usage.controller.js';
 import { RulesController } from './native/rules.controller.js';
 import { StopsController } from './native/stops.controller.js';
@@ -58,6 +59,7 @@ export const CONTROLLERS = [
   WalletsController,
   TopUpsController,
   BudgetsController,
+  TagsController,
   UsageController,
   RulesController,
   StopsController,

@@ -69,6 +69,7 @@ export {
   type Money,
 } from './money.js';
 export * from './operation/index.js';
+export { parseTagKind, parseTagName, TAG_KINDS, TAG_NAME, tagsOf, type Tag, type TagKind } from './tag.js';
 export {
   judge,
   judgeAllowance,

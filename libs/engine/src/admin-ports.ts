@@ -10,6 +10,7 @@ import type {
   LayerUnit,
   Limits,
   Policy,
+  Tag,
   PolicyRules,
   WorkspaceId,
 } from '#domain';
@@ -131,8 +132,24 @@ export interface Scope {
   readonly agentId: AgentId | null;
 }
 
-/** Whose budget: an agent's, or with `agentId` null the workspace's own. */
-export type BudgetTarget = Scope;
+/** Whose budget: an agent's, or with `agentId` null the workspace's own, or a tag's. */
+export interface BudgetTarget extends Scope {
+  readonly tag?: Tag;
+}
+
+export interface TagView extends Tag {
+  readonly createdAtMs: number;
+  /** Since then no new payment may name it; null: payments may. */
+  readonly retiredAtMs: number | null;
+}
+
+export interface TagStore {
+  list(workspaceId: WorkspaceId): Promise<readonly TagView[]>;
+  /** With a budget node without limits. Repeating it is harmless; one that was retired is taken into use again, with all it was charged. */
+  register(workspaceId: WorkspaceId, tag: Tag, by: Actor): Promise<TagView>;
+  /** What was booked under it stays, and so does its budget. */
+  retire(workspaceId: WorkspaceId, tag: Tag, by: Actor): Promise<TagView>;
+}
 
 /** All limits of one node in one layer and unit; what is not named has none. */
 export interface LimitChange {
@@ -190,6 +207,7 @@ export interface Administration {
   readonly keys: KeyStore;
   readonly wallets: WalletStore;
   readonly budgets: BudgetStore;
+  readonly tags: TagStore;
   readonly policies: PolicyAdmin;
   readonly stops: StopStore;
   readonly approvers: ApproverAdmin;

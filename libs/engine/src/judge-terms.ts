@@ -20,6 +20,8 @@ import {
   type Terms,
   type Verdict,
   type WorkspaceId,
+  tagsOf,
+  type OperationRequest,
 } from '#domain';
 import { likenessOf, type LikenessRequest } from './likeness.js';
 import type { Ports } from './ports.js';
@@ -61,7 +63,7 @@ export interface Judging {
   readonly agentId: AgentId;
   readonly operationId?: OperationId;
   readonly openedAtMs?: number;
-  readonly request: LikenessRequest;
+  readonly request: LikenessRequest & Pick<OperationRequest, 'category' | 'costCentre'>;
   readonly body: () => Promise<Uint8Array | null>;
 }
 type Who = Pick<Judging, 'workspaceId' | 'agentId'>;
@@ -116,13 +118,15 @@ async function duplicateOf(ports: Ports, who: Judging, like: Likeness): Promise<
 /** Facts that cost a look at the database: only where a policy's rule needs them. */
 async function askedFor(
   { policies: store }: Pick<Ports, 'policies'>,
-  who: Who,
+  who: Judging,
   { payTo, unit }: Terms,
   policies: readonly Policy[],
 ): Promise<Pick<PolicyFacts, 'payeeKnownTo' | 'budgets'>> {
   const [payeeKnownTo, budgets] = await Promise.all([
     policies.some((it) => it.newPayee === 'approve') ? store.payeeKnownTo(who, payTo) : [],
-    policies.some((it) => it.budgetApprovalPercent !== null) ? store.budgetsOf(who, unit) : [],
+    policies.some((it) => it.budgetApprovalPercent !== null)
+      ? store.budgetsOf(who, unit, tagsOf(who.request))
+      : [],
   ]);
   return { payeeKnownTo, budgets };
 }

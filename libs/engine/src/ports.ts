@@ -21,6 +21,7 @@ import type {
   PolicyScope,
   Roster,
   StopTarget,
+  Tag,
   WalletId,
   WorkspaceId,
 } from '#domain';
@@ -205,7 +206,7 @@ export interface AgentRef {
 
 /** Of a payment, or of opening an operation; null: not looked at. */
 export interface Probe {
-  readonly hold: { readonly unit: BudgetUnit; readonly amount: bigint } | null;
+  readonly hold: { readonly unit: BudgetUnit; readonly amount: bigint; readonly tags: readonly Tag[] } | null;
   readonly stops: StopTarget | null;
   readonly cover: {
     readonly walletId: WalletId;
@@ -245,8 +246,10 @@ export interface PolicyStore {
   ): Promise<OperationId | null>;
   /** What would be in the way now: of the hold, then stops, then the cover. The same rows and words as the guards of a commit, without a lock. */
   obstacleTo(who: AgentRef, what: Probe): Promise<Obstacle | null>;
-  /** The budgets that a payment of the agent in the unit charges, as they stand. */
-  budgetsOf(who: AgentRef, unit: BudgetUnit): Promise<readonly BudgetView[]>;
+  /** The budgets that a payment of the agent in the unit charges, with those of what it is booked under, as they stand. */
+  budgetsOf(who: AgentRef, unit: BudgetUnit, tags: readonly Tag[]): Promise<readonly BudgetView[]>;
+  /** Which of these are not registered, or retired. */
+  unknownTags(workspaceId: WorkspaceId, tags: readonly Tag[]): Promise<readonly Tag[]>;
 }
 
 /** Groups of approvers, delegations, and who is no approver of an agent's payments. */

@@ -30,6 +30,7 @@ function watched(purser: MemoryInstallation, afterwards = (): void => undefined)
     likeOf: (...asked) => purser.policies.likeOf(...asked),
     obstacleTo: (...asked) => purser.policies.obstacleTo(...asked),
     budgetsOf: (...asked) => purser.policies.budgetsOf(...asked),
+    unknownTags: (...asked) => purser.policies.unknownTags(...asked),
     policiesFor: (...who) => noted('policies', purser.policies.policiesFor(...who)),
     walletFor: (...who) => noted('wallet', purser.policies.walletFor(...who)),
   };

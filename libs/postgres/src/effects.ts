@@ -2,6 +2,7 @@
 import {
   eventDataToJson,
   movesMoney,
+  tagsOf,
   rulesOf,
   type BudgetUnit,
   type Json,
@@ -10,6 +11,7 @@ import {
   type Terms,
 } from '#domain';
 import type { Commit } from '#engine';
+import { tagNodeId } from './tag-node.js';
 
 export type ApprovalEffect = {
   readonly kind: 'request' | 'vote' | 'grant' | 'reject' | 'expire' | 'use' | 'drop';
@@ -53,7 +55,7 @@ export interface Effects {
 
 type Of<T extends OperationEvent['type']> = Extract<OperationEvent, { type: T }>;
 
-export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): Effects {
+export function effectsOf({ workspaceId, events, state }: Effective): Effects {
   const approvals: ApprovalEffect[] = [];
   const money: MoneyEffect[] = [];
   let stoppable = false;
@@ -65,7 +67,7 @@ export function effectsOf({ events, state }: Pick<Commit, 'events' | 'state'>): 
     const approval = approvalEffect(event, state);
     if (approval) approvals.push(approval);
     const alone = adopted?.observed === event || (captured && event.type === 'BudgetReleased');
-    const moved = alone ? null : moneyEffect(event, state);
+    const moved = alone ? null : moneyEffect(event, { workspaceId, state });
     if (moved) money.push(adopted?.prepared === event ? adoption(moved, adopted.observed) : moved);
     if (event.type === 'TermsChanged') unitsChanged = true;
     if (event.type === 'ApprovalRequested') stoppable = true;
@@ -167,10 +169,19 @@ function requestOf(
   };
 }
 
-function moneyEffect(event: OperationEvent, state: OperationState): MoneyEffect | null {
+type Effective = Pick<Commit, 'workspaceId' | 'events' | 'state'>;
+
+function moneyEffect(event: OperationEvent, commit: Omit<Effective, 'events'>): MoneyEffect | null {
+  const { state } = commit;
   switch (event.type) {
     case 'BudgetReserved':
-      return { kind: 'reserve', amount: event.data.amount, unit: event.data.unit, wallet: null, data: null };
+      return {
+        kind: 'reserve',
+        amount: event.data.amount,
+        unit: event.data.unit,
+        wallet: null,
+        data: tagNodesOf(commit),
+      };
     case 'BudgetReleased':
       return { kind: 'release', amount: event.data.amount, unit: unitOf(state), wallet: null, data: null };
     case 'BudgetCaptured':
@@ -245,6 +256,13 @@ function onChain(
   if (!('authorization' in now)) throw new Error(`${kind} without an authorization`);
   const { walletId, network, token, value } = now.authorization;
   return { kind, amount: value, unit: null, wallet: { walletId, network, token }, data };
+}
+
+/** The budget nodes that it is booked under besides its agent's path; the database knows of the agent's teams itself. */
+function tagNodesOf({ workspaceId, state }: Omit<Effective, 'events'>): Json {
+  const now = shown(state);
+  const tags = 'request' in now ? tagsOf(now.request) : [];
+  return tags.length === 0 ? null : { tags: tags.map((tag) => tagNodeId(workspaceId, tag)) };
 }
 
 function settlementOf({ data }: Of<'SettlementObserved' | 'SettlementFinalized'>): Json {

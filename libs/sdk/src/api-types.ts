@@ -585,6 +585,8 @@ export interface Operation {
   } | null;
   retry_with: string | null;
   idempotency_key_hash: string | null;
+  category: string | null;
+  cost_centre: string | null;
   note: string | null;
   created_at: string;
   updated_at: string;
@@ -983,6 +985,10 @@ export interface SubmitDto {
   challenge?: { [name: string]: unknown } | undefined;
   /** settle only: direct, by our own broadcast accounts, or through a facilitator of the installation; when absent, direct where it can */
   settle?: 'direct' | 'facilitator' | undefined;
+  /** a registered category to book the payment under; its budget is charged too */
+  category?: string | undefined;
+  /** a registered cost centre to book the payment under; its budget is charged too */
+  cost_centre?: string | undefined;
   /** shown to an approver, marked as written by the agent */
   note?: string | undefined;
   /** may a paid request other than GET be sent again after a crash? false when absent */
@@ -993,6 +999,17 @@ export interface SubmitDto {
   timeout_ms?: number | undefined;
   /** how long to wait for an answer here; 0 when absent */
   wait_ms?: number | undefined;
+}
+
+export interface Tag {
+  kind: 'category' | 'cost_centre';
+  name: string;
+  created_at: string;
+  retired_at: string | null;
+}
+
+export interface Tags {
+  items: Tag[];
 }
 
 export interface UpstreamResponse {
@@ -1649,6 +1666,36 @@ export interface Routes {
   };
   /** Set an agent's limits in one unit; usage does not change */
   'PUT /purser/v1/agents/{id}/budgets': {
+    query: undefined;
+    body: PutBudgetDto;
+    answer: Budget;
+  };
+  /** Tags of the workspace, also retired ones */
+  'GET /purser/v1/tags': {
+    query: undefined;
+    body: undefined;
+    answer: Tags;
+  };
+  /** Register a tag, or take a retired one into use again */
+  'PUT /purser/v1/tags/{kind}/{name}': {
+    query: undefined;
+    body: undefined;
+    answer: Tag;
+  };
+  /** Retire a tag: no new payment may name it; what was booked stays */
+  'DELETE /purser/v1/tags/{kind}/{name}': {
+    query: undefined;
+    body: undefined;
+    answer: Tag;
+  };
+  /** A tag's limits and their use */
+  'GET /purser/v1/tags/{kind}/{name}/budgets': {
+    query: undefined;
+    body: undefined;
+    answer: Budgets;
+  };
+  /** Set a tag's limits in one unit; usage does not change */
+  'PUT /purser/v1/tags/{kind}/{name}/budgets': {
     query: undefined;
     body: PutBudgetDto;
     answer: Budget;

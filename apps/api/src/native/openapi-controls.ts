@@ -41,6 +41,13 @@ export const CONTROLS = {
     ),
   }),
   Budgets: object({ items: list(ref('Budget')) }),
+  Tag: object({
+    kind: oneOf(['category', 'cost_centre']),
+    name: text,
+    created_at: time,
+    retired_at: maybeTime,
+  }),
+  Tags: object({ items: list(ref('Tag')) }),
   Layer: object({
     layer: oneOf(['infra', 'tokens', 'payments']),
     status: oneOf(['ok', 'warning', 'exceeded']),

@@ -90,6 +90,8 @@ export const OPERATIONS = {
     error: maybeObject(ERROR),
     retry_with: maybeText,
     idempotency_key_hash: maybeText,
+    category: maybeText,
+    cost_centre: maybeText,
     note: maybeText,
     created_at: time,
     updated_at: time,

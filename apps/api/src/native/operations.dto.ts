@@ -1,3 +1,4 @@
+import { TAG_NAME } from '#domain';
 import { METHODS } from '../http/forward.js';
 import {
   Address,
@@ -110,6 +111,23 @@ export class SubmitDto {
       'settle only: direct, by our own broadcast accounts, or through a facilitator of the installation; when absent, direct where it can',
   })
   settle?: (typeof SETTLE_BY)[number];
+
+  @Text({
+    optional: true,
+    max: 63,
+    pattern: TAG_NAME,
+    example: 'research',
+    about: 'a registered category to book the payment under; its budget is charged too',
+  })
+  category?: string;
+
+  @Text({
+    optional: true,
+    max: 63,
+    pattern: TAG_NAME,
+    about: 'a registered cost centre to book the payment under; its budget is charged too',
+  })
+  cost_centre?: string;
 
   @Text({ optional: true, max: 500, about: 'shown to an approver, marked as written by the agent' })
   note?: string;

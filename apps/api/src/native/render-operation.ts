@@ -61,6 +61,8 @@ export function renderOperation(view: OperationView, found: Found = {}): object 
     error: error && renderError(error),
     retry_with: view.retryWith,
     idempotency_key_hash: view.idempotencyKeyHash,
+    category: view.request.category ?? null,
+    cost_centre: view.request.costCentre ?? null,
     note: view.request.note,
     created_at: iso(view.openedAtMs),
     updated_at: iso(view.updatedAtMs),

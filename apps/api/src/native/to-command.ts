@@ -40,6 +40,8 @@ export function toCommand(dto: SubmitDto): { request: SubmitRequest; body: Uint8
       allowReplay: dto.allow_replay ?? false,
       ...allowDuplicateOf(dto),
       timeoutMs: dto.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+      ...(dto.category === undefined ? {} : { category: dto.category }),
+      ...(dto.cost_centre === undefined ? {} : { costCentre: dto.cost_centre }),
       note: dto.note ?? null,
     },
   };
@@ -65,6 +67,8 @@ const OF_PAYMENTS = [
   'settle',
   'allow_replay',
   'allow_duplicate',
+  'category',
+  'cost_centre',
   'timeout_ms',
 ] as const;
 

@@ -44,6 +44,9 @@ export interface OperationRequest {
   readonly allowDuplicate?: OperationId | 'any';
   /** How long Purser may wait for the seller, milliseconds. */
   readonly timeoutMs: number;
+  /** Registered names that the payment is booked under, each with a budget of its own. Absent: none. */
+  readonly category?: string;
+  readonly costCentre?: string;
   /** Text from the agent, shown to approvers marked as untrusted. */
   readonly note: string | null;
 }

@@ -13,13 +13,15 @@ import {
   type StopTarget,
   type Terms,
   type Verdict,
+  tagsOf,
+  type Tag,
 } from '#domain';
 import { shortage } from '../guards.js';
 import { judgeOffers, type Judging, type Rules } from '../judge-terms.js';
 import type { Obstacle, Ports } from '../ports.js';
 import { isTooShort } from '../steps/prepare.js';
 import { askPrice, whyNotSettled } from '../steps/quote.js';
-import { wholeRequest, type AgentPrincipal, type SubmitRequest } from './submit.js';
+import { unknownTag, wholeRequest, type AgentPrincipal, type SubmitRequest } from './submit.js';
 
 export interface Refused {
   readonly code: ErrorCode;
@@ -48,6 +50,8 @@ type Input = { readonly request: SubmitRequest; readonly body: Uint8Array | null
 export async function simulate(ports: Ports, who: AgentPrincipal, input: Input): Promise<Simulation> {
   const request = wholeRequest(ports, who.agentId, input);
   const judging: Judging = { ...who, request, body: () => Promise.resolve(input.body) };
+  const unknown = await unknownTag(ports, who.workspaceId, request);
+  if (unknown) throw unknown;
   const stopped = await stopsOpening(ports, judging, input.request);
   if (stopped) return outcome({ refused: stopped });
   const price = await askPrice(ports, judging, request);
@@ -56,13 +60,14 @@ export async function simulate(ports: Ports, who: AgentPrincipal, input: Input):
   if (price.kind === 'refused') return outcome({ refused: price });
 
   const { terms, judged } = await judgeOffers(ports, judging, price);
-  const budgets = holdsBudget(terms) ? await ports.policies.budgetsOf(who, terms.unit) : [];
+  const tags = tagsOf(request);
+  const budgets = holdsBudget(terms) ? await ports.policies.budgetsOf(who, terms.unit, tags) : [];
   const known = { terms, budgets, trace: judged.trace ?? [] };
   if (!judged.ok) return outcome({ ...known, refused: judged });
   const { verdict, rules } = judged;
   const reason = whyNotSettled(ports, request, terms, verdict);
   if (reason !== null) return outcome({ ...known, verdict, refused: unpayable(reason) });
-  const refused = await guards(ports, who, { terms, verdict, rules });
+  const refused = await guards(ports, who, { terms, verdict, rules, tags });
   const decideWithinSec = verdict.needsApproval ? timeToDecide(rules.policies) : null;
   return outcome({ ...known, verdict, decideWithinSec, ...(refused ? { refused } : {}) });
 }
@@ -108,15 +113,22 @@ async function stopsOpening(
   return refusedFor(await ports.policies.obstacleTo(who, { stops: target, hold: null, cover: null }), null);
 }
 
+interface Guarded {
+  readonly terms: Terms;
+  readonly verdict: Verdict;
+  readonly rules: Rules;
+  readonly tags: readonly Tag[];
+}
+
 /** As far as the saga comes by itself: to the hold and the question, or to the intent. */
 async function guards(
   ports: Ports,
   who: AgentPrincipal,
-  { terms, verdict, rules }: { readonly terms: Terms; readonly verdict: Verdict; readonly rules: Rules },
+  { terms, verdict, rules, tags }: Guarded,
 ): Promise<Refused | null> {
   const { network, token, payTo, amount, unit } = terms;
   const tooShort = !verdict.needsApproval && isTooShort(terms, rules.policies);
-  const hold = holdsBudget(terms) ? { unit, amount } : null;
+  const hold = holdsBudget(terms) ? { unit, amount, tags } : null;
   const stops = tooShort ? null : { network, payee: payTo, host: hostOf(terms.resourceUrl) };
   const signs = !verdict.needsApproval && !tooShort && movesMoney(terms.transferMethod ?? 'eip3009');
   const wallet = rules.wallet && { walletId: rules.wallet.walletId, network, token };

@@ -6,7 +6,9 @@ import {
   evolve,
   ABSENT,
   refuse,
+  type Refusal,
   STOP_CODES,
+  tagsOf,
   type AgentId,
   type IdempotencyKey,
   type Json,
@@ -105,6 +107,7 @@ export async function open(
   const operationId = ports.derivation.operationId(workspaceId, agentId, input.claim.key);
   const fingerprint = fingerprintOf(ports, request);
   const { keyHash } = input.claim;
+  await assertTags(ports, { workspaceId, operationId }, request);
   const nowMs = ports.clock.nowMs();
   const decision = decide(ABSENT, { type: 'Open', request, fingerprint, keyHash, requester: person });
   if (!decision.ok) throw refuse(decision.code, decision.details);
@@ -146,6 +149,24 @@ export async function open(
   }
   ports.waker.wake([operationId]);
   return { workspaceId, operationId, replayed: false };
+}
+
+/** Before the key is bound. A repeat of what was accepted is answered, also when its tag was retired since. */
+async function assertTags(ports: Ports, ref: OperationRef, request: OperationRequest): Promise<void> {
+  const unknown = await unknownTag(ports, ref.workspaceId, request);
+  if (unknown && !(await ports.operations.load(ref))) throw unknown;
+}
+
+/** The refusal of a tag that may not be named (any more); null: all may. */
+export async function unknownTag(
+  { policies }: Pick<Ports, 'policies'>,
+  workspaceId: WorkspaceId,
+  request: OperationRequest,
+): Promise<Refusal | null> {
+  const tags = tagsOf(request);
+  if (tags.length === 0) return null;
+  const [unknown] = await policies.unknownTags(workspaceId, tags);
+  return unknown ? refuse('validation_failed', { field: unknown.kind, reason: 'no_such_tag' }) : null;
 }
 
 /** The request as it is recorded. */

@@ -11,6 +11,7 @@ import {
 } from '#domain';
 import type { Actor, BudgetStore, BudgetTarget, LimitChange, LimitCheck, LimitsChanged } from '#engine';
 import { sql } from 'kysely';
+import { tagNodeId } from '../tag-node.js';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
 import { change, within, type Database, type Trx } from './change.js';
 
@@ -66,15 +67,17 @@ function checkLimits({ layer, unit, limits }: LimitChange): void {
 /** Far beyond any count, well within a bigint column. */
 const MAX_COUNT = 1_000_000_000_000_000n;
 
-function nodeOf(target: BudgetTarget): string {
-  return target.agentId ?? target.workspaceId;
+function nodeOf({ workspaceId, agentId, tag }: BudgetTarget): string {
+  return tag ? tagNodeId(workspaceId, tag) : (agentId ?? workspaceId);
 }
+
+const objectOf = ({ agentId, tag }: BudgetTarget): string => (tag ? 'tag' : agentId ? 'agent' : 'workspace');
 
 async function read(trx: Trx, target: BudgetTarget): Promise<readonly BudgetView[]> {
   const { rows } = await sql<BudgetRow>`${sql.raw(SELECT_BUDGETS)}
     WHERE n.workspace_id = ${target.workspaceId} AND n.node_id = ${nodeOf(target)}
     ORDER BY n.layer = 'payments' DESC, n.layer, n.unit DESC`.execute(trx);
-  if (rows.length === 0) throw refuse('not_found', { object: target.agentId ? 'agent' : 'workspace' });
+  if (rows.length === 0) throw refuse('not_found', { object: objectOf(target) });
   return rows.map(toBudgetView);
 }
 

@@ -22,6 +22,7 @@ import { PostgresKeys } from './keys.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import { PostgresPolicies } from './policies.js';
 import { PostgresStops } from './stops.js';
+import { PostgresTags } from './tags.js';
 import { PostgresWallets } from './wallets.js';
 import { PostgresWorkspaces } from './workspaces.js';
 
@@ -48,6 +49,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     keys: new PostgresKeys(db, options.keyEnvironment, options.vault ?? null),
     wallets: new PostgresWallets(db),
     budgets: new PostgresBudgets(db),
+    tags: new PostgresTags(db),
     policies: new PostgresPolicies(db),
     stops: new PostgresStops(db),
     approvers: new PostgresApproverAdmin(db),

@@ -8,11 +8,13 @@ import {
   type OperationId,
   type Policy,
   type PolicyScope,
+  type Tag,
   type WalletId,
   type WorkspaceId,
 } from '#domain';
 import { coalesce, type Obstacle, type PolicyStore } from '#engine';
 import type pg from 'pg';
+import { tagNodeId } from '../tag-node.js';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
 import { readDocument } from './policies.js';
 import type { PolicyDocument } from './policy-document.js';
@@ -57,8 +59,11 @@ const OWNED = `SELECT FROM wallet WHERE workspace_id = $1 AND agent_id = $2 AND 
 const KNOWN = `SELECT bool_or(l.agent_id = $3) AS to_agent, count(*) > 0 AS to_workspace FROM authorization_ledger l
   WHERE l.workspace_id = $1 AND l.to_address = $2 AND l.method <> 'allowance' AND (l.status = 'settled' OR EXISTS (
     SELECT FROM approval p WHERE p.workspace_id = l.workspace_id AND p.operation_id = l.operation_id AND p.status = 'approved'))`;
-const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.unit = $3 AND n.layer = 'payments' AND (n.node_id IN ($1, $2) OR n.node_id = ANY (SELECT unnest(a.path) FROM budget_node a
-    WHERE a.workspace_id = $1 AND a.node_id = $2 AND a.unit = $3 AND a.layer = 'payments')) ORDER BY n.depth, n.node_id`;
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.unit = $3 AND n.layer = 'payments'
+    AND (n.node_id IN ($1, $2) OR n.node_id = ANY ($4::uuid[]) OR n.node_id = ANY (SELECT unnest(a.path) FROM budget_node a
+      WHERE a.workspace_id = $1 AND a.node_id = $2 AND a.unit = $3 AND a.layer = 'payments')) ORDER BY n.depth, n.node_id`;
+const TAGS = `SELECT x.kind, x.name FROM unnest($2::text[], $3::text[]) x(kind, name) WHERE NOT EXISTS (SELECT FROM tag t
+  WHERE t.workspace_id = $1 AND t.kind = x.kind AND t.name = x.name AND t.retired_at IS NULL)`;
 
 /** The pool's role must be able to read policies and wallets of all workspaces: one query serves many of them. */
 export function createPolicyStore(pool: pg.Pool): PolicyStore {
@@ -98,12 +103,13 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
     async obstacleTo({ workspaceId, agentId }, { stops, hold, cover }) {
       const { rows } = await pool.query<{ guard: Obstacle['guard'] | null; details: ErrorDetails | null }>({
         name: 'purser_obstacle',
-        text: `SELECT guard, details FROM purser_obstacle($1, $2, $3, $4, $5, $6, '{}', $7, $8, $9, $10, $11)`,
+        text: `SELECT guard, details FROM purser_obstacle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
         values: [
           workspaceId,
           agentId,
           stops !== null,
           ...[stops?.network, stops?.payee, stops?.host].map((it) => it ?? null),
+          (hold?.tags ?? []).map((tag) => tagNodeId(workspaceId, tag)),
           hold?.unit ?? null,
           (hold ?? cover)?.amount.toString() ?? null,
           ...[cover?.walletId, cover?.network, cover?.token].map((it) => it ?? null),
@@ -112,13 +118,21 @@ export function createPolicyStore(pool: pg.Pool): PolicyStore {
       const found = rows[0];
       return found?.guard ? { guard: found.guard, details: found.details ?? {} } : null;
     },
-    async budgetsOf({ workspaceId, agentId }, unit) {
+    async budgetsOf({ workspaceId, agentId }, unit, tags) {
       const { rows } = await pool.query<BudgetRow>({
         name: 'purser_judged_budgets',
         text: BUDGETS,
-        values: [workspaceId, agentId, unit],
+        values: [workspaceId, agentId, unit, tags.map((tag) => tagNodeId(workspaceId, tag))],
       });
       return rows.map(toBudgetView);
+    },
+    async unknownTags(workspaceId, tags) {
+      const { rows } = await pool.query<Tag>({
+        name: 'purser_unknown_tags',
+        text: TAGS,
+        values: [workspaceId, tags.map((tag) => tag.kind), tags.map((tag) => tag.name)],
+      });
+      return rows;
     },
   };
 }

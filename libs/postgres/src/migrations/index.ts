@@ -44,6 +44,7 @@ import * as stopOrder from './20261121-90-2-stop-order.js';
 import * as quorum from './20261121-88-2-quorum.js';
 import * as usage from './20261121-84-5-usage.js';
 import * as obstacle from './20261121-86-2-obstacle.js';
+import * as tags from './20261121-84-6-tags.js';
 
 export interface Migration {
   readonly name: string;
@@ -96,4 +97,5 @@ export const MIGRATIONS: readonly Migration[] = [
   quorum,
   usage,
   obstacle,
+  tags,
 ];

@@ -49,7 +49,7 @@ const SELECT = `SELECT a.approval_id, a.operation_id, a.agent_id, g.name AS agen
       WHERE e.workspace_id = o.workspace_id AND e.opened_month = ${OPENED_MONTH} AND e.operation_id = o.operation_id
         AND e.type IN ('OperationOpened', 'TermsAccepted', 'TermsChanged', 'ApprovalRequested')) AS events,
     (SELECT json_agg(b) FROM (${SELECT_BUDGETS}
-      WHERE n.workspace_id = a.workspace_id AND n.node_id IN (a.workspace_id, a.agent_id) AND n.layer = 'payments' ORDER BY n.depth) b) AS budgets
+      WHERE n.workspace_id = a.workspace_id AND (n.node_id IN (a.workspace_id, a.agent_id) OR n.node_id = ANY (r.others)) AND n.layer = 'payments' ORDER BY n.depth) b) AS budgets
   FROM approval a
   JOIN operations o ON o.workspace_id = a.workspace_id AND o.operation_id = a.operation_id
   JOIN agent g ON g.workspace_id = a.workspace_id AND g.agent_id = a.agent_id
