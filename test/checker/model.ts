@@ -140,12 +140,20 @@ export interface StopFact {
   readonly data: Plain;
 }
 
+/** One stored version of a policy. */
+export interface PolicyRow {
+  readonly document: Plain;
+  readonly hash: string;
+}
+
 export interface Books {
   readonly stops: readonly StopFact[];
   readonly operations: ReadonlyMap<string, readonly EventRow[]>;
   readonly eventCount: number;
   readonly reservations: ReadonlyMap<string, ReservationRow>;
   readonly budgets: readonly BudgetRow[];
+  /** By workspace, scope and version. */
+  readonly policies: ReadonlyMap<string, PolicyRow>;
   readonly usageNodes: readonly UsageNodeRow[];
   readonly usage: readonly UsageRow[];
   readonly settlements: readonly SettlementRow[];
@@ -178,4 +186,12 @@ export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map
     else groups.set(key, [item]);
   }
   return groups;
+}
+
+/** Object keys by code unit, no white space. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value as Plain).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }

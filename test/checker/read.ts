@@ -14,6 +14,7 @@ import {
   type TransferLog,
   type WalletRow,
 } from './model.js';
+import { readPolicies } from './read-policies.js';
 import { readVotes } from './read-votes.js';
 import { readUsage } from './read-usage.js';
 import { claimedPermits, permitsIn, permitUses, type SentCall } from './permit-uses.js';
@@ -35,6 +36,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     const events = await readEvents(client);
     const reservations = await readReservations(client);
     const budgets = await readBudgets(client);
+    const policies = await readPolicies(client);
     const { usageNodes, usage } = await readUsage(client);
     const wallets = await readWallets(client);
     const settlements = await readSettlements(client);
@@ -50,7 +52,7 @@ export async function readBooks(stack: StackFile): Promise<Books> {
     );
     const uses = [...chain.uses, ...byPermit2];
     const eventCount = events.length;
-    const rows = { reservations, budgets, usageNodes, usage, settlements, votes, wallets, stops };
+    const rows = { reservations, budgets, policies, usageNodes, usage, settlements, votes, wallets, stops };
     return { operations, eventCount, ...rows, ...chain, uses };
   } finally {
     await client.end();

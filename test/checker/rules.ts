@@ -2,10 +2,13 @@ import { checkAllowance, checkShared, isAllowance } from './allowance-rules.js';
 import { checkApprovals } from './approval-rules.js';
 import { checkSettlements } from './settlement-rules.js';
 import { checkStops } from './stop-rules.js';
+import { checkPolicies } from './policy-rules.js';
+import { checkRepeats } from './repeat-rules.js';
 import { checkTopUps } from './top-up-rules.js';
 import { createHash } from 'node:crypto';
 import { checkBudgets, checkUsage } from './budget-rules.js';
 import {
+  canonical,
   groupBy,
   nonceKey,
   type Books,
@@ -62,6 +65,8 @@ export function checkBooks(books: Books): Violation[] {
   }
   checkWallets(books, byNonce, owners, report);
   checkShared(books, report);
+  checkPolicies(books, report);
+  checkRepeats(books, report);
   checkTopUps(books, report);
   checkBudgets(books, report);
   checkStops(books, report);
@@ -97,14 +102,6 @@ function hashOf(event: EventRow): string {
     occurred_at_ms: event.occurredAtMs,
   });
   return createHash('sha256').update(Buffer.from(event.prevHash, 'hex')).update(text, 'utf8').digest('hex');
-}
-
-/** Object keys by code unit, no white space. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value as Plain).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }
 
 /** S13: one operation per workspace, agent and key. */
