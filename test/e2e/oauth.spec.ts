@@ -299,6 +299,10 @@ it('neither tokens nor keys are in any log', async () => {
     expect(logs.some((log) => log.includes(secret))).toBe(false);
 });
 
+it('leaves books that hold', async () => {
+  expect((await stack.check()).violations).toEqual([]);
+});
+
 describe('registration', () => {
   it('makes public clients for codes alone, ten a minute for one address, and fetches nothing they name', async () => {
     const wishes = [
