@@ -64,6 +64,25 @@ GRANT SELECT ON agent TO purser_writer;
 GRANT UPDATE (name, status) ON agent TO purser_system;
 ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE agent_setup (
+  workspace_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  activity_id text NOT NULL,
+  description text NOT NULL,
+  status text NOT NULL DEFAULT 'pending_policies'::text
+);
+ALTER TABLE agent_setup ADD CONSTRAINT agent_setup_pkey PRIMARY KEY (workspace_id, agent_id);
+ALTER TABLE agent_setup ADD CONSTRAINT agent_setup_status_check CHECK ((status = ANY (ARRAY['pending_policies'::text, 'active'::text, 'discarded'::text])));
+ALTER TABLE agent_setup ADD CONSTRAINT agent_setup_workspace_id_activity_id_key UNIQUE (workspace_id, activity_id);
+ALTER TABLE agent_setup ADD CONSTRAINT agent_setup_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES agent(workspace_id, agent_id);
+ALTER TABLE agent_setup ADD CONSTRAINT agent_setup_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE POLICY checker ON agent_setup FOR SELECT TO purser_checker USING (true);
+CREATE POLICY system ON agent_setup FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON agent_setup TO purser_system;
+GRANT SELECT ON agent_setup TO purser_checker;
+GRANT UPDATE (status) ON agent_setup TO purser_system;
+ALTER TABLE agent_setup ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE answer_right (
   network text NOT NULL,
   token text NOT NULL,

@@ -53,6 +53,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     activity: 'SIu',
     admin_event: 'SI',
     agent: 'SIu',
+    agent_setup: 'SIu',
     answer_right: 'SIu',
     api_key: 'SIu',
     applied_migration: 'S',

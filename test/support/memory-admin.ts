@@ -21,6 +21,7 @@ import type {
   Presented,
   Principal,
   Scope,
+  SetupStore,
   SignedRequest,
   WorkspaceView,
 } from '#engine';
@@ -32,6 +33,7 @@ import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
 import { MemoryStops } from './memory-stops.js';
 import { MemoryTags, tagNode } from './memory-tags.js';
+import { memorySetups } from './memory-setups.js';
 import { MemoryWallets } from './memory-wallets.js';
 
 export class MemoryAdmin implements Administration, Authenticator {
@@ -174,12 +176,24 @@ export class MemoryAdmin implements Administration, Authenticator {
       row.key = { ...row.key, revokedAtMs: row.key.revokedAtMs ?? this.database.nowMs() };
       return Promise.resolve(row.key);
     },
+    replaceSecrets: async (workspaceId, agentId, input, by) => {
+      for (const { key } of this.issued)
+        if (key.agentId === agentId && key.kind === 'hmac')
+          await this.keys.revoke(workspaceId, key.keyId, by);
+      const fresh = { role: 'agent', kind: 'hmac', agentId, expiresInSec: null, ...input } as const;
+      return this.keys.create(workspaceId, fresh, by);
+    },
     rotate: async (workspaceId, keyId, overlapSec, by) => {
       const { key } = this.key(workspaceId, keyId);
       if (overlapSec === 0) await this.keys.revoke(workspaceId, keyId, by);
       return this.keys.create(workspaceId, { ...key, expiresInSec: null }, by);
     },
   };
+
+  readonly setups: SetupStore = memorySetups(
+    () => this.agents,
+    (agentId) => this.database.budgets.setLimits(agentId, 'USD6', { month: 0n }),
+  );
 
   readonly wallets = new MemoryWallets(
     () => this.database.nowMs(),

@@ -30,9 +30,10 @@ export function faultsOf(
   answer: { readonly status: number; readonly body: unknown },
 ): string[] {
   const path = call.path.split('?')[0] ?? '';
-  const template = Object.keys(description.paths).find((it) =>
-    new RegExp(`^${it.replaceAll(/\{[a-z]+\}/g, '[^/]+')}$`).test(path),
-  );
+  // Of several that fit, the one that leaves the least open is the route's.
+  const [template] = Object.keys(description.paths)
+    .filter((it) => new RegExp(`^${it.replaceAll(/\{[a-zA-Z]+\}/g, '[^/]+')}$`).test(path))
+    .toSorted((a, b) => a.split('{').length - b.split('{').length);
   const operation = description.paths[template ?? '']?.[(call.method ?? 'GET').toLowerCase()];
   const described = operation?.responses[String(answer.status)] ?? operation?.responses['default'];
   const schema = described?.content?.['application/json']?.schema;

@@ -8,8 +8,14 @@ import { AgnicPayTokensController } from './dialects/agnicpay/tokens.controller.
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
+import { RelayerAgentsController } from './dialects/relayer/agents.controller.js';
 import { RelayerApprovalsController } from './dialects/relayer/approvals.controller.js';
+import { RelayerBudgetsController } from './dialects/relayer/budgets.controller.js';
+import { RelayerEventsController } from './dialects/relayer/events.controller.js';
+import { RelayerFundingController } from './dialects/relayer/funding.controller.js';
 import { RelayerPaymentsController } from './dialects/relayer/payments.controller.js';
+import { RelayerProvisioningController } from './dialects/relayer/provisioning.controller.js';
+import { RelayerWalletsController } from './dialects/relayer/wallets.controller.js';
 import { FacilitatorController } from './facilitator/facilitator.controller.js';
 import { DocsController } from './http/docs.controller.js';
 import { HealthController } from './http/health.controller.js';
@@ -46,6 +52,12 @@ export const CONTROLLERS = [
   HightopSimulateController,
   RelayerPaymentsController,
   RelayerApprovalsController,
+  RelayerAgentsController,
+  RelayerBudgetsController,
+  RelayerProvisioningController,
+  RelayerFundingController,
+  RelayerWalletsController,
+  RelayerEventsController,
   OperationsController,
   QuotesController,
   SimulateController,

@@ -18,6 +18,7 @@ import type { AccessScope, CredentialKind, Role } from './credentials.js';
 import type { ApproverAdmin } from './approver-admin-ports.js';
 import type { Actor } from './ports.js';
 import type { Page, PageRequest } from './page.js';
+import type { SetupStore } from './setup-ports.js';
 import type { StopStore } from './stop-ports.js';
 import type { WalletStore } from './wallet-ports.js';
 
@@ -122,6 +123,13 @@ export interface KeyStore {
   revoke(workspaceId: WorkspaceId, keyId: KeyId, by: Actor): Promise<KeyView>;
   /** A successor with the same rights; the old key works for `overlapSec` more (0: revoked now), never longer than before. */
   rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey>;
+  /** A new secret for the agent to sign with, and in the same commit the end of every other one it has. */
+  replaceSecrets(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    input: Pick<NewKey, 'person' | 'label'>,
+    by: Actor,
+  ): Promise<IssuedKey>;
 }
 
 // ---- Budgets, policies
@@ -209,6 +217,7 @@ export interface Administration {
   readonly budgets: BudgetStore;
   readonly tags: TagStore;
   readonly policies: PolicyAdmin;
+  readonly setups: SetupStore;
   readonly stops: StopStore;
   readonly approvers: ApproverAdmin;
   /** Newest first. */

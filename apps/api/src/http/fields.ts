@@ -33,13 +33,15 @@ export interface Common {
 interface Rule {
   readonly context: { readonly code: ErrorCode; readonly reason: string };
 }
-const rule = (reason: string, code: ErrorCode = 'validation_failed'): Rule => ({ context: { code, reason } });
+export const rule = (reason: string, code: ErrorCode = 'validation_failed'): Rule => ({
+  context: { code, reason },
+});
 
 /** A check of our own. class-validator drops the context of a rule without a message. */
-const check = (validate: (value: unknown) => boolean, found: Rule): PropertyDecorator =>
+export const check = (validate: (value: unknown) => boolean, found: Rule): PropertyDecorator =>
   ValidateBy({ name: 'check', validator: { validate, defaultMessage: () => found.context.reason } }, found);
 
-function field(
+export function field(
   { about, optional = false, nullable = false, notFor, example }: Common,
   schema: ApiPropertyOptions,
   ...rules: readonly PropertyDecorator[]
@@ -308,8 +310,10 @@ function remember(owner: unknown, name: string, type: new () => object): void {
   nested.set(owner, own);
 }
 
-export function nestedIn(type: unknown): ReadonlyMap<string, new () => object> | undefined {
-  return nested.get(type);
+/** Its own, and those of what it extends. */
+export function nestedIn(type: unknown): readonly (readonly [string, new () => object])[] {
+  if (typeof type !== 'function') return [];
+  return [...nestedIn(Object.getPrototypeOf(type)), ...(nested.get(type) ?? [])];
 }
 
 /** A list of short texts. */

@@ -36,7 +36,7 @@ export function readDto<T extends object>(type: new () => T, value: unknown, pla
 
 function instantiate(type: new () => object, value: object): object {
   const dto = Object.assign(new type(), value) as Record<string, unknown>;
-  for (const [name, inner] of nestedIn(type) ?? []) {
+  for (const [name, inner] of nestedIn(type)) {
     const part = dto[name];
     if (part !== undefined)
       dto[name] = Array.isArray(part) ? part.map((item) => partOf(inner, item)) : partOf(inner, part);

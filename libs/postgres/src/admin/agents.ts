@@ -26,15 +26,8 @@ export class PostgresAgents implements AgentStore {
   constructor(private readonly db: Database) {}
 
   create(workspaceId: WorkspaceId, input: { readonly name: string }, by: Actor): Promise<AgentView> {
-    const agentId = randomUUID() as AgentId;
     return change(this.db, { workspaceId, by }, async (trx) => {
-      const { rows } =
-        await sql`SELECT 1 FROM workspace WHERE workspace_id = ${workspaceId} FOR KEY SHARE`.execute(trx);
-      if (rows.length === 0) throw refuse('not_found', { object: 'workspace' });
-      await sql`INSERT INTO agent (workspace_id, agent_id, name) VALUES (${workspaceId}, ${agentId}, ${input.name})`.execute(
-        trx,
-      );
-      await addBudgetNodes(trx, workspaceId, { nodeId: agentId, kind: 'agent', depth: 1 });
+      const agentId = await insertAgent(trx, workspaceId, input.name);
       return {
         result: await find(trx, workspaceId, agentId),
         fact: { type: 'AgentCreated', data: { agent_id: agentId, name: input.name } },
@@ -81,6 +74,19 @@ export class PostgresAgents implements AgentStore {
       return { result, fact: numAffectedRows === 1n ? fact : null };
     });
   }
+}
+
+/** With its budget nodes, which have no limits. Refuses with `not_found` when there is no such workspace. */
+export async function insertAgent(trx: Trx, workspaceId: WorkspaceId, name: string): Promise<AgentId> {
+  const agentId = randomUUID() as AgentId;
+  const { rows } =
+    await sql`SELECT 1 FROM workspace WHERE workspace_id = ${workspaceId} FOR KEY SHARE`.execute(trx);
+  if (rows.length === 0) throw refuse('not_found', { object: 'workspace' });
+  await sql`INSERT INTO agent (workspace_id, agent_id, name) VALUES (${workspaceId}, ${agentId}, ${name})`.execute(
+    trx,
+  );
+  await addBudgetNodes(trx, workspaceId, { nodeId: agentId, kind: 'agent', depth: 1 });
+  return agentId;
 }
 
 /** Refuses with `not_found` when the agent is not this workspace's. */

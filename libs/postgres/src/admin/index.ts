@@ -21,6 +21,7 @@ import { PostgresGrants } from './grants.js';
 import { PostgresKeys } from './keys.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import { PostgresPolicies } from './policies.js';
+import { PostgresSetups } from './setups.js';
 import { PostgresStops } from './stops.js';
 import { PostgresTags } from './tags.js';
 import { PostgresWallets } from './wallets.js';
@@ -51,6 +52,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     budgets: new PostgresBudgets(db),
     tags: new PostgresTags(db),
     policies: new PostgresPolicies(db),
+    setups: new PostgresSetups(db),
     stops: new PostgresStops(db),
     approvers: new PostgresApproverAdmin(db),
     history: (workspaceId, page) => history(db, workspaceId, page),

@@ -1,4 +1,4 @@
-import { parseAgentId, refuse, type Json, type KeyId, type WorkspaceId } from '#domain';
+import { parseAgentId, refuse, type AgentId, type Json, type KeyId, type WorkspaceId } from '#domain';
 import {
   GRANTABLE,
   type AccessScope,
@@ -109,6 +109,35 @@ export class PostgresKeys implements KeyStore {
       const issued = await this.insert(trx, workspaceId, successor, by);
       const data = { ...factOf(issued.key), replaces: keyId, overlap_sec: overlapSec };
       return { result: issued, fact: { type: 'KeyRotated', data } };
+    });
+  }
+
+  replaceSecrets(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    input: Pick<NewKey, 'person' | 'label'>,
+    by: Actor,
+  ): Promise<IssuedKey> {
+    return change(this.db, { workspaceId, by }, async (trx) => {
+      await requireAgent(trx, workspaceId, agentId);
+      // The agent's row is locked by all who add a secret, so that none is added beside.
+      await sql`SELECT FROM agent WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} FOR UPDATE`.execute(
+        trx,
+      );
+      await sql`UPDATE api_key SET revoked_at = clock_timestamp()
+        WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} AND kind = 'hmac' AND revoked_at IS NULL`.execute(
+        trx,
+      );
+      const fresh = {
+        role: 'agent',
+        kind: 'hmac',
+        agentId,
+        expiresInSec: null,
+        expiresAt: null,
+        ...input,
+      } as const;
+      const issued = await this.insert(trx, workspaceId, fresh, by);
+      return { result: issued, fact: { type: 'SecretsReplaced', data: factOf(issued.key) } };
     });
   }
 

@@ -45,6 +45,7 @@ import * as quorum from './20261121-88-2-quorum.js';
 import * as usage from './20261121-84-5-usage.js';
 import * as obstacle from './20261121-86-2-obstacle.js';
 import * as tags from './20261121-84-6-tags.js';
+import * as agentSetup from './20261121-94-1-agent-setup.js';
 
 export interface Migration {
   readonly name: string;
@@ -98,4 +99,5 @@ export const MIGRATIONS: readonly Migration[] = [
   usage,
   obstacle,
   tags,
+  agentSetup,
 ];

@@ -13,6 +13,7 @@ import {
   time,
   type Schema,
 } from '../../http/openapi-words.js';
+import { AGENT_STATUSES } from './agents.dto.js';
 import { SHOWN_STATUSES } from './approvals.dto.js';
 
 const envelope = (data: Schema): Schema =>
@@ -64,7 +65,103 @@ const approval = object({
 });
 const activity = object({ activityId: text, body: text, digest: text, expiresAt: time });
 
+const balance = {
+  network: text,
+  onChainUSDC: text,
+  committedUSDC: text,
+  availableUSDC: text,
+  block: int,
+};
+const maybeDecimal = { type: ['string', 'null'] } as const;
+const agent = object({
+  id: UUID,
+  agentId: UUID,
+  name: text,
+  description: maybeText,
+  status: oneOf(AGENT_STATUSES),
+  createdAt: time,
+});
+
 export const RELAYER = {
+  RelayerAgent: envelope(agent),
+  RelayerAgents: envelope(list(agent)),
+  RelayerStatus: envelope(
+    object({ agentId: UUID, killSwitch: flag, status: oneOf(AGENT_STATUSES), accountKillSwitch: flag }),
+  ),
+  RelayerStopped: envelope(
+    object({
+      agentId: UUID,
+      status: oneOf(['paused', 'killed']),
+      killSwitch: flag,
+      releasedApprovals: int,
+      carriedOut: flag,
+      stillLive: list(
+        object({ operationId: UUID, network: text, recipient: text, amountUSDC: text, validBefore: time }),
+      ),
+    }),
+  ),
+  RelayerDraft: envelope(
+    object({ agentDraftId: text, agentRequestId: text, activity, unsignedActivity: activity }),
+  ),
+  RelayerPendingAgent: envelope(
+    object({
+      agentId: UUID,
+      status: { const: 'pending_policies' },
+      policiesRequestId: text,
+      activity,
+      unsignedActivity: activity,
+    }),
+  ),
+  RelayerActiveAgent: envelope(object({ agentId: UUID, agentSecret: text, status: { const: 'active' } })),
+  RelayerDeleted: envelope(object({ agentId: UUID })),
+  RelayerFunding: envelope(object({ fundRequestId: text, activity, unsignedActivity: activity })),
+  RelayerFunded: envelope(
+    object({ operationId: UUID, signature: maybeText, txHash: maybeText, finality: FINALITY }),
+  ),
+  RelayerWallet: envelope(
+    object({ agentId: UUID, address: text, explorerUrl: maybeText, shared: flag, networks: list(text) }),
+  ),
+  RelayerWalletBalance: envelope(
+    object({ agentId: UUID, address: text, balanceUSDC: text, networks: list(object(balance)) }),
+  ),
+  RelayerTokenBalance: envelope(
+    object({ address: text, chain: text, symbol: text, token: text, ...balance }),
+  ),
+  RelayerWalletActivity: envelope(
+    list(
+      object({
+        operationId: UUID,
+        type: text,
+        amountUSDC: maybeText,
+        recipient: maybeText,
+        settled: flag,
+        txHash: maybeText,
+        timestamp: time,
+      }),
+    ),
+  ),
+  RelayerEvents: envelope(object({ accepted: int, repeated: int })),
+  RelayerSecret: envelope(object({ agentId: UUID, agentSecret: text })),
+  RelayerBudget: envelope(
+    object({
+      agentId: UUID,
+      period: { const: 'month' },
+      categories: list(
+        object({
+          category: oneOf(['infra', 'tokens', 'payments']),
+          limit: maybeDecimal,
+          spent: text,
+          held: text,
+          remaining: maybeDecimal,
+          usage_pct: { type: ['integer', 'number', 'null'] },
+          status: oneOf(['ok', 'warning', 'exceeded']),
+          resetsAt: maybeTime,
+        }),
+      ),
+      perTxUSDC: maybeDecimal,
+      approvalThresholdUSDC: maybeDecimal,
+    }),
+  ),
   RelayerApproval: envelope(approval),
   RelayerApprovals: envelope(list(approval)),
   RelayerActivity: envelope(object({ activity, approval })),

@@ -13,25 +13,24 @@ export interface Found {
 export function renderPayment(place: Place, view: OperationView, { payment, replayed }: Found): Rendered {
   const headers = replayed ? { 'x-idempotency-replayed': 'true' } : {};
   const rendered = (status: number, body: unknown): Rendered => ({ status, headers, body });
-  if (view.status === 'awaiting_approval' && view.approval) {
-    const { approvalId, decideByMs } = view.approval;
-    const data = {
-      approvalId,
-      status: 'pending_approval',
-      expiresAt: iso(decideByMs),
-      operationId: view.operationId,
-    };
-    return rendered(
-      202,
-      success(place, { status: 202, message: 'A person has to approve this payment', data }),
-    );
-  }
+  if (view.status === 'awaiting_approval') return waiting(place, view);
   const failure = failureOf(view, payment);
   if (failure !== null) {
     const { status, body } = refusal(place, failure, { ...detailsOf(view, failure), ...about(view) });
     return rendered(status, body);
   }
   return rendered(200, success(place, { message: 'Payment authorized', data: paymentData(view, payment) }));
+}
+
+function waiting(place: Place, { operationId, approval }: OperationView): Rendered {
+  const data = {
+    approvalId: approval?.approvalId ?? null,
+    status: 'pending_approval',
+    expiresAt: iso(approval?.decideByMs ?? place.atMs),
+    operationId,
+  };
+  const message = 'A person has to approve this payment';
+  return { status: 202, body: success(place, { status: 202, message, data }) };
 }
 
 export function paymentData(view: OperationView, payment: PaymentHeader | null): object {
@@ -69,3 +68,21 @@ const about = ({ operationId, retryWith, status }: OperationView): ErrorDetails 
   operation_id: operationId,
   ...(retryWith === null ? {} : { retry_with: status === 'refused' ? 'same_key' : retryWith }),
 });
+
+/** A top-up, which is paid like anything else: by what the chain shows. */
+export function renderFunding(place: Place, view: OperationView): Rendered {
+  if (view.status === 'awaiting_approval') return waiting(place, view);
+  const code = view.error?.code ?? null;
+  const failed = view.authorization === null || view.status === 'failed';
+  const failure = !view.answerable
+    ? 'execution_timeout'
+    : failed
+      ? (code ?? 'internal')
+      : view.settled
+        ? null
+        : (code ?? 'outcome_unknown');
+  if (failure !== null) return refusal(place, failure, { ...detailsOf(view, failure), ...about(view) });
+  const txHash = view.settlement?.txHash ?? null;
+  const data = { operationId: view.operationId, signature: txHash, txHash, finality: view.finality };
+  return { status: 200, body: success(place, { message: 'Agent funded', data }) };
+}
