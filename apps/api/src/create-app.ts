@@ -69,7 +69,7 @@ export async function createApp(
   app.useGlobalGuards(new AuthGuard(core, dialects));
   app.useGlobalPipes(new DtoPipe());
   app.useGlobalFilters(new ErrorFilter(errors));
-  app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, controllers);
+  app.get<{ current: OpenAPIObject | null }>(DOCUMENT).current = describe(app, controllers, dialects);
   await app.init();
   await adapter.getInstance().ready();
   return app;

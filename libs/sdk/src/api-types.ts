@@ -60,9 +60,9 @@ export interface Approval {
     window: string;
     /** base units */
     limit: string;
-    /** base units */
+    /** base units; below 0 where more is in use than the limit allows now */
     remaining_before: string;
-    /** base units */
+    /** base units; below 0 where more is in use than the limit allows now */
     remaining_after: string;
   }[];
   rules: {

@@ -36,6 +36,8 @@ export function answerError(
   const { code, details } = refusalOf(error);
   if (code === 'internal' || code === 'database_unavailable' || code === 'chain_unavailable')
     logger.error({ correlation_id: request.id, route: request.routeOptions?.url, error }, 'request failed');
+  // What is refused before there is a route has passed no hook.
+  reply.header('x-request-id', request.id);
   const dialect = dialects.of(request);
   const rendered = dialect.renderError({
     code,

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import type { SchemaName } from './openapi-schemas.js';
 
-const SAYS: Readonly<Record<number, string>> = {
+export const SAYS: Readonly<Record<number, string>> = {
   200: 'Done',
   201: 'Created',
   202: 'Accepted, not finished: poll the operation',

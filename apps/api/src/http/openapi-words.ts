@@ -12,6 +12,12 @@ export const maybeText = maybe(text);
 export const time = { type: 'string', format: 'date-time' } as const;
 export const maybeTime = { type: ['string', 'null'], format: 'date-time' } as const;
 export const atomic = { type: 'string', pattern: '^(0|[1-9][0-9]*)$', description: 'base units' } as const;
+/** Of what is left of a limit that was lowered under what is in use. */
+export const signedAtomic = {
+  type: 'string',
+  pattern: '^(0|-?[1-9][0-9]*)$',
+  description: 'base units; below 0 where more is in use than the limit allows now',
+} as const;
 export const maybeAtomic = { ...atomic, type: ['string', 'null'] } as const;
 export const any: Schema = {};
 export const anyObject: Schema = { type: 'object' };

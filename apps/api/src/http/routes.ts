@@ -4,7 +4,6 @@ import { RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { AccessScope, Role } from '#engine';
 import { ACCESS, ROLES, SCOPE, scopeFor, type Access } from './access.js';
-import { DIALECT, type Dialect } from './dialect.js';
 
 export interface Route {
   readonly method: string;
@@ -13,8 +12,6 @@ export interface Route {
   readonly access: Access | undefined;
   /** What it asks of agents and backends, where it says so. */
   readonly scope: AccessScope | undefined;
-  /** Undefined: the one that its path falls to. */
-  readonly dialect: Dialect | undefined;
 }
 
 type ControllerType = { readonly name: string; readonly prototype: object };
@@ -35,7 +32,6 @@ export function routesOf(controllers: readonly object[]): readonly Route[] {
           handler: `${controller.name}.${name}`,
           access: Reflect.getMetadata(ACCESS, value as object) as Access | undefined,
           scope: Reflect.getMetadata(SCOPE, value as object) as AccessScope | undefined,
-          dialect: Reflect.getMetadata(DIALECT, controller) as Dialect | undefined,
         },
       ];
     });

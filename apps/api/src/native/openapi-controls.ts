@@ -14,6 +14,7 @@ import {
   oneOf,
   page,
   ref,
+  signedAtomic,
   text,
   time,
 } from '../http/openapi-words.js';
@@ -96,8 +97,8 @@ export const CONTROLS = {
         node: text,
         window: text,
         limit: atomic,
-        remaining_before: atomic,
-        remaining_after: atomic,
+        remaining_before: signedAtomic,
+        remaining_after: signedAtomic,
       }),
     ),
     rules: list(object({ quorum: int, groups: list(text) })),
