@@ -111,6 +111,12 @@ export class Household {
       const body = { client_id: 'app', client_name: 'App', agent_id: agentId, scopes: ['agent:read'] };
       return (await this.must(keys.admin, 'POST', '/oauth/grants', body)).grant_id as string;
     },
+    delegations: async ({ keys }) => {
+      const ends_at = new Date(Date.now() + 3_600_000).toISOString();
+      const body = { delegate: `${randomUUID()}@example.com`, ends_at };
+      return (await this.must(keys.approver, 'POST', '/delegations', body)).delegation_id as string;
+    },
+    'approver-groups': () => Promise.resolve('reviewers'),
     'approver-keys': async ({ keys }) => {
       const key = aStamper();
       const prepared = await this.must(keys.approver, 'POST', '/approver-keys/prepare', {

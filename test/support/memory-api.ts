@@ -153,7 +153,7 @@ export class MemoryApi {
       },
       ...(body === undefined ? {} : { payload: raw ? body : JSON.stringify(body) }),
     });
-    const json = String(response.headers['content-type'] ?? '').includes('json');
+    const json = response.payload !== '' && String(response.headers['content-type']).includes('json');
     const parsed: unknown = json ? JSON.parse(response.payload) : response.payload;
     return { status: response.statusCode, headers: response.headers, body: parsed };
   }

@@ -41,6 +41,8 @@ export interface DescribedRoute {
   readonly parameters: readonly Parameter[];
   readonly body: JsonSchema | undefined;
   readonly security: readonly Readonly<Record<string, unknown>>[];
+  /** Of those who may call it; empty where anybody may. */
+  readonly roles: readonly string[];
   /** Status to the schema of its answer; null where it is described without one. */
   readonly answers: ReadonlyMap<number, JsonSchema | null>;
 }
@@ -55,6 +57,7 @@ interface RawOperation {
   readonly requestBody?: Content;
   readonly responses: Readonly<Record<string, Content>>;
   readonly security?: readonly Readonly<Record<string, unknown>>[];
+  readonly 'x-roles'?: readonly string[];
 }
 
 export async function readDocument(call: Caller): Promise<Document> {
@@ -64,14 +67,15 @@ export async function readDocument(call: Caller): Promise<Document> {
     components: { schemas: Readonly<Record<string, JsonSchema>> };
   };
   const routes = Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, { parameters = [], requestBody, responses, security = [] }]) => ({
+    Object.entries(item).map(([method, operation]) => ({
       method: method.toUpperCase(),
       path,
-      parameters,
-      body: requestBody?.content?.['application/json']?.schema,
-      security,
+      parameters: operation.parameters ?? [],
+      body: operation.requestBody?.content?.['application/json']?.schema,
+      security: operation.security ?? [],
+      roles: operation['x-roles'] ?? [],
       answers: new Map(
-        Object.entries(responses).map(([status, { content }]) => [
+        Object.entries(operation.responses).map(([status, { content }]) => [
           Number(status),
           content?.['application/json']?.schema ?? null,
         ]),
