@@ -586,6 +586,40 @@ GRANT INSERT, SELECT, UPDATE ON chain_exception TO purser_system;
 GRANT SELECT ON chain_exception TO purser_checker;
 ALTER TABLE chain_exception ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE change_request (
+  workspace_id uuid NOT NULL,
+  approval_id text NOT NULL,
+  kind text NOT NULL,
+  agent_id uuid,
+  wanted jsonb NOT NULL,
+  base jsonb NOT NULL,
+  digest text NOT NULL,
+  status text NOT NULL DEFAULT 'pending'::text,
+  requester text NOT NULL,
+  requester_key text NOT NULL,
+  requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  decide_by timestamp with time zone NOT NULL,
+  decided_at timestamp with time zone,
+  decided_by text,
+  reason text,
+  revision integer NOT NULL DEFAULT 1,
+  changed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE change_request ADD CONSTRAINT change_request_kind_check CHECK ((kind = ANY (ARRAY['limits'::text, 'policy'::text, 'resume'::text, 'approvers'::text])));
+ALTER TABLE change_request ADD CONSTRAINT change_request_pkey PRIMARY KEY (workspace_id, approval_id);
+ALTER TABLE change_request ADD CONSTRAINT change_request_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text, 'outdated'::text])));
+ALTER TABLE change_request ADD CONSTRAINT change_request_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);
+CREATE INDEX change_request_by_time ON public.change_request USING btree (workspace_id, requested_at DESC, approval_id);
+CREATE INDEX change_request_changed ON public.change_request USING btree (workspace_id, changed_at DESC);
+CREATE POLICY checker ON change_request FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON change_request FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON change_request FOR ALL TO purser_system USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON change_request TO purser_system;
+GRANT SELECT ON change_request TO purser_checker;
+GRANT SELECT ON change_request TO purser_reader;
+GRANT UPDATE (status, decided_at, decided_by, reason, revision, changed_at) ON change_request TO purser_system;
+ALTER TABLE change_request ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE cluster (
   one boolean NOT NULL DEFAULT true,
   epoch integer NOT NULL DEFAULT 1,

@@ -2,8 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApprovalRule, OperationCommand, Roster } from '#domain';
-import { approve, cancel, reject, type ApproverAdmin, type Ports, type Signatory } from '#engine';
-import { createAdministration, createApprovers } from '#postgres';
+import {
+  approve,
+  cancel,
+  reject,
+  type ApprovalFilter,
+  type ApproverAdmin,
+  type Ports,
+  type Signatory,
+} from '#engine';
+import { createAdministration, createApprovers, createReadStore } from '#postgres';
 import { silentLogger } from '../support/memory-basics.js';
 import {
   acceptTerms,
@@ -22,6 +30,7 @@ let bench: Bench;
 let groups: ApproverAdmin;
 let here: Ports;
 let there: Ports;
+let reader: Parameters<typeof createReadStore>[0];
 
 beforeAll(async () => {
   bench = await storeBench();
@@ -37,6 +46,7 @@ beforeAll(async () => {
       waker: { wake: () => undefined },
       logger: silentLogger,
     }) as unknown as Ports;
+  reader = bench.poolOf('purser_reader');
   here = portsOn(bench.store);
   there = portsOn(bench.otherStore());
 });
@@ -162,6 +172,36 @@ describe('a quorum of two', () => {
     });
     await expect(groups.delegate(bob, { ...input, endsAtMs: Date.now() })).rejects.toMatchObject({
       code: 'validation_failed',
+    });
+  });
+
+  it('is listed for whoever may still add to it, and found by what it is about', async () => {
+    const place = await aWorkspace();
+    const walker = await waiting(place);
+    await yes(here, walker, 'bob');
+    const reads = createReadStore(reader);
+    const list = async (filter: ApprovalFilter): Promise<number> =>
+      (await reads.approvalItems(place.workspaceId, filter, { cursor: null, limit: 10 })).items.length;
+    for (const [person, count] of Object.entries({ carol: 1, dave: 1, bob: 0, alice: 0, mallory: 0 }))
+      expect([person, await list({ decidableBy: person })]).toEqual([person, count]);
+    const found: readonly ApprovalFilter[] = [
+      { host: 'shop.example', minAmount: 5n, maxAmount: 5n, agentId: place.agentId, status: 'pending' },
+      { kind: 'operation', dueBeforeMs: Date.now() + 3_600_000 },
+    ];
+    for (const filter of found) expect(await list(filter)).toBe(1);
+    const missed: readonly ApprovalFilter[] = [
+      { host: 'other.example' },
+      { minAmount: 6n },
+      { maxAmount: 4n },
+      { dueBeforeMs: Date.now() },
+      { kind: 'change' },
+      { status: 'approved' },
+    ];
+    for (const filter of missed) expect(await list(filter)).toBe(0);
+    const [item] = (await reads.approvalItems(place.workspaceId, {}, { cursor: null, limit: 10 })).items;
+    expect(item).toMatchObject({
+      kind: 'operation',
+      view: { revision: 2, rules: [TWO_OF_FINANCE], votes: [{ by: 'bob', onBehalfOf: null }] },
     });
   });
 

@@ -31,6 +31,7 @@ import { memoryHashing, type MemoryPolicies } from './memory-basics.js';
 import { budgetView } from './memory-budgets.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
+import { MemoryChanges } from './memory-changes.js';
 import { MemoryStops } from './memory-stops.js';
 import { MemoryTags, tagNode } from './memory-tags.js';
 import { memorySetups } from './memory-setups.js';
@@ -51,6 +52,11 @@ export class MemoryAdmin implements Administration, Authenticator {
     policyStore.budgetViews = (scope) => this.budgetViews(scope);
     this.stops = new MemoryStops(database, this.agentViews);
     this.tags = new MemoryTags(database.budgets, policyStore, () => database.nowMs());
+    this.changes = new MemoryChanges(
+      this,
+      () => database.nowMs(),
+      (id) => this.workspaceViews.some((it) => it.workspaceId === id && it.dualControl),
+    );
   }
 
   /** Keys and signed requests; expiry and addresses are the real one's business. */
@@ -230,6 +236,7 @@ export class MemoryAdmin implements Administration, Authenticator {
   };
 
   readonly stops: MemoryStops;
+  readonly changes: MemoryChanges;
 
   get approvers(): Administration['approvers'] {
     return this.database.approvers;

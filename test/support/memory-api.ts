@@ -166,6 +166,7 @@ export class MemoryApi {
     return {
       ports: this.ports,
       admin: this.admin,
+      approvalNews: { changed: (_id, deadlineMs) => this.settleDown(deadlineMs) },
       signing: memorySigning(
         () => this.nowMs,
         (id) => this.admin.workspaceViews.some((it) => it.workspaceId === id && it.dualControl),

@@ -12,6 +12,7 @@ import {
 import {
   foldWithTimes,
   viewOf,
+  type ApprovalItem,
   type ApprovalView,
   type ReadStore,
   type RecordedOperation,
@@ -86,6 +87,29 @@ export class MemoryReads implements ReadStore {
         page,
       ),
     );
+  };
+
+  approvalItems: ReadStore['approvalItems'] = (workspaceId, filter, page) => {
+    const operations = this.rows(workspaceId)
+      .flatMap((row) => this.approvalOf(row) ?? [])
+      .map((view) => ({ kind: 'operation', view }) as const);
+    const changes = this.admin.changes.all
+      .filter(({ view }) => view.workspaceId === workspaceId)
+      .map(({ view }) => ({ kind: 'change', view }) as const);
+    const items: ApprovalItem[] = [...operations, ...changes].filter(
+      ({ kind, view }) =>
+        (filter.kind === undefined || kind === filter.kind) &&
+        (filter.status === undefined || view.status === filter.status) &&
+        (filter.decidableBy === undefined ||
+          (view.status === 'pending' && view.requester !== filter.decidableBy)),
+    );
+    return Promise.resolve(pageOf(items, page));
+  };
+
+  approvalItem: ReadStore['approvalItem'] = async (workspaceId, approvalId) => {
+    const change = this.admin.changes.all.find(({ view }) => view.approvalId === approvalId)?.view;
+    if (change?.workspaceId === workspaceId) return { kind: 'change', view: change };
+    return { kind: 'operation', view: await this.approval(workspaceId, approvalId) };
   };
 
   approval: ReadStore['approval'] = (workspaceId, approvalId) =>

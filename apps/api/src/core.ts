@@ -47,6 +47,8 @@ export interface ApiCore {
   readonly admin: Administration;
   /** Keys that people sign with, and what they are asked to sign. */
   readonly signing: ActivityPorts;
+  /** Tells a waiting request that some approval of the workspace may have changed. */
+  readonly approvalNews: { changed(workspaceId: string, deadlineMs: number): Promise<void> };
   readonly reads: ReadStore;
   readonly usage: UsageLedger;
   readonly authenticator: Authenticator;

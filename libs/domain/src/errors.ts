@@ -99,6 +99,11 @@ export const ERRORS = {
     says: 'The terms are not the ones you looked at; read the approval again.',
   },
   approval_rejected: { kind: 'refused', retry: 'no', says: 'A person rejected the payment.' },
+  second_person_needed: {
+    kind: 'forbidden',
+    retry: 'no',
+    says: 'A second person has to approve this change.',
+  },
   approver_not_eligible: {
     kind: 'forbidden',
     retry: 'no',

@@ -129,6 +129,7 @@ const ROWS: { readonly [C in ErrorCode]: Row } = {
   request_replayed: fixRequest,
   insufficient_scope: credentials,
   approval_rejected: nothing,
+  second_person_needed: always({ action: 'ask_another_approver' }),
   approver_not_eligible: always({ action: 'ask_another_approver' }),
   operation_cancelled: again,
   payment_not_required: nothing,

@@ -15,6 +15,7 @@ import type {
   WorkspaceId,
 } from '#domain';
 import type { AccessScope, CredentialKind, Role } from './credentials.js';
+import type { ChangeStore } from './change-ports.js';
 import type { ApproverAdmin } from './approver-admin-ports.js';
 import type { Actor } from './ports.js';
 import type { Page, PageRequest } from './page.js';
@@ -220,6 +221,8 @@ export interface Administration {
   readonly setups: SetupStore;
   readonly stops: StopStore;
   readonly approvers: ApproverAdmin;
+  /** The way in which limits, policies, stops and groups are changed by people. */
+  readonly changes: ChangeStore;
   /** Newest first. */
   history(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AdminEventView>>;
 }

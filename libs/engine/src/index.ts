@@ -14,6 +14,7 @@ export type * from './token-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';
 export { approvalDigest, judgeTerms, termsDigest, type Judged } from './judge-terms.js';
 export type * from './chain-ports.js';
+export type * from './change-ports.js';
 export { coalesce, type CoalesceOptions } from './coalesce.js';
 export type * from './ports.js';
 export type * from './seller-ports.js';
@@ -57,6 +58,7 @@ export { MOST_USAGE_EVENTS, recordUsage } from './use-cases/record-usage.js';
 export {
   carryOut,
   carryOutStops,
+  finishStop,
   kill,
   stopScope,
   unstop,

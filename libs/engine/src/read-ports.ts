@@ -20,6 +20,7 @@ import type {
   WalletId,
   WorkspaceId,
 } from '#domain';
+import type { ChangeView } from './change-ports.js';
 import type { Page, PageRequest } from './page.js';
 import type { UsageView } from './usage-ports.js';
 import type { FloatView } from './wallet-ports.js';
@@ -67,6 +68,26 @@ export interface OperationEventView {
   /** Link of the operation's hash chain, hex. */
   readonly hash: string;
 }
+
+export interface ApprovalFilter {
+  readonly kind?: 'operation' | 'change';
+  readonly status?: ApprovalStatus | 'outdated';
+  readonly agentId?: AgentId;
+  /** Of the resource, with its port where it is not the usual one. */
+  readonly host?: string;
+  /** Base units, inclusive. */
+  readonly minAmount?: bigint;
+  readonly maxAmount?: bigint;
+  /** Decided by then, or never. */
+  readonly dueBeforeMs?: number;
+  /** What waits for this person's decision: open, not theirs, and they are entitled and have not voted. */
+  readonly decidableBy?: string;
+}
+
+/** What waits for people, or waited: payments, and changes that need a second person. */
+export type ApprovalItem =
+  | { readonly kind: 'operation'; readonly view: ApprovalView }
+  | { readonly kind: 'change'; readonly view: ChangeView };
 
 export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
 
@@ -197,11 +218,14 @@ export interface ReadStore {
     filter: TransactionFilter,
     at: { readonly page: number; readonly limit: number },
   ): Promise<TransactionPage>;
-  approvals(
+  approvals(workspaceId: WorkspaceId, filter: ApprovalFilter, page: PageRequest): Promise<Page<ApprovalView>>;
+  /** Payments and changes together, newest first. */
+  approvalItems(
     workspaceId: WorkspaceId,
-    filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId },
+    filter: ApprovalFilter,
     page: PageRequest,
-  ): Promise<Page<ApprovalView>>;
+  ): Promise<Page<ApprovalItem>>;
+  approvalItem(workspaceId: WorkspaceId, approvalId: ApprovalId): Promise<ApprovalItem>;
   approval(workspaceId: WorkspaceId, approvalId: ApprovalId): Promise<ApprovalView>;
   /** `agentId`: that agent's wallets, those it shares, and its funds. `walletId`: of the wallets that one only. */
   balances(

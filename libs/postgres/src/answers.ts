@@ -33,6 +33,14 @@ export interface ListeningAnswers<Id extends string = OperationId> {
 export const ANSWERABLE_SQL =
   'SELECT operation_id FROM operations WHERE operation_id = ANY($1::uuid[]) AND answerable';
 
+/** Decisions notify here: `workspace,approval` pairs. */
+export const APPROVALS_CHANNEL = 'purser_approvals';
+
+/** SQL for `poll` of approvals, in case a notification was lost: in which of these workspaces ($1) has one just changed? */
+export const CHANGED_APPROVALS_SQL = `SELECT x.id::text AS id FROM unnest($1::uuid[]) AS x(id)
+  WHERE EXISTS (SELECT FROM approval a WHERE a.workspace_id = x.id AND a.changed_at > clock_timestamp() - interval '1 second')
+     OR EXISTS (SELECT FROM change_request c WHERE c.workspace_id = x.id AND c.changed_at > clock_timestamp() - interval '1 second')`;
+
 const BATCH = 1_000;
 /** An id that is announced before its waiter has come is remembered so long, or twice as long. */
 const EARLY_MS = 500;

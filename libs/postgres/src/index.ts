@@ -17,6 +17,8 @@ export {
 export {
   ANSWERABLE_SQL,
   ANSWERS_CHANNEL,
+  APPROVALS_CHANNEL,
+  CHANGED_APPROVALS_SQL,
   createAnswers,
   type AnswersOptions,
   type ListeningAnswers,

@@ -39,6 +39,7 @@ import { connectDatabase, type Stores } from './database.js';
 import { createDerivation } from './derivation.js';
 import { composeFacilitator, type Facilitator, type Settling } from './facilitator.js';
 import { hashing } from './hashing.js';
+import { health, type Health } from './health.js';
 import { createIds } from './ids.js';
 import { fingerprintsOf, openDerivationKeys } from './keystore/derivation-keys.js';
 import { createLogger } from './logger.js';
@@ -49,17 +50,13 @@ import { stampVerifier } from './stamps.js';
 import { composeOAuth, composeTokenCheck, type OAuth } from './oauth.js';
 import { createVault } from './vault.js';
 
-export interface Health {
-  readonly ready: boolean;
-  readonly parts: Readonly<Record<string, { readonly ok: boolean; readonly required: boolean }>>;
-}
-
 /** Everything an API or worker process needs, and one `close` for all of it. */
 export interface Core {
   readonly ports: Ports;
   readonly admin: Administration;
   /** Keys that people sign with, and what they are asked to sign. */
   readonly signing: ActivityPorts;
+  readonly approvalNews: Stores['approvalNews'];
   readonly reads: ReadStore;
   readonly usage: UsageLedger;
   readonly authenticator: Authenticator;
@@ -179,6 +176,7 @@ export async function createCore(config: Config): Promise<Core> {
     },
     admin: stores.admin,
     signing: { ...stores.signing, stamps: stampVerifier },
+    approvalNews: stores.approvalNews,
     reads: stores.reads,
     usage: stores.usage,
     authenticator: byKind({
@@ -295,31 +293,4 @@ function walletKeysOf(signer: SignerClient): WalletKeys {
       }
     },
   };
-}
-
-/** Redis is reported and not required: accepting a payment never waits for it. */
-async function health(
-  stores: Stores,
-  signer: SignerClient,
-  relay: { readonly pending: number },
-): Promise<Health> {
-  const [database, signing] = await Promise.all([
-    succeeds(() => stores.ping()),
-    succeeds(() => signer.status()),
-  ]);
-  const parts = {
-    database: { ok: database, required: true },
-    signer: { ok: signing, required: true },
-    redis: { ok: relay.pending < 1_000, required: false },
-  };
-  return { ready: Object.values(parts).every((part) => part.ok || !part.required), parts };
-}
-
-async function succeeds(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch {
-    return false;
-  }
 }

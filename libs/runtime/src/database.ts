@@ -21,6 +21,8 @@ import type {
 } from '#engine';
 import {
   ANSWERABLE_SQL,
+  APPROVALS_CHANNEL,
+  CHANGED_APPROVALS_SQL,
   bindInstallation,
   createAdoption,
   createAdministration,
@@ -61,6 +63,7 @@ export interface Stores {
   readonly policies: PolicyStore;
   readonly approvers: Approvers;
   readonly answers: Answers;
+  readonly approvalNews: { changed(workspaceId: string, deadlineMs: number): Promise<void> };
   readonly answerRights: AnswerRights;
   readonly adoption: Adoption;
   readonly admin: Administration;
@@ -132,6 +135,15 @@ export async function connectDatabase(
   });
   const keyEnvironment = config.networks.every((it) => it.profile.testnet) ? 'test' : 'live';
   const credentials = createCredentialChecks(systemPool, { keyEnvironment, vault });
+  const approvalNews = createAnswers<string>({
+    connectionString: system,
+    channel: APPROVALS_CHANNEL,
+    logger,
+    poll: async (workspaceIds) => {
+      const { rows } = await systemPool.query<{ id: string }>(CHANGED_APPROVALS_SQL, [workspaceIds]);
+      return rows.map((row) => row.id);
+    },
+  });
   const projector = new Projector({ pool: systemPool, owner, logger });
   return {
     operations: createOperationStore({
@@ -142,6 +154,7 @@ export async function connectDatabase(
     policies: createPolicyStore(systemPool),
     approvers: createApprovers(systemPool),
     answers,
+    approvalNews,
     grants: createGrantStore(systemPool),
     tokenStandings: createTokenStandings(systemPool),
     answerRights: createAnswerRights(systemPool),
@@ -175,7 +188,7 @@ export async function connectDatabase(
     },
     async close() {
       await projector.stop();
-      await Promise.all([answers.close(), endings.close(), credentials.close()]);
+      await Promise.all([answers.close(), approvalNews.close(), endings.close(), credentials.close()]);
       await Promise.all([writerPool.end(), systemPool.end(), readerPool.end()]);
     },
   };

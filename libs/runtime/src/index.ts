@@ -1,4 +1,5 @@
-export { createCore, type Core, type Health } from './compose.js';
+export { createCore, type Core } from './compose.js';
+export type { Health } from './health.js';
 export { systemClock } from './clock.js';
 export {
   ConfigError,

@@ -32,6 +32,7 @@ export interface Agents {
 }
 
 export interface Approval {
+  kind: 'operation';
   approval_id: string;
   operation_id: string;
   status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
@@ -88,15 +89,16 @@ export interface Approval {
 }
 
 export interface Approvals {
-  items: Approval[];
+  items: AnyApproval[];
   next_cursor: string | null;
   has_more: boolean;
+  revision: string;
 }
 
 export interface ApproveDto {
   /** of the approval as it was looked at; another one is refused */
   digest: string;
-  /** whose place the caller takes, by a delegation in force */
+  /** whose place the caller takes, by a delegation in force; of a payment only */
   on_behalf_of?: string | undefined;
 }
 
@@ -183,6 +185,24 @@ export interface CancelDto {
   on_chain?: boolean | undefined;
   /** kept with the operation */
   reason?: string | undefined;
+}
+
+export interface ChangeRequest {
+  kind: 'change';
+  approval_id: string;
+  change: 'limits' | 'policy' | 'resume' | 'approvers';
+  status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'outdated';
+  digest: string;
+  agent_id: string | null;
+  wanted: { [name: string]: unknown };
+  base: { [name: string]: unknown };
+  requester: string;
+  revision: number;
+  requested_at: string;
+  decide_by: string;
+  decided_at: string | null;
+  decided_by: string | null;
+  reason: string | null;
 }
 
 export interface ChangeWorkspaceDto {
@@ -487,6 +507,8 @@ export interface NewWorkspaceDto {
   name: string;
   /** the person who gets the first admin key */
   admin_person: string;
+  /** a second person decides what lets more pass than before: limits, policies, groups of approvers, resuming; for good; false when absent */
+  dual_control?: boolean | undefined;
 }
 
 export interface OAuthClient {
@@ -840,7 +862,7 @@ export interface RegisterApproverKeyDto {
 export interface RejectDto {
   /** kept with the decision */
   reason: string;
-  /** whose place the caller takes, by a delegation in force */
+  /** whose place the caller takes, by a delegation in force; of a payment only */
   on_behalf_of?: string | undefined;
 }
 
@@ -1128,10 +1150,13 @@ export interface Wallets {
 export interface Workspace {
   workspace_id: string;
   name: string;
+  dual_control: boolean;
   paused: boolean;
   keyless_window_sec: number;
   created_at: string;
 }
+
+export type AnyApproval = Approval | ChangeRequest;
 
 export type ErrorCode =
   | 'validation_failed'
@@ -1165,6 +1190,7 @@ export type ErrorCode =
   | 'approval_expired'
   | 'approval_digest_mismatch'
   | 'approval_rejected'
+  | 'second_person_needed'
   | 'approver_not_eligible'
   | 'stamp_invalid'
   | 'activity_expired'
@@ -1382,36 +1408,65 @@ export interface Routes {
     body: SubmitDto;
     answer: Simulation;
   };
-  /** What waits, or was decided; newest first */
+  /** What waits, or was decided; newest first. With `wait_ms` and `since` it is answered once the page looks different */
   'GET /purser/v1/approvals': {
     query: {
       /** next_cursor of the page before */
       cursor?: string | undefined;
       /** items per page, 1 to 100; 50 when absent */
       limit?: string | undefined;
+      /** payments, or changes that need a second person */
+      kind?: 'operation' | 'change' | undefined;
       /** only these */
-      status?: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | undefined;
+      status?: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'outdated' | undefined;
+      /** only of this agent */
+      agent_id?: string | undefined;
+      /** only payments at this host */
+      host?: string | undefined;
+      /** only payments of at least this, base units */
+      min_amount?: string | undefined;
+      /** only payments of at most this, base units */
+      max_amount?: string | undefined;
+      /** only what has to be decided before */
+      due_before?: string | undefined;
+      /** only what waits for the caller to decide in their own place */
+      mine?: 'true' | undefined;
+      /** how long to wait for news, milliseconds, at most 60000; not at all when absent */
+      wait_ms?: string | undefined;
+      /** revision of the page that the caller has seen: wait for another one */
+      since?: string | undefined;
     };
     body: undefined;
     answer: Approvals;
   };
-  /** The facts to decide on, and the digest to send back */
+  /** The facts to decide on, and the digest to send back. With `wait_ms` it is answered once it is decided, or with `since` once it has changed */
   'GET /purser/v1/approvals/{id}': {
-    query: undefined;
+    query: {
+      /** how long to wait for news, milliseconds, at most 60000; not at all when absent */
+      wait_ms?: string | undefined;
+      /** revision that the caller has seen: wait for another one */
+      since?: string | undefined;
+    };
     body: undefined;
-    answer: Approval;
+    answer: AnyApproval;
   };
-  /** Approve exactly the terms behind the digest; granted once enough people have */
+  /** Approve exactly what is behind the digest; granted once enough people have. An admin approves changes only */
   'POST /purser/v1/approvals/{id}/approve': {
     query: undefined;
     body: ApproveDto;
-    answer: Approval;
+    answer: AnyApproval;
   };
-  /** Reject, with a reason; one rejection is enough */
+  /** Reject, with a reason; one rejection is enough. An admin rejects changes only */
   'POST /purser/v1/approvals/{id}/reject': {
     query: undefined;
     body: RejectDto;
-    answer: Approval;
+    answer: AnyApproval;
+  };
+  /** Take back a change that the caller asked for; payments are cancelled at their operation */
+  'POST /purser/v1/approvals/{id}/withdraw': {
+    query: undefined;
+    body: undefined;
+    answer: ChangeRequest;
   };
   /** What the key has to sign to be registered as the caller’s */
   'POST /purser/v1/approver-keys/prepare': {
@@ -1453,7 +1508,7 @@ export interface Routes {
   'PUT /purser/v1/approver-groups/{name}': {
     query: undefined;
     body: PutGroupDto;
-    answer: ApproverGroup;
+    answer: ApproverGroup | ChangeRequest;
   };
   /** Delegations, newest first */
   'GET /purser/v1/delegations': {
@@ -1656,7 +1711,7 @@ export interface Routes {
   'PUT /purser/v1/workspace/budgets': {
     query: undefined;
     body: PutBudgetDto;
-    answer: Budget;
+    answer: Budget | ChangeRequest;
   };
   /** An agent's limits and their use */
   'GET /purser/v1/agents/{id}/budgets': {
@@ -1668,7 +1723,7 @@ export interface Routes {
   'PUT /purser/v1/agents/{id}/budgets': {
     query: undefined;
     body: PutBudgetDto;
-    answer: Budget;
+    answer: Budget | ChangeRequest;
   };
   /** Tags of the workspace, also retired ones */
   'GET /purser/v1/tags': {
@@ -1750,7 +1805,7 @@ export interface Routes {
   'PUT /purser/v1/workspace/policy': {
     query: undefined;
     body: PutPolicyDto;
-    answer: Policy;
+    answer: Policy | ChangeRequest;
   };
   /** An agent's own policy */
   'GET /purser/v1/agents/{id}/policy': {
@@ -1762,7 +1817,7 @@ export interface Routes {
   'PUT /purser/v1/agents/{id}/policy': {
     query: undefined;
     body: PutPolicyDto;
-    answer: Policy;
+    answer: Policy | ChangeRequest;
   };
   /** Every stop in force, newest first: what, since when, by whom and why */
   'GET /purser/v1/stops': {
@@ -1791,7 +1846,7 @@ export interface Routes {
   'POST /purser/v1/stops/{id}/resume': {
     query: undefined;
     body: undefined;
-    answer: Resumed;
+    answer: Resumed | ChangeRequest;
   };
   /** Pause one agent */
   'POST /purser/v1/agents/{id}/pause': {
@@ -1803,7 +1858,7 @@ export interface Routes {
   'POST /purser/v1/agents/{id}/resume': {
     query: undefined;
     body: undefined;
-    answer: Resumed;
+    answer: Resumed | ChangeRequest;
   };
   /** Kill an agent, for ever: its keys are dead, its approvals are released */
   'POST /purser/v1/agents/{id}/kill': {
@@ -1821,7 +1876,7 @@ export interface Routes {
   'POST /purser/v1/workspace/resume': {
     query: undefined;
     body: undefined;
-    answer: Resumed;
+    answer: Resumed | ChangeRequest;
   };
   /** Stop the whole installation; the operator's only */
   'POST /purser/v1/system/pause': {

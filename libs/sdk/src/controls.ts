@@ -1,9 +1,10 @@
 // Approvals, budgets and quotes.
 import type {
-  Approval,
+  AnyApproval,
   ApproveDto,
   Approvals,
   Budget,
+  ChangeRequest,
   NewQuoteDto,
   PutBudgetDto,
   Quote,
@@ -19,8 +20,8 @@ export type ApprovalFilter = Omit<Routes['GET /purser/v1/approvals']['query'], '
 export class ApprovalCalls {
   constructor(private readonly transport: Transport) {}
 
-  /** What waits, or was decided; newest first. */
-  list(filter: ApprovalFilter = {}, options: CallOptions = {}): AsyncGenerator<Approval, void, undefined> {
+  /** Payments, and changes that need a second person; newest first. */
+  list(filter: ApprovalFilter = {}, options: CallOptions = {}): AsyncGenerator<AnyApproval, void, undefined> {
     return everyItem((cursor) => this.page(filter, { ...options, cursor }));
   }
 
@@ -29,16 +30,17 @@ export class ApprovalCalls {
     return this.transport.call('GET /purser/v1/approvals', { query, signal });
   }
 
-  get(id: string, { signal }: CallOptions = {}): Promise<Approval> {
+  get(id: string, { signal }: CallOptions = {}): Promise<AnyApproval> {
     return this.transport.call('GET /purser/v1/approvals/{id}', { id, signal });
   }
 
   /** Approves exactly the terms behind the digest of the approval that was looked at. @throws PurserError `approval_digest_mismatch` */
-  approve(id: string, input: ApproveDto, { signal }: CallOptions = {}): Promise<Approval> {
+  approve(id: string, input: ApproveDto, { signal }: CallOptions = {}): Promise<AnyApproval> {
     return this.transport.call('POST /purser/v1/approvals/{id}/approve', { id, body: input, signal });
   }
 
-  reject(id: string, input: RejectDto, { signal }: CallOptions = {}): Promise<Approval> {
+  /** One rejection is enough. */
+  reject(id: string, input: RejectDto, { signal }: CallOptions = {}): Promise<AnyApproval> {
     return this.transport.call('POST /purser/v1/approvals/{id}/reject', { id, body: input, signal });
   }
 }
@@ -54,12 +56,12 @@ export class BudgetCalls {
     return (await this.transport.call('GET /purser/v1/agents/{id}/budgets', { id, signal })).items;
   }
 
-  /** Replaces the limits in one unit; what is spent and held stays. */
-  setOfWorkspace(input: PutBudgetDto, { signal }: CallOptions = {}) {
+  /** Replaces the limits in one unit; what is spent and held stays. With dual control a raise comes back as a change that waits for a second person. */
+  setOfWorkspace(input: PutBudgetDto, { signal }: CallOptions = {}): Promise<Budget | ChangeRequest> {
     return this.transport.call('PUT /purser/v1/workspace/budgets', { body: input, signal });
   }
 
-  setOfAgent(id: string, input: PutBudgetDto, { signal }: CallOptions = {}) {
+  setOfAgent(id: string, input: PutBudgetDto, { signal }: CallOptions = {}): Promise<Budget | ChangeRequest> {
     return this.transport.call('PUT /purser/v1/agents/{id}/budgets', { id, body: input, signal });
   }
 }

@@ -149,6 +149,7 @@ const NATIVE = {
   Workspace: object({
     workspace_id: text,
     name: text,
+    dual_control: flag,
     paused: flag,
     keyless_window_sec: int,
     created_at: time,

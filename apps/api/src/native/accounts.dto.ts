@@ -1,6 +1,6 @@
 import { ACCESS_SCOPES, type AccessScope, type CredentialKind, type Role } from '#engine';
 import { ROLES } from '../http/access.js';
-import { Address, Amount, Integer, OneOf, Text, Texts, Uuid } from '../http/fields.js';
+import { Flag, Address, Amount, Integer, OneOf, Text, Texts, Uuid } from '../http/fields.js';
 
 const CAIP2 = /^eip155:[1-9][0-9]{0,15}$/;
 const NAME = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u;
@@ -12,6 +12,13 @@ export class NewWorkspaceDto {
 
   @Text(named('the person who gets the first admin key'))
   admin_person!: string;
+
+  @Flag({
+    optional: true,
+    about:
+      'a second person decides what lets more pass than before: limits, policies, groups of approvers, resuming; for good; false when absent',
+  })
+  dual_control?: boolean;
 }
 
 export class ChangeWorkspaceDto {

@@ -4,6 +4,7 @@ import { iso, maybeIso } from './render-operation.js';
 export const renderWorkspace = (view: WorkspaceView): object => ({
   workspace_id: view.workspaceId,
   name: view.name,
+  dual_control: view.dualControl,
   paused: view.paused,
   keyless_window_sec: view.keylessWindowSec,
   created_at: iso(view.createdAtMs),

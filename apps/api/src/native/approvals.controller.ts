@@ -1,108 +1,195 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { parseApprovalId } from '#domain';
-import { approve, reject, type ApproverPrincipal, type Principal } from '#engine';
+import { parseAgentId, parseApprovalId, parseAtomic, refuse, type ApprovalId } from '#domain';
+import {
+  approve,
+  reject,
+  type ApprovalFilter,
+  type ApprovalItem,
+  type ApproverPrincipal,
+  type Principal,
+} from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
-import { OneOf, Text } from '../http/fields.js';
-import { ListQuery, pageOf, renderPage } from '../http/lists.js';
+import { pageOf, renderPage } from '../http/lists.js';
+import { awaitNews } from '../http/news.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
-import { CORE } from '../tokens.js';
+import { Stopping } from '../http/stopping.js';
+import { CORE, STOPPING } from '../tokens.js';
+import { ApprovalsQuery, ApproveDto, RejectDto, WaitQuery } from './approvals.dto.js';
+import { changerOf, renderChange } from './changes.js';
 import { renderApproval } from './render-approval.js';
 
-const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const;
-
-export class ApprovalsQuery extends ListQuery {
-  @OneOf(STATUSES, { optional: true, about: 'only these' })
-  status?: (typeof STATUSES)[number];
-}
-
-export class ApproveDto {
-  @Text({
-    max: 64,
-    pattern: /^[0-9a-f]{64}$/,
-    about: 'of the approval as it was looked at; another one is refused',
-  })
-  digest!: string;
-
-  @Text({ optional: true, min: 1, max: 120, about: 'whose place the caller takes, by a delegation in force' })
-  on_behalf_of?: string;
-}
-
-export class RejectDto {
-  @Text({ min: 1, max: 500, pattern: /\S/, about: 'kept with the decision' })
-  reason!: string;
-
-  @Text({ optional: true, min: 1, max: 120, about: 'whose place the caller takes, by a delegation in force' })
-  on_behalf_of?: string;
-}
-
+/** What waits for people: payments, and with dual control changes that let more pass than before. */
 @ApiTags('Approvals')
 @Controller('purser/v1/approvals')
 export class ApprovalsController {
-  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+  constructor(
+    @Inject(CORE) private readonly core: ApiCore,
+    @Inject(STOPPING) private readonly stopping: Stopping,
+  ) {}
 
   @Get()
   @Roles('approver', 'admin', 'auditor', 'backend')
-  @ApiOperation({ summary: 'What waits, or was decided; newest first' })
+  @ApiOperation({
+    summary:
+      'What waits, or was decided; newest first. With `wait_ms` and `since` it is answered once the page looks different',
+  })
   @Answer(200, 'Approvals')
   @Errors('Error', 400, 401)
   async list(@Caller() caller: Principal, @Query() query: ApprovalsQuery): Promise<object> {
-    const filter = query.status === undefined ? {} : { status: query.status };
-    const page = await this.core.reads.approvals(caller.workspaceId, filter, pageOf(query));
-    return renderPage(page, (view) => renderApproval(this.core.ports.assets, view));
+    const { workspaceId } = caller;
+    const filter = filterOf(caller, query);
+    const page = await this.waiting(caller, query, {
+      read: () => this.core.reads.approvalItems(workspaceId, filter, pageOf(query)),
+      isNews: (it) =>
+        query.since === undefined ? it.items.length > 0 : this.revisionOf(it.items) !== query.since,
+    });
+    const rendered = renderPage(page, (item) => this.render(item));
+    return { ...rendered, revision: this.revisionOf(page.items) };
   }
 
   @Get(':id')
   @Roles('approver', 'admin', 'auditor', 'backend')
-  @ApiOperation({ summary: 'The facts to decide on, and the digest to send back' })
-  @Answer(200, 'Approval')
+  @ApiOperation({
+    summary:
+      'The facts to decide on, and the digest to send back. With `wait_ms` it is answered once it is decided, or with `since` once it has changed',
+  })
+  @Answer(200, 'AnyApproval')
   @Errors('Error', 400, 401, 404)
-  get(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    return this.show(caller, id);
+  async get(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Query() query: WaitQuery,
+  ): Promise<object> {
+    const item = await this.waiting(caller, query, {
+      read: () => this.find(caller, id),
+      isNews: ({ view }) =>
+        query.since === undefined ? view.status !== 'pending' : String(view.revision) !== query.since,
+    });
+    return this.render(item);
   }
 
   @Post(':id/approve')
   @HttpCode(200)
-  @Roles('approver')
-  @ApiOperation({ summary: 'Approve exactly the terms behind the digest; granted once enough people have' })
-  @Answer(200, 'Approval')
+  @Roles('approver', 'admin')
+  @ApiOperation({
+    summary:
+      'Approve exactly what is behind the digest; granted once enough people have. An admin approves changes only',
+  })
+  @Answer(200, 'AnyApproval')
   @Errors('Error', 400, 401, 403, 404, 409)
   async approve(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: ApproveDto,
   ): Promise<object> {
-    const { operationId } = await this.find(caller, id);
-    await approve(this.core.ports, approverOf(caller, dto.on_behalf_of), operationId, dto.digest);
-    return this.show(caller, id);
+    const { kind, view } = await this.find(caller, id);
+    if (kind === 'change')
+      return renderChange(
+        await this.core.admin.changes.approve(changerOf(caller), view.approvalId, dto.digest),
+      );
+    await approve(this.core.ports, approverOf(caller, dto.on_behalf_of), view.operationId, dto.digest);
+    return this.show(caller, view.approvalId);
   }
 
   @Post(':id/reject')
   @HttpCode(200)
-  @Roles('approver')
-  @ApiOperation({ summary: 'Reject, with a reason; one rejection is enough' })
-  @Answer(200, 'Approval')
+  @Roles('approver', 'admin')
+  @ApiOperation({ summary: 'Reject, with a reason; one rejection is enough. An admin rejects changes only' })
+  @Answer(200, 'AnyApproval')
   @Errors('Error', 400, 401, 403, 404, 409)
   async reject(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: RejectDto,
   ): Promise<object> {
-    const { operationId } = await this.find(caller, id);
-    await reject(this.core.ports, approverOf(caller, dto.on_behalf_of), operationId, dto.reason);
-    return this.show(caller, id);
+    const { kind, view } = await this.find(caller, id);
+    if (kind === 'change')
+      return renderChange(
+        await this.core.admin.changes.reject(changerOf(caller), view.approvalId, dto.reason),
+      );
+    await reject(this.core.ports, approverOf(caller, dto.on_behalf_of), view.operationId, dto.reason);
+    return this.show(caller, view.approvalId);
   }
 
-  private find({ workspaceId }: Principal, id: string) {
-    return this.core.reads.approval(workspaceId, parseApprovalId(id));
+  @Post(':id/withdraw')
+  @HttpCode(200)
+  @Roles('approver', 'admin')
+  @ApiOperation({
+    summary: 'Take back a change that the caller asked for; payments are cancelled at their operation',
+  })
+  @Answer(200, 'ChangeRequest')
+  @Errors('Error', 400, 401, 403, 404, 409)
+  async withdraw(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    return renderChange(await this.core.admin.changes.withdraw(changerOf(caller), parseApprovalId(id)));
   }
 
-  private async show(caller: Principal, id: string): Promise<object> {
-    return renderApproval(this.core.ports.assets, await this.find(caller, id));
+  private find({ workspaceId }: Principal, id: string): Promise<ApprovalItem> {
+    return this.core.reads.approvalItem(workspaceId, parseApprovalId(id));
+  }
+
+  private async show(caller: Principal, id: ApprovalId): Promise<object> {
+    return this.render(await this.find(caller, id));
+  }
+
+  private render(item: ApprovalItem): object {
+    return item.kind === 'change'
+      ? renderChange(item.view)
+      : renderApproval(this.core.ports.assets, item.view);
+  }
+
+  private waiting<Found>(
+    { workspaceId }: Principal,
+    { wait_ms: waitMs }: { readonly wait_ms?: string },
+    look: Parameters<typeof awaitNews<Found>>[1],
+  ): Promise<Found> {
+    const { ports, approvalNews } = this.core;
+    const deadlineMs = ports.clock.nowMs() + Number(waitMs ?? 0);
+    return this.stopping.leaving((stopped) =>
+      awaitNews(
+        {
+          nowMs: () => ports.clock.nowMs(),
+          deadlineMs,
+          stopped,
+          changed: () => approvalNews.changed(workspaceId, deadlineMs),
+        },
+        look,
+      ),
+    );
+  }
+
+  /** Of what a page shows: another one as soon as anything of it is different. */
+  private revisionOf(items: readonly ApprovalItem[]): string {
+    const text = items.map(({ view }) => `${view.approvalId} ${view.revision} ${view.status}`).join('\n');
+    return this.core.ports.hashing.sha256(text).slice(0, 32);
   }
 }
 
-function approverOf({ workspaceId, keyId, person }: Principal, onBehalfOf?: string): ApproverPrincipal {
+function filterOf(caller: Principal, query: ApprovalsQuery): ApprovalFilter {
+  const {
+    kind,
+    status,
+    agent_id: agent,
+    host,
+    min_amount: min,
+    max_amount: max,
+    due_before: due,
+    mine,
+  } = query;
+  return {
+    ...(kind === undefined ? {} : { kind }),
+    ...(status === undefined ? {} : { status }),
+    ...(agent === undefined ? {} : { agentId: parseAgentId(agent) }),
+    ...(host === undefined ? {} : { host: host.toLowerCase() }),
+    ...(min === undefined ? {} : { minAmount: parseAtomic(min, 'min_amount') }),
+    ...(max === undefined ? {} : { maxAmount: parseAtomic(max, 'max_amount') }),
+    ...(due === undefined ? {} : { dueBeforeMs: Date.parse(due) }),
+    ...(mine === undefined ? {} : { decidableBy: caller.person }),
+  };
+}
+
+function approverOf({ workspaceId, keyId, person, role }: Principal, onBehalfOf?: string): ApproverPrincipal {
+  if (role !== 'approver') throw refuse('approver_not_eligible', { reason: 'role' });
   return { workspaceId, keyId, person, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
 }

@@ -1,5 +1,6 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseDelegationId, refuse } from '#domain';
 import type { ApproverGroupView, DelegationView, Principal } from '#engine';
 import type { ApiCore } from '../core.js';
@@ -7,7 +8,7 @@ import { Caller, Roles } from '../http/access.js';
 import { Text, Texts, Time } from '../http/fields.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { iso, maybeIso } from './render-operation.js';
 
 const PERSON = /^[\p{L}\p{N}\p{P}\p{S} ]{1,120}$/u;
@@ -50,14 +51,16 @@ export class ApproversController {
   @Roles('admin')
   @ApiOperation({ summary: 'Set who is in a group; one that is not there is made' })
   @Answer(200, 'ApproverGroup')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403)
   async putGroup(
     @Caller() caller: Principal,
     @Param('name') name: string,
     @Body() { members }: PutGroupDto,
-  ): Promise<object> {
-    const { approvers } = this.core.admin;
-    return renderGroup(await approvers.putGroup(caller.workspaceId, { name, members }, actorOf(caller)));
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const change = { kind: 'approvers', agentId: null, group: { name, members } } as const;
+    sendChanged(reply, await this.core.admin.changes.submit(changerOf(caller), change), renderGroup);
   }
 
   @Get('delegations')

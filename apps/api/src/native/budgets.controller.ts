@@ -1,12 +1,13 @@
-import { Body, Controller, Get, Inject, Param, Put } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseAgentId } from '#domain';
 import type { Principal, Scope } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { PutBudgetDto } from './budgets.dto.js';
 import { limitChangeOf, renderBudget } from './budgets.map.js';
 
@@ -29,9 +30,14 @@ export class BudgetsController {
   @Roles('admin')
   @ApiOperation({ summary: "Set the workspace's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403)
-  putWorkspaceBudget(@Caller() caller: Principal, @Body() dto: PutBudgetDto): Promise<object> {
-    return this.putBudget(caller, workspaceScope(caller), dto);
+  putWorkspaceBudget(
+    @Caller() caller: Principal,
+    @Body() dto: PutBudgetDto,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.putBudget(caller, null, dto, reply);
   }
 
   @Get('agents/:id/budgets')
@@ -47,13 +53,16 @@ export class BudgetsController {
   @Roles('admin', 'backend')
   @ApiOperation({ summary: "Set an agent's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404)
   async putAgentBudget(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: PutBudgetDto,
-  ): Promise<object> {
-    return this.putBudget(caller, await this.agentScope(caller, id), dto);
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { agentId } = await this.agentScope(caller, id);
+    return this.putBudget(caller, agentId, dto, reply);
   }
 
   /** Refuses with `not_found` unless the agent is of the caller's workspace. */
@@ -66,10 +75,14 @@ export class BudgetsController {
     return { items: (await this.core.admin.budgets.get(scope)).map(renderBudget) };
   }
 
-  private async putBudget(caller: Principal, scope: Scope, dto: PutBudgetDto): Promise<object> {
-    const { budgets } = this.core.admin;
-    const { budget } = await budgets.putLimits(scope, limitChangeOf(dto), actorOf(caller));
-    return renderBudget(budget);
+  private async putBudget(
+    caller: Principal,
+    agentId: Scope['agentId'],
+    dto: PutBudgetDto,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const change = { kind: 'limits', agentId, change: limitChangeOf(dto) } as const;
+    sendChanged(reply, await this.core.admin.changes.submit(changerOf(caller), change), renderBudget);
   }
 }
 

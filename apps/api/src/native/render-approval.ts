@@ -5,6 +5,7 @@ import { iso, maybeIso } from './render-operation.js';
 /** Facts of ours, and apart from them, marked, the words of others (T46). */
 export function renderApproval(assets: AssetRegistry, view: ApprovalView): object {
   return {
+    kind: 'operation',
     approval_id: view.approvalId,
     operation_id: view.operationId,
     status: view.status,

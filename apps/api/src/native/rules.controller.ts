@@ -1,12 +1,13 @@
-import { Body, Controller, Get, Inject, Param, Put } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseAgentId } from '#domain';
 import type { Principal, Scope } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
-import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { policyOf, renderPolicy } from './rules.map.js';
 import { PutPolicyDto } from './rules.dto.js';
 
@@ -29,10 +30,14 @@ export class RulesController {
   @Roles('admin')
   @ApiOperation({ summary: "Replace the workspace's policy; counts from the next judgement on" })
   @Answer(200, 'Policy')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403)
-  async putWorkspacePolicy(@Caller() caller: Principal, @Body() dto: PutPolicyDto): Promise<object> {
-    const { policies } = this.core.admin;
-    return renderPolicy(await policies.put(workspaceScope(caller), policyOf(dto), actorOf(caller)));
+  putWorkspacePolicy(
+    @Caller() caller: Principal,
+    @Body() dto: PutPolicyDto,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.put(caller, null, dto, reply);
   }
 
   @Get('agents/:id/policy')
@@ -48,14 +53,26 @@ export class RulesController {
   @Roles('admin', 'backend')
   @ApiOperation({ summary: "Replace an agent's own policy; counts from the next judgement on" })
   @Answer(200, 'Policy')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404)
   async putAgentPolicy(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: PutPolicyDto,
-  ): Promise<object> {
-    const scope = await this.agentScope(caller, id);
-    return renderPolicy(await this.core.admin.policies.put(scope, policyOf(dto), actorOf(caller)));
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { agentId } = await this.agentScope(caller, id);
+    return this.put(caller, agentId, dto, reply);
+  }
+
+  private async put(
+    caller: Principal,
+    agentId: Scope['agentId'],
+    dto: PutPolicyDto,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const change = { kind: 'policy', agentId, rules: policyOf(dto) } as const;
+    sendChanged(reply, await this.core.admin.changes.submit(changerOf(caller), change), renderPolicy);
   }
 
   /** Refuses with `not_found` unless the agent is of the caller's workspace. */

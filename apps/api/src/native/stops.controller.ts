@@ -1,13 +1,16 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseAgentId, parseStopId } from '#domain';
-import { kill, stopScope, unstop, type Principal, type Stopper, type StopScope } from '#engine';
+import { finishStop, kill, stopScope, unstop, type Principal, type Stopper, type StopScope } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
 import { ListQuery, pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
+import { send } from '../http/send.js';
 import { CORE } from '../tokens.js';
 import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { PauseDto, StopDto } from './stops.dto.js';
 import { renderReport, renderStop, scopeOf } from './stops.map.js';
 
@@ -54,10 +57,15 @@ export class StopsController {
   @Roles('admin')
   @ApiOperation({ summary: 'Lift one stop of the workspace' })
   @Answer(200, 'Resumed')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404, 409)
-  async resume(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+  async resume(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { scope } = await this.core.admin.stops.get(caller.workspaceId, parseStopId(id));
-    return resumeBy(this.core, caller, scope);
+    return this.lift(caller, scope, reply);
   }
 
   @Post('agents/:id/pause')
@@ -75,10 +83,15 @@ export class StopsController {
   @Roles('admin', 'backend')
   @ApiOperation({ summary: 'Resume one agent' })
   @Answer(200, 'Resumed')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404, 409)
-  async resumeAgent(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+  async resumeAgent(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { agentId } = await this.core.admin.agents.get(caller.workspaceId, parseAgentId(id));
-    return resumeBy(this.core, caller, { kind: 'agent', workspaceId: caller.workspaceId, agentId });
+    return this.lift(caller, { kind: 'agent', workspaceId: caller.workspaceId, agentId }, reply);
   }
 
   @Post('agents/:id/kill')
@@ -111,9 +124,21 @@ export class StopsController {
   @Roles('admin')
   @ApiOperation({ summary: 'Resume the workspace' })
   @Answer(200, 'Resumed')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 401, 403, 409)
-  resumeWorkspace(@Caller() caller: Principal): Promise<object> {
-    return resumeBy(this.core, caller, { kind: 'workspace', workspaceId: caller.workspaceId });
+  resumeWorkspace(@Caller() caller: Principal, @Res() reply: FastifyReply): Promise<void> {
+    return this.lift(caller, { kind: 'workspace', workspaceId: caller.workspaceId }, reply);
+  }
+
+  /** With dual control a second person lifts it; what the stop leaves to be done is done first either way. */
+  private async lift(caller: Principal, scope: StopScope, reply: FastifyReply): Promise<void> {
+    const { stops, changes } = this.core.admin;
+    const lifted = { paused: false, scope: scope.kind };
+    const stop = await finishStop(this.core.ports, stops, scope);
+    if (!stop) return send(reply, { status: 200, body: lifted });
+    const agentId = scope.kind === 'agent' ? scope.agentId : null;
+    const change = { kind: 'resume', agentId, stopId: stop.stopId } as const;
+    sendChanged(reply, await changes.submit(changerOf(caller), change), () => lifted);
   }
 }
 

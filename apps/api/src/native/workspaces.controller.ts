@@ -26,7 +26,7 @@ export class WorkspacesController {
   async create(@Caller() caller: Principal, @Body() dto: NewWorkspaceDto): Promise<object> {
     const { workspaces, keys } = this.core.admin;
     const by = actorOf(caller);
-    const workspace = await workspaces.create({ name: dto.name, dualControl: false }, by);
+    const workspace = await workspaces.create({ name: dto.name, dualControl: dto.dual_control ?? false }, by);
     const issued = await keys.create(
       workspace.workspaceId,
       { role: 'admin', agentId: null, person: dto.admin_person, label: 'first admin', expiresInSec: null },

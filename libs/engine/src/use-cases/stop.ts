@@ -58,10 +58,16 @@ export async function kill(
 
 /** Lifts a stop, after the rest of it is carried out. Refuses with `stop_under_way` when that takes longer than a request may. */
 export async function unstop(ports: Ports, stops: StopStore, scope: StopScope, by: Stopper): Promise<void> {
+  await finishStop(ports, stops, scope);
+  await stops.resume(scope, by.actor);
+}
+
+/** Carries out what a stop leaves to be done, as far as a request may take. Null: there is none. */
+export async function finishStop(ports: Ports, stops: StopStore, scope: StopScope): Promise<Stop | null> {
   const stop = await stops.find(scope);
   if (stop && !stop.carriedOut && !stop.final)
     await carryOut(ports, stops, stop, ports.clock.nowMs() + WITHIN_MS);
-  await stops.resume(scope, by.actor);
+  return stop;
 }
 
 function assertCanCancel(ports: Pick<Ports, 'broadcasts'>, order: StopOrder): void {

@@ -11,6 +11,7 @@ import type {
 } from '#engine';
 import { sql } from 'kysely';
 import { change, within, type Database, type Trx } from './change.js';
+import { assertAlone } from './dual-control.js';
 import { newId } from './ids.js';
 
 const GROUP = /^[a-z0-9][a-z0-9_-]{0,39}$/;
@@ -39,41 +40,11 @@ export class PostgresApproverAdmin implements ApproverAdmin {
     return within(this.db, workspaceId, (trx) => readGroups(trx, workspaceId, null));
   }
 
-  async putGroup(
-    workspaceId: WorkspaceId,
-    { name, members }: { readonly name: string; readonly members: readonly string[] },
-    by: Actor,
-  ): Promise<ApproverGroupView> {
-    if (!GROUP.test(name)) throw refuse('validation_failed', { field: 'name', reason: 'not_a_group_name' });
-    const wanted = [...new Set(members)].sort();
-    if (wanted.length > MOST_MEMBERS)
-      throw refuse('validation_failed', { field: 'members', reason: `more_than_${MOST_MEMBERS}` });
+  putGroup(workspaceId: WorkspaceId, group: Membership, by: Actor): Promise<ApproverGroupView> {
     return change(this.db, { workspaceId, by }, async (trx) => {
-      const at = await raiseEpoch(trx, workspaceId);
-      await sql`INSERT INTO approver_group (workspace_id, group_name) VALUES (${workspaceId}, ${name}) ON CONFLICT DO NOTHING`.execute(
-        trx,
-      );
-      const count = await sql<{
-        n: number;
-      }>`SELECT count(*)::int AS n FROM approver_group WHERE workspace_id = ${workspaceId}`.execute(trx);
-      if ((count.rows[0]?.n ?? 0) > MOST_GROUPS)
-        throw refuse('validation_failed', { field: 'name', reason: `more_than_${MOST_GROUPS}_groups` });
-      const left = await sql<{ person: string }>`UPDATE approver_member SET until = greatest(${at}, since)
-        WHERE workspace_id = ${workspaceId} AND group_name = ${name} AND until IS NULL AND NOT person = ANY(${wanted}::text[]) RETURNING person`.execute(
-        trx,
-      );
-      const joined = await sql<{
-        person: string;
-      }>`INSERT INTO approver_member (workspace_id, group_name, person, since)
-        SELECT ${workspaceId}, ${name}, p, ${at}::timestamptz FROM unnest(${wanted}::text[]) p
-        ON CONFLICT DO NOTHING RETURNING person`.execute(trx);
-      const result = (await readGroups(trx, workspaceId, name))[0] ?? { name, members: [] };
-      const data = {
-        group: name,
-        joined: joined.rows.map((row) => row.person),
-        left: left.rows.map((row) => row.person),
-      };
-      return { result, fact: { type: 'ApproverGroupChanged', data } };
+      const found = await examineGroup(trx, workspaceId, group);
+      if (found.widens) await assertAlone(trx, workspaceId, by);
+      return writeGroup(trx, workspaceId, found.group);
     });
   }
 
@@ -129,6 +100,53 @@ export class PostgresApproverAdmin implements ApproverAdmin {
       return { result, fact: ended.numAffectedRows === 0n ? null : fact };
     });
   }
+}
+
+interface Membership {
+  readonly name: string;
+  readonly members: readonly string[];
+}
+
+/** `widens`: somebody may approve who could not before. Nobody is asked by a group that is only just made. */
+export async function examineGroup(
+  trx: Trx,
+  workspaceId: WorkspaceId,
+  { name, members }: Membership,
+): Promise<{ readonly group: Membership; readonly before: readonly string[]; readonly widens: boolean }> {
+  if (!GROUP.test(name)) throw refuse('validation_failed', { field: 'name', reason: 'not_a_group_name' });
+  const wanted = [...new Set(members)].sort();
+  if (wanted.length > MOST_MEMBERS)
+    throw refuse('validation_failed', { field: 'members', reason: `more_than_${MOST_MEMBERS}` });
+  const groups = await readGroups(trx, workspaceId, null);
+  const known = groups.find((it) => it.name === name);
+  if (!known && groups.length >= MOST_GROUPS)
+    throw refuse('validation_failed', { field: 'name', reason: `more_than_${MOST_GROUPS}_groups` });
+  const before = known?.members.map((it) => it.person) ?? [];
+  const joins = wanted.some((person) => !before.includes(person));
+  return { group: { name, members: wanted }, before, widens: known !== undefined && joins };
+}
+
+export async function writeGroup(trx: Trx, workspaceId: WorkspaceId, { name, members }: Membership) {
+  const at = await raiseEpoch(trx, workspaceId);
+  await sql`INSERT INTO approver_group (workspace_id, group_name) VALUES (${workspaceId}, ${name}) ON CONFLICT DO NOTHING`.execute(
+    trx,
+  );
+  const left = await sql<{ person: string }>`UPDATE approver_member SET until = greatest(${at}, since)
+    WHERE workspace_id = ${workspaceId} AND group_name = ${name} AND until IS NULL AND NOT person = ANY(${members}::text[]) RETURNING person`.execute(
+    trx,
+  );
+  const joined = await sql<{
+    person: string;
+  }>`INSERT INTO approver_member (workspace_id, group_name, person, since)
+    SELECT ${workspaceId}, ${name}, p, ${at}::timestamptz FROM unnest(${members}::text[]) p
+    ON CONFLICT DO NOTHING RETURNING person`.execute(trx);
+  const result = (await readGroups(trx, workspaceId, name))[0] ?? { name, members: [] };
+  const data = {
+    group: name,
+    joined: joined.rows.map((row) => row.person),
+    left: left.rows.map((row) => row.person),
+  };
+  return { result, fact: { type: 'ApproverGroupChanged', data } };
 }
 
 /** The time of the change, read once nobody else can decide by the epoch before. */

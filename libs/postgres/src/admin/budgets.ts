@@ -13,7 +13,8 @@ import type { Actor, BudgetStore, BudgetTarget, LimitChange, LimitCheck, LimitsC
 import { sql } from 'kysely';
 import { tagNodeId } from '../tag-node.js';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
-import { change, within, type Database, type Trx } from './change.js';
+import { change, within, type AdminFact, type Database, type Trx } from './change.js';
+import { assertAlone } from './dual-control.js';
 
 export class PostgresBudgets implements BudgetStore {
   constructor(private readonly db: Database) {}
@@ -28,29 +29,48 @@ export class PostgresBudgets implements BudgetStore {
     by: Actor,
     check: LimitCheck = () => undefined,
   ): Promise<LimitsChanged> {
-    checkLimits(wanted);
-    const { layer, unit, limits } = wanted;
     const { workspaceId } = target;
     return change(this.db, { workspaceId, by }, async (trx) => {
-      const before = await lockLimits(trx, target, wanted);
-      const raised = raises(before, limits) || (await opens(trx, target, wanted, before));
-      check({ before, raised });
-      const assignments = LIMIT_NAMES.map(
-        (name) => sql`${sql.ref(`limit_${name}`)} = ${limits[name]?.toString() ?? null}::numeric`,
-      );
-      await sql`UPDATE budget_node SET ${sql.join(assignments)}
-        WHERE workspace_id = ${workspaceId} AND node_id = ${nodeOf(target)} AND unit = ${unit} AND layer = ${layer}`.execute(
-        trx,
-      );
-      const budget = (await read(trx, target)).find((view) => view.unit === unit && view.layer === layer);
-      if (!budget) throw refuse('not_found', { object: 'budget' });
-      const fact = {
-        type: 'BudgetLimitsChanged',
-        data: { node_id: nodeOf(target), layer, unit, before: textOf(before), after: textOf(limits), raised },
-      };
-      return { result: { budget, raised }, fact };
+      const found = await examineLimits(trx, target, wanted);
+      check(found);
+      if (found.raised) await assertAlone(trx, workspaceId, by);
+      return writeLimits(trx, target, wanted, found);
     });
   }
+}
+
+/** Under the row's lock. */
+export async function examineLimits(
+  trx: Trx,
+  target: BudgetTarget,
+  wanted: LimitChange,
+): Promise<Parameters<LimitCheck>[0]> {
+  checkLimits(wanted);
+  const before = await lockLimits(trx, target, wanted);
+  return { before, raised: raises(before, wanted.limits) || (await opens(trx, target, wanted, before)) };
+}
+
+export async function writeLimits(
+  trx: Trx,
+  target: BudgetTarget,
+  { layer, unit, limits }: LimitChange,
+  { before, raised }: Parameters<LimitCheck>[0],
+): Promise<{ readonly result: LimitsChanged; readonly fact: AdminFact }> {
+  const { workspaceId } = target;
+  const assignments = LIMIT_NAMES.map(
+    (name) => sql`${sql.ref(`limit_${name}`)} = ${limits[name]?.toString() ?? null}::numeric`,
+  );
+  await sql`UPDATE budget_node SET ${sql.join(assignments)}
+        WHERE workspace_id = ${workspaceId} AND node_id = ${nodeOf(target)} AND unit = ${unit} AND layer = ${layer}`.execute(
+    trx,
+  );
+  const budget = (await read(trx, target)).find((view) => view.unit === unit && view.layer === layer);
+  if (!budget) throw refuse('not_found', { object: 'budget' });
+  const fact = {
+    type: 'BudgetLimitsChanged',
+    data: { node_id: nodeOf(target), layer, unit, before: textOf(before), after: textOf(limits), raised },
+  };
+  return { result: { budget, raised }, fact };
 }
 
 function checkLimits({ layer, unit, limits }: LimitChange): void {
@@ -110,6 +130,6 @@ async function opens(
 
 const limited = (limits: Limits): boolean => WINDOWS.some((window) => (limits[window] ?? null) !== null);
 
-function textOf(limits: Limits): Record<string, string | null> {
+export function textOf(limits: Limits): Record<string, string | null> {
   return Object.fromEntries(LIMIT_NAMES.map((name) => [name, limits[name]?.toString() ?? null]));
 }

@@ -16,6 +16,7 @@ import { PostgresAgents } from './agents.js';
 import { PostgresApproverAdmin } from './approver-groups.js';
 import { PostgresApproverKeys } from './approver-keys.js';
 import { PostgresBudgets } from './budgets.js';
+import { PostgresChanges } from './changes.js';
 import { databaseOn, within, type Database } from './change.js';
 import { PostgresGrants } from './grants.js';
 import { PostgresKeys } from './keys.js';
@@ -55,6 +56,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     setups: new PostgresSetups(db),
     stops: new PostgresStops(db),
     approvers: new PostgresApproverAdmin(db),
+    changes: new PostgresChanges(db),
     history: (workspaceId, page) => history(db, workspaceId, page),
   };
 }

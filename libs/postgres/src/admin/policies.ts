@@ -1,7 +1,8 @@
-import { refuse, type Policy, type PolicyScope, type WorkspaceId } from '#domain';
+import { DEFAULT_RULES, loosened, refuse, type Policy, type PolicyScope, type WorkspaceId } from '#domain';
 import type { Actor, PolicyAdmin, PolicyInput, PolicyVersion, Scope } from '#engine';
 import { sql } from 'kysely';
 import { requireAgent } from './agents.js';
+import { assertAlone } from './dual-control.js';
 import { change, within, type Database, type Trx } from './change.js';
 import { fromDocument, hashOf, normalise, toDocument, type PolicyDocument } from './policy-document.js';
 
@@ -27,32 +28,61 @@ export class PostgresPolicies implements PolicyAdmin {
   }
 
   async put(scope: Scope, input: PolicyInput, by: Actor): Promise<PolicyVersion> {
-    const rules = normalise(input);
     const { workspaceId } = scope;
     return change(this.db, { workspaceId, by }, async (trx) => {
-      if (scope.agentId !== null) await requireAgent(trx, workspaceId, scope.agentId);
-      const version = await nextVersion(trx, workspaceId);
-      await requireGroups(trx, workspaceId, rules.approvers.groups);
-      const document = toDocument({ version, ...rules });
-      const { rows } =
-        await sql<Row>`INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by)
-        VALUES (${workspaceId}, ${scopeOf(scope)}, ${version}, ${JSON.stringify(document)}::jsonb, ${hashOf(document)},
-          ${`${by.type}:${by.id}`}) RETURNING ${COLUMNS}`.execute(trx);
-      if (!rows[0]) throw new Error('the policy was not stored');
-      const result = toVersion(rows[0]);
-      const data = { scope: scopeOf(scope), version, hash: result.hash };
-      return { result, fact: { type: 'PolicyChanged', data } };
+      const found = await examinePolicy(trx, scope, input);
+      if (found.loosened.length > 0) await assertAlone(trx, workspaceId, by);
+      return writePolicy(trx, scope, found.rules, by);
     });
   }
 
   private read(scope: Scope, limit: number): Promise<readonly PolicyVersion[]> {
-    return within(this.db, scope.workspaceId, async (trx) => {
-      const { rows } = await sql<Row>`SELECT ${COLUMNS} FROM policy
-        WHERE workspace_id = ${scope.workspaceId} AND scope = ${scopeOf(scope)}
-        ORDER BY version DESC LIMIT ${limit}`.execute(trx);
-      return rows.map(toVersion);
-    });
+    return within(this.db, scope.workspaceId, (trx) => readPolicies(trx, scope, limit));
   }
+}
+
+async function readPolicies(trx: Trx, scope: Scope, limit: number): Promise<readonly PolicyVersion[]> {
+  const { rows } = await sql<Row>`SELECT ${COLUMNS} FROM policy
+    WHERE workspace_id = ${scope.workspaceId} AND scope = ${scopeOf(scope)}
+    ORDER BY version DESC LIMIT ${limit}`.execute(trx);
+  return rows.map(toVersion);
+}
+
+/** What an agent without a policy of its own is held by, beside the workspace's: nothing, but that nobody calls a host prepaid. */
+const UNBOUND: PolicyInput = {
+  ...DEFAULT_RULES,
+  newPayee: 'allow',
+  contractPayee: 'allow',
+  allowUpfront: true,
+  allowUpto: true,
+  maxValiditySec: 600,
+  decideWithinSec: Number.MAX_SAFE_INTEGER,
+};
+
+/** Against the newest version, while no other can be made. */
+export async function examinePolicy(trx: Trx, scope: Scope, input: PolicyInput) {
+  const rules = normalise(input);
+  const { workspaceId, agentId } = scope;
+  if (agentId !== null) await requireAgent(trx, workspaceId, agentId);
+  const version = await nextVersion(trx, workspaceId);
+  await requireGroups(trx, workspaceId, rules.approvers.groups);
+  const [newest] = await readPolicies(trx, scope, 1);
+  const before = newest?.policy ?? (agentId === null ? DEFAULT_RULES : UNBOUND);
+  return { rules, before: newest?.policy.version ?? 0, next: version, loosened: loosened(before, rules) };
+}
+
+export async function writePolicy(trx: Trx, scope: Scope, rules: PolicyInput, by: Actor) {
+  const { workspaceId } = scope;
+  const version = await nextVersion(trx, workspaceId);
+  const document = toDocument({ version, ...rules });
+  const { rows } =
+    await sql<Row>`INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by)
+        VALUES (${workspaceId}, ${scopeOf(scope)}, ${version}, ${JSON.stringify(document)}::jsonb, ${hashOf(document)},
+          ${`${by.type}:${by.id}`}) RETURNING ${COLUMNS}`.execute(trx);
+  if (!rows[0]) throw new Error('the policy was not stored');
+  const result = toVersion(rows[0]);
+  const data = { scope: scopeOf(scope), version, hash: result.hash };
+  return { result, fact: { type: 'PolicyChanged', data } };
 }
 
 /** A rule that names a group nobody has made could never be met. */

@@ -22,7 +22,8 @@ import type {
   StopStore,
 } from '#engine';
 import { sql } from 'kysely';
-import { change, NO_WORKSPACE, within, type Database, type Trx } from './change.js';
+import { change, NO_WORKSPACE, within, type AdminFact, type Database, type Trx } from './change.js';
+import { assertAlone } from './dual-control.js';
 import { newId } from './ids.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import {
@@ -69,17 +70,9 @@ export class PostgresStops implements StopStore {
   async resume(scope: StopScope, by: Actor): Promise<void> {
     const workspaceId = workspaceOf(scope);
     await change(this.db, { workspaceId, by }, async (trx) => {
-      await raiseControlEpoch(trx, workspaceId);
-      const stop = await findStop(trx, scope);
-      if (!stop) return { result: null, fact: null };
-      if (stop.final) throw refuse('agent_disabled', { stop_id: stop.stopId });
-      if (!stop.carriedOut) throw refuse('stop_under_way', { stop_id: stop.stopId });
-      await sql`DELETE FROM stop WHERE workspace_id = ${workspaceId} AND stop_id = ${stop.stopId}`.execute(
-        trx,
-      );
-      await markControl(trx, workspaceId);
-      const data = { ...told(scope), stop_id: stop.stopId, events_to: await eventsSoFar(trx) };
-      return { result: null, fact: { type: 'Resumed', data } };
+      if (workspaceId !== NO_WORKSPACE && (await findStop(trx, scope)))
+        await assertAlone(trx, workspaceId, by);
+      return liftStop(trx, scope);
     });
   }
 
@@ -180,6 +173,23 @@ export class PostgresStops implements StopStore {
       this.db,
     );
   }
+}
+
+/** Nothing where there is no such stop. Refuses with `agent_disabled` (it is for ever) and `stop_under_way`. */
+export async function liftStop(
+  trx: Trx,
+  scope: StopScope,
+): Promise<{ readonly result: null; readonly fact: AdminFact | null }> {
+  const workspaceId = workspaceOf(scope);
+  await raiseControlEpoch(trx, workspaceId);
+  const stop = await findStop(trx, scope);
+  if (!stop) return { result: null, fact: null };
+  if (stop.final) throw refuse('agent_disabled', { stop_id: stop.stopId });
+  if (!stop.carriedOut) throw refuse('stop_under_way', { stop_id: stop.stopId });
+  await sql`DELETE FROM stop WHERE workspace_id = ${workspaceId} AND stop_id = ${stop.stopId}`.execute(trx);
+  await markControl(trx, workspaceId);
+  const data = { ...told(scope), stop_id: stop.stopId, events_to: await eventsSoFar(trx) };
+  return { result: null, fact: { type: 'Resumed', data } };
 }
 
 /** Waits until no intent of the workspace (zero: of anybody) is under way. Refuses with `not_found` when there is no such workspace. */

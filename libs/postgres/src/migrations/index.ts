@@ -46,6 +46,7 @@ import * as usage from './20261121-84-5-usage.js';
 import * as obstacle from './20261121-86-2-obstacle.js';
 import * as tags from './20261121-84-6-tags.js';
 import * as agentSetup from './20261121-94-1-agent-setup.js';
+import * as changeRequests from './20261121-88-3-change-requests.js';
 
 export interface Migration {
   readonly name: string;
@@ -100,4 +101,5 @@ export const MIGRATIONS: readonly Migration[] = [
   obstacle,
   tags,
   agentSetup,
+  changeRequests,
 ];

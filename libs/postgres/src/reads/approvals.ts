@@ -14,7 +14,7 @@ import {
   type Verdict,
   type WorkspaceId,
 } from '#domain';
-import type { ApprovalStatus, ApprovalView, BudgetEffect, Page, PageRequest } from '#engine';
+import type { ApprovalFilter, ApprovalStatus, ApprovalView, BudgetEffect, Page, PageRequest } from '#engine';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from '../admin/budget-view.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from '../admin/page.js';
 import { OPENED_MONTH } from './operations.js';
@@ -69,25 +69,71 @@ export async function readApproval(
   return toView(rows[0]);
 }
 
+export interface ApprovalQuery {
+  readonly filter: ApprovalFilter;
+  readonly size: number;
+  /** Sort key of the last one given out: requested at, id. */
+  readonly after: readonly string[] | null;
+}
+
+export interface Keyed<View> {
+  readonly view: View;
+  readonly key: readonly [requestedAt: string, id: string];
+}
+
+// Rule by rule what the decision itself will ask: entitled by some rule, and neither requester, operator nor counted already.
+const DECIDABLE = `a.status = 'pending' AND a.decide_by > clock_timestamp() AND a.requester IS DISTINCT FROM $9
+    AND NOT EXISTS (SELECT FROM approval_vote v WHERE v.workspace_id = a.workspace_id AND v.approval_id = a.approval_id AND $9 IN (v.voter, v.on_behalf_of))
+    AND NOT EXISTS (SELECT FROM api_key k WHERE k.workspace_id = a.workspace_id AND k.person = $9
+      AND (k.agent_id = a.agent_id OR k.role = 'backend' AND 'agent:payments:write' = ANY (k.scopes))
+      AND coalesce(least(k.revoked_at, k.expires_at), 'infinity') > a.requested_at)
+    AND EXISTS (SELECT FROM jsonb_array_elements(a.rules) rule WHERE rule -> 'groups' = '[]' OR EXISTS (SELECT FROM approver_member m
+      WHERE m.workspace_id = a.workspace_id AND m.person = $9 AND m.until IS NULL AND rule -> 'groups' ? m.group_name))`;
+
+const LIST = `${SELECT} WHERE a.workspace_id = $1 AND ($2::text IS NULL OR a.status = $2) AND ($3::uuid IS NULL OR a.agent_id = $3)
+  AND ($4::timestamptz IS NULL OR (a.requested_at, a.approval_id) < ($4, $5::text))
+  AND ($6::text IS NULL OR a.host = $6) AND ($7::numeric IS NULL OR a.amount >= $7) AND ($8::numeric IS NULL OR a.amount <= $8)
+  AND ($9::text IS NULL OR ${DECIDABLE}) AND ($10::bigint IS NULL OR a.decide_by < to_timestamp($10 / 1000.0))
+  ORDER BY a.requested_at DESC, a.approval_id DESC LIMIT $11`;
+
+export async function listApprovals(
+  read: Read,
+  workspaceId: WorkspaceId,
+  { filter, size, after }: ApprovalQuery,
+): Promise<readonly Keyed<ApprovalView>[]> {
+  const { status, agentId, host, minAmount, maxAmount, decidableBy, dueBeforeMs } = filter;
+  const rows = await read<Row>(workspaceId, {
+    name: 'purser_read_approvals',
+    text: LIST,
+    values: [
+      workspaceId,
+      status ?? null,
+      agentId ?? null,
+      after?.[0] ?? null,
+      after?.[1] ?? null,
+      host ?? null,
+      minAmount?.toString() ?? null,
+      maxAmount?.toString() ?? null,
+      decidableBy ?? null,
+      dueBeforeMs ?? null,
+      size,
+    ],
+  });
+  return rows.map((row) => ({ view: toView(row), key: [row.requested_text, row.approval_id] }));
+}
+
+export const approvalCursor = (page: PageRequest) =>
+  readCursor(page.cursor, [CURSOR_PARTS.time, CURSOR_PARTS.id]);
+
 export async function readApprovals(
   read: Read,
   workspaceId: WorkspaceId,
-  options: {
-    readonly filter: { readonly status?: ApprovalStatus; readonly agentId?: AgentId };
-    readonly page: PageRequest;
-  },
+  options: { readonly filter: ApprovalFilter; readonly page: PageRequest },
 ): Promise<Page<ApprovalView>> {
   const size = pageSize(options.page);
-  const after = readCursor(options.page.cursor, [CURSOR_PARTS.time, CURSOR_PARTS.id]);
-  const { status, agentId } = options.filter;
-  const rows = await read<Row>(workspaceId, {
-    name: 'purser_read_approvals',
-    text: `${SELECT} WHERE a.workspace_id = $1 AND ($2::text IS NULL OR a.status = $2) AND ($3::uuid IS NULL OR a.agent_id = $3)
-      AND ($4::timestamptz IS NULL OR (a.requested_at, a.approval_id) < ($4, $5::text))
-      ORDER BY a.requested_at DESC, a.approval_id DESC LIMIT $6`,
-    values: [workspaceId, status ?? null, agentId ?? null, after?.[0] ?? null, after?.[1] ?? null, size + 1],
-  });
-  return toPage(rows, size, { item: toView, key: (row) => [row.requested_text, row.approval_id] });
+  const after = approvalCursor(options.page);
+  const found = await listApprovals(read, workspaceId, { filter: options.filter, size: size + 1, after });
+  return toPage(found, size, { item: (it) => it.view, key: (it) => it.key });
 }
 
 interface Asked {

@@ -1,5 +1,6 @@
 import type { ReadStore } from '#engine';
 import type pg from 'pg';
+import { readApprovalItem, readApprovalItems } from './approval-items.js';
 import { readApproval, readApprovals } from './approvals.js';
 import { readAudit } from './audit.js';
 import { readBalances, readBudgets, readSelfUsage, readSpend } from './money.js';
@@ -20,6 +21,8 @@ export function createReadStore(pool: pg.Pool): ReadStore {
     events: (workspaceId, operationId, agentId) => readEvents(read, workspaceId, { operationId, agentId }),
     transactions: (workspaceId, filter, at) => readTransactions(read, workspaceId, { filter, ...at }),
     approvals: (workspaceId, filter, page) => readApprovals(read, workspaceId, { filter, page }),
+    approvalItems: (workspaceId, filter, page) => readApprovalItems(read, workspaceId, { filter, page }),
+    approvalItem: (workspaceId, approvalId) => readApprovalItem(read, workspaceId, approvalId),
     approval: (workspaceId, approvalId) => readApproval(read, workspaceId, approvalId),
     balances: (workspaceId, filter) => readBalances(read, workspaceId, filter),
     budgets: (workspaceId, agentId) => readBudgets(read, workspaceId, agentId),

@@ -54,6 +54,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   approval_expired: row(409, 'quote_expired'),
   approval_digest_mismatch: row(409, 'owner_changed_pending_state'),
   approval_rejected: row(403, 'permission_not_granted'),
+  second_person_needed: row(403, 'owner_only_action'),
   approver_not_eligible: row(403, 'owner_only_action'),
   stamp_invalid: row(403, 'owner_only_action'),
   activity_expired: row(409, 'quote_expired'),

@@ -40,6 +40,7 @@ const ROWS: { readonly [C in ErrorCode]: Rendering | number } = {
   payee_stopped: 403,
   host_stopped: 403,
   permission_denied: 403,
+  second_person_needed: 403,
   approver_not_eligible: 403,
   stamp_invalid: 403,
   policy_refused: 403,
