@@ -11,6 +11,7 @@ afterEach(() => api?.close());
 const URL_OF_ITEM = 'https://shop.example/item';
 /** How the caller spelled its wish; what the rules made of it is in the events after the first. */
 const SPELLING = new Set([
+  'headers',
   'maxAmount',
   'expect',
   'challenge',

@@ -1,5 +1,5 @@
 // The same wishes in every dialect, for tests that mix them: buy this, and show me that. A new dialect adds a row.
-import { SELLER } from './builders.js';
+import { SELLER, TOKEN } from './builders.js';
 import type { Call } from './memory-api.js';
 
 export interface Wish {
@@ -160,5 +160,47 @@ export const DIALECT_CALLERS: readonly DialectCaller[] = [
     payment: () => null,
     look: () => [],
     lists: ['/api/transactions?search=item'],
+  },
+  {
+    name: 'agnicpay fetch',
+    needsKey: false,
+    kind: 'purchase',
+    buy: (wish) => ({
+      method: 'POST',
+      path: `/api/x402/fetch?${new URLSearchParams({ url: wish.url, maxValue: MAX }).toString()}`,
+      ...keyed(wish),
+    }),
+    payment: () => null,
+    look: () => [],
+    lists: ['/api/transactions', '/api/balance?network=base-sepolia'],
+  },
+  {
+    name: 'agnicpay sign',
+    needsKey: false,
+    kind: 'authorize',
+    buy: (wish) => ({
+      method: 'POST',
+      path: '/api/sign-payment',
+      ...keyed(wish),
+      body: {
+        paymentRequirements: {
+          accepts: [
+            {
+              scheme: 'exact',
+              network: 'base-sepolia',
+              maxAmountRequired: PRICE,
+              maxTimeoutSeconds: 300,
+              resource: wish.url,
+              asset: TOKEN,
+              payTo: SELLER,
+            },
+          ],
+        },
+        requestData: { url: wish.url, method: 'GET' },
+      },
+    }),
+    payment: ({ paymentHeader }) => text(paymentHeader),
+    look: () => [],
+    lists: ['/api/tokens'],
   },
 ];
