@@ -1814,6 +1814,46 @@ END $function$;
 GRANT EXECUTE ON FUNCTION purser_explain_budget TO purser_system;
 GRANT EXECUTE ON FUNCTION purser_explain_budget TO purser_writer;
 
+CREATE OR REPLACE FUNCTION public.purser_find_keys(prefixes text[])
+ RETURNS TABLE(prefix text, workspace_id uuid, key_id text, role text, agent_id uuid, person text, scopes text[], allowed_ips text[], agent_status text, revoked boolean, expired boolean, use_is_stale boolean, secret_hash bytea)
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  RETURN QUERY
+  SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k.person, k.scopes, k.allowed_ips::text[], a.status,
+         k.revoked_at IS NOT NULL, coalesce(k.expires_at <= clock_timestamp(), false),
+         k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', k.secret_hash
+    FROM api_key k
+    LEFT JOIN LATERAL (SELECT status FROM agent WHERE agent.workspace_id = k.workspace_id AND agent.agent_id = k.agent_id) a ON true
+   WHERE k.prefix = ANY (prefixes) AND k.kind = 'key';
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_find_keys TO purser_system;
+
+CREATE OR REPLACE FUNCTION public.purser_find_secrets(agents uuid[], digests bytea[])
+ RETURNS TABLE(prefix text, workspace_id uuid, key_id text, role text, agent_id uuid, person text, scopes text[], allowed_ips text[], agent_status text, revoked boolean, expired boolean, use_is_stale boolean, sealed_secret bytea, now_sec double precision, digest bytea, used boolean, operation_id uuid)
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  RETURN QUERY
+  SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k.person, k.scopes, k.allowed_ips::text[], a.status,
+         k.revoked_at IS NOT NULL, coalesce(k.expires_at <= clock_timestamp(), false),
+         k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', k.sealed_secret, extract(epoch FROM clock_timestamp())::float8, t.digest, s.digest IS NOT NULL, s.operation_id
+    FROM unnest(agents, digests) t(agent_id, digest)
+    JOIN api_key k ON k.agent_id = t.agent_id AND k.kind = 'hmac' AND k.revoked_at IS NULL
+    LEFT JOIN LATERAL (SELECT status FROM agent WHERE agent.workspace_id = k.workspace_id AND agent.agent_id = k.agent_id) a ON true
+    LEFT JOIN LATERAL (SELECT r.digest, r.operation_id FROM signed_request r
+                        WHERE r.workspace_id = k.workspace_id AND r.agent_id = k.agent_id AND r.digest = t.digest) s ON true;
+END $function$;
+GRANT EXECUTE ON FUNCTION purser_find_secrets TO purser_system;
+
 CREATE OR REPLACE FUNCTION public.purser_host_patterns(host text)
  RETURNS text[]
  LANGUAGE sql

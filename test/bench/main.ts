@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { acceptBench } from './accept.js';
 import { runBench, type Bench, type BenchResult, type Floor } from './bench.js';
+import { checkKeyBench, checkSignatureBench } from './credentials.js';
 import { memoryBench } from './memory.js';
 import { purchaseIdleBench } from './purchase-idle.js';
 import { reserveHotBench } from './reserve-hot.js';
@@ -21,6 +22,8 @@ const BENCHES: readonly Bench[] = [
   signBench,
   reserveHotBench,
   acceptBench,
+  checkKeyBench,
+  checkSignatureBench,
   sagaBench,
   purchaseIdleBench,
   memoryBench,

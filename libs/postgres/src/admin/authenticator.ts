@@ -44,17 +44,8 @@ type SecretRow = CredentialRow & {
   readonly operation_id: OperationId | null;
 };
 
-const SELECT = `SELECT k.prefix, k.workspace_id, k.key_id, k.role, k.agent_id, k.person, k.scopes, k.allowed_ips::text[] AS allowed_ips,
-    a.status AS agent_status, k.revoked_at IS NOT NULL AS revoked, coalesce(k.expires_at <= clock_timestamp(), false) AS expired,
-    (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute') AS use_is_stale`;
-const FROM = `FROM api_key k LEFT JOIN agent a ON a.workspace_id = k.workspace_id AND a.agent_id = k.agent_id`;
-const KEYS = `${SELECT}, k.secret_hash ${FROM} WHERE k.prefix = ANY($1::text[]) AND k.kind = 'key'`;
-// One clock judges timestamps, whichever process asks.
-const SECRETS = `${SELECT}, k.sealed_secret, extract(epoch FROM clock_timestamp())::float8 AS now_sec,
-    t.digest, s.digest IS NOT NULL AS used, s.operation_id
-  ${FROM} JOIN unnest($1::uuid[], $2::bytea[]) t(agent_id, digest) ON t.agent_id = k.agent_id
-  LEFT JOIN signed_request s ON s.workspace_id = k.workspace_id AND s.agent_id = k.agent_id AND s.digest = t.digest
-  WHERE k.kind = 'hmac' AND k.revoked_at IS NULL`;
+const KEYS = `SELECT * FROM purser_find_keys($1::text[])`;
+const SECRETS = `SELECT * FROM purser_find_secrets($1::uuid[], $2::bytea[])`;
 const USE = `INSERT INTO signed_request (workspace_id, agent_id, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`;
 // The condition again: another process may have written it meanwhile.
 const TOUCH = `UPDATE api_key SET last_used_at = now()

@@ -35,6 +35,7 @@ import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
 import * as stops from './20261121-90-1-stops.js';
 import * as signedRequests from './20261121-80-2-signed-requests.js';
+import * as findCredentials from './20261121-80-3-find-credentials.js';
 import * as budgetLimits from './20261121-84-1-budget-limits.js';
 import * as budgetRows from './20261121-84-2-budget-rows.js';
 import * as budgetOthers from './20261121-84-3-budget-others.js';
@@ -102,4 +103,5 @@ export const MIGRATIONS: readonly Migration[] = [
   tags,
   agentSetup,
   changeRequests,
+  findCredentials,
 ];
