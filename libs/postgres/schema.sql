@@ -1159,6 +1159,25 @@ GRANT SELECT ON tag TO purser_reader;
 GRANT UPDATE (retired_at) ON tag TO purser_system;
 ALTER TABLE tag ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE team (
+  workspace_id uuid NOT NULL,
+  team_id uuid NOT NULL,
+  name text NOT NULL,
+  path uuid[] NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE team ADD CONSTRAINT team_check CHECK ((path[cardinality(path)] = team_id));
+ALTER TABLE team ADD CONSTRAINT team_path_check CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 6)));
+ALTER TABLE team ADD CONSTRAINT team_pkey PRIMARY KEY (workspace_id, team_id);
+ALTER TABLE team ADD CONSTRAINT team_workspace_id_name_key UNIQUE (workspace_id, name);
+CREATE POLICY checker ON team FOR SELECT TO purser_checker USING (true);
+CREATE POLICY own_workspace ON team FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
+CREATE POLICY system ON team FOR ALL TO purser_signer, purser_system, purser_writer USING (true) WITH CHECK (true);
+GRANT INSERT, SELECT ON team TO purser_system;
+GRANT SELECT ON team TO purser_checker;
+GRANT SELECT ON team TO purser_reader;
+ALTER TABLE team ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE usage_event (
   workspace_id uuid NOT NULL,
   agent_id uuid NOT NULL,

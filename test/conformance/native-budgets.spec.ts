@@ -17,6 +17,8 @@ const report = (...events: object[]) => call({ method: 'POST', path: `${BASE}/us
 const put = (path: string, body?: object) =>
   call({ method: 'PUT', path, as: 'admin', ...(body ? { body } : {}) });
 
+const names = (of: { body: { items: { name: string }[] } }): string[] => of.body.items.map((it) => it.name);
+
 describe('limits', () => {
   it('may be how many payments, and are shown with what is left of them', async () => {
     const put = await putLimits({ limits: { lifetime: '1000000' }, counts: { hour: 2 } });
@@ -93,6 +95,34 @@ describe('tags', () => {
   ])('of a wrong name are refused: %s', async (path, field) => {
     const refused = await put(`${BASE}/tags/${path}`);
     expect([refused.status, refused.body.error.details.field]).toEqual([400, field]);
+  });
+});
+
+describe('teams', () => {
+  it('are made, limited and joined', async () => {
+    const create = (body: object) => call({ method: 'POST', path: `${BASE}/teams`, as: 'admin', body });
+    const outer = (await create({ name: 'Research' })).body.team_id as string;
+    const inner = await create({ name: 'Models', parent_id: outer });
+    expect(inner.body).toMatchObject({ name: 'Models', parent_id: outer });
+    const budgets = `${BASE}/teams/${outer}/budgets`;
+    expect((await put(budgets, { limits: { month: '5' } })).body).toMatchObject({
+      node: 'team',
+      node_id: outer,
+    });
+    expect((await call({ path: budgets, as: 'auditor' })).status).toBe(200);
+    const joined = await put(`${AGENT_PATH}/team`, { team_id: inner.body.team_id as string });
+    expect(names(joined)).toEqual(['Research', 'Models']);
+    expect(names(await call({ path: `${AGENT_PATH}/team`, as: 'auditor' }))).toEqual(['Research', 'Models']);
+    expect(names(await put(`${AGENT_PATH}/team`, { team_id: null }))).toEqual([]);
+    expect(names(await call({ path: `${BASE}/teams`, as: 'auditor' }))).toHaveLength(2);
+  });
+
+  it.each([
+    [{ team_id: 'x' }, 400],
+    [{}, 400],
+    [{ team_id: '00000007-0000-4000-8000-000000000009' }, 404],
+  ])('cannot be joined by %j', async (body, status) => {
+    expect((await put(`${AGENT_PATH}/team`, body)).status).toBe(status);
   });
 });
 

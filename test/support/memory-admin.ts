@@ -33,6 +33,7 @@ import type { MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
 import { MemoryChanges } from './memory-changes.js';
 import { MemoryStops } from './memory-stops.js';
+import { MemoryTeams } from './memory-teams.js';
 import { MemoryTags, tagNode } from './memory-tags.js';
 import { memorySetups } from './memory-setups.js';
 import { MemoryWallets } from './memory-wallets.js';
@@ -43,6 +44,7 @@ export class MemoryAdmin implements Administration, Authenticator {
   readonly issued: { key: KeyView; secret: string }[] = [];
   private readonly policyVersions = new Map<string, PolicyVersion[]>();
   readonly tags: MemoryTags;
+  readonly teams: MemoryTeams;
   private counter = 100;
 
   constructor(
@@ -51,6 +53,12 @@ export class MemoryAdmin implements Administration, Authenticator {
   ) {
     policyStore.budgetViews = (scope) => this.budgetViews(scope);
     this.stops = new MemoryStops(database, this.agentViews);
+    this.teams = new MemoryTeams(
+      database.budgets,
+      (workspaceId, agentId) =>
+        this.agentViews.some((it) => it.workspaceId === workspaceId && it.agentId === agentId),
+      () => database.nowMs(),
+    );
     this.tags = new MemoryTags(database.budgets, policyStore, () => database.nowMs());
     this.changes = new MemoryChanges(
       this,
@@ -209,7 +217,7 @@ export class MemoryAdmin implements Administration, Authenticator {
   readonly budgets: Administration['budgets'] = {
     get: async (target) => {
       const views = this.budgetViews(target);
-      if (target.tag) found(views[0], 'tag');
+      if (target.tag ?? target.teamId) found(views[0], target.tag ? 'tag' : 'team');
       return Promise.resolve(views);
     },
     putLimits: async (scope, { unit, limits }) => {
@@ -246,7 +254,8 @@ export class MemoryAdmin implements Administration, Authenticator {
 
   budgetViews(target: BudgetTarget): BudgetView[] {
     const nodeId = nodeOf(target);
-    const kind = target.tag?.kind ?? (target.agentId === null ? 'workspace' : 'agent');
+    const own = target.agentId === null ? 'workspace' : 'agent';
+    const kind = target.tag?.kind ?? (target.teamId ? 'team' : own);
     return BUDGET_UNITS.flatMap((unit) => {
       const node = this.database.budgets.node(nodeId, unit);
       return node ? [budgetView(node, { kind, nodeId, unit }, this.database.nowMs())] : [];
@@ -283,6 +292,6 @@ function proves(presented: Presented, { key, secret }: IssuedKey): boolean {
   }
 }
 
-const nodeOf = ({ workspaceId, agentId, tag }: BudgetTarget): string =>
-  tag ? tagNode(workspaceId, tag) : (agentId ?? workspaceId);
+const nodeOf = ({ workspaceId, agentId, tag, teamId }: BudgetTarget): string =>
+  tag ? tagNode(workspaceId, tag) : (teamId ?? agentId ?? workspaceId);
 const scopeId = ({ workspaceId, agentId }: Scope): string => agentId ?? workspaceId;

@@ -30,6 +30,7 @@ import { OperationsController } from './native/operations.controller.js';
 import { QuotesController } from './native/quotes.controller.js';
 import { SimulateController } from './native/simulate.controller.js';
 import { BudgetsController } from './native/budgets.controller.js';
+import { TeamsController } from './native/teams.controller.js';
 import { TagsController } from './native/tags.controller.js';
 import { UsageController } from './native/usage.controller.js';
 import { RulesController } from './native/rules.controller.js';
@@ -72,6 +73,7 @@ export const CONTROLLERS = [
   TopUpsController,
   BudgetsController,
   TagsController,
+  TeamsController,
   UsageController,
   RulesController,
   StopsController,

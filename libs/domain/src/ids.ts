@@ -6,6 +6,7 @@ type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
 
 export type WorkspaceId = Brand<string, 'WorkspaceId'>;
 export type AgentId = Brand<string, 'AgentId'>;
+export type TeamId = Brand<string, 'TeamId'>;
 export type OperationId = Brand<string, 'OperationId'>;
 export type ApprovalId = Brand<`apr_${string}`, 'ApprovalId'>;
 export type WalletId = Brand<`wal_${string}`, 'WalletId'>;
@@ -47,6 +48,7 @@ function parsePrefixed<Id extends string>(prefix: string, field: string): (text:
 
 export const parseWorkspaceId = parseUuid<'WorkspaceId'>('workspace_id');
 export const parseAgentId = parseUuid<'AgentId'>('agent_id');
+export const parseTeamId = parseUuid<'TeamId'>('team_id');
 export const parseOperationId = parseUuid<'OperationId'>('operation_id');
 export const parseApprovalId = parsePrefixed<ApprovalId>('apr', 'approval_id');
 export const parseWalletId = parsePrefixed<WalletId>('wal', 'wallet_id');

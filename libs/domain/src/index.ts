@@ -37,6 +37,7 @@ export {
   parseKeyId,
   parseOperationId,
   parseStopId,
+  parseTeamId,
   parseWalletId,
   parseWorkspaceId,
   type ActivityId,
@@ -52,6 +53,7 @@ export {
   type KeyId,
   type OperationId,
   type StopId,
+  type TeamId,
   type WalletId,
   type WorkspaceId,
 } from './ids.js';

@@ -11,6 +11,7 @@ import type {
   Limits,
   Policy,
   Tag,
+  TeamId,
   PolicyRules,
   WorkspaceId,
 } from '#domain';
@@ -141,9 +142,36 @@ export interface Scope {
   readonly agentId: AgentId | null;
 }
 
-/** Whose budget: an agent's, or with `agentId` null the workspace's own, or a tag's. */
+/** Whose budget: an agent's, or with `agentId` null the workspace's own, a tag's or a team's. */
 export interface BudgetTarget extends Scope {
   readonly tag?: Tag;
+  readonly teamId?: TeamId;
+}
+
+export interface NewTeam {
+  readonly name: string;
+  /** The team it is part of, for ever; null: of the workspace alone. */
+  readonly parentId: TeamId | null;
+}
+
+export interface TeamView extends NewTeam {
+  readonly teamId: TeamId;
+  readonly createdAtMs: number;
+}
+
+/** Budgets between the workspace's and an agent's: what agents of a team pay and use is charged to it and to the teams above it. */
+export interface TeamStore {
+  list(workspaceId: WorkspaceId): Promise<readonly TeamView[]>;
+  /** With budget nodes without limits. At most six above each other. */
+  create(workspaceId: WorkspaceId, team: NewTeam, by: Actor): Promise<TeamView>;
+  /** Those an agent's payments are charged to, outermost first. */
+  teamsOf(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly TeamView[]>;
+  /** What is held or was charged stays where it is; what comes from now on goes to the new team. `teamId` null: to none. */
+  assign(
+    workspaceId: WorkspaceId,
+    membership: { readonly agentId: AgentId; readonly teamId: TeamId | null },
+    by: Actor,
+  ): Promise<readonly TeamView[]>;
 }
 
 export interface TagView extends Tag {
@@ -217,6 +245,7 @@ export interface Administration {
   readonly wallets: WalletStore;
   readonly budgets: BudgetStore;
   readonly tags: TagStore;
+  readonly teams: TeamStore;
   readonly policies: PolicyAdmin;
   readonly setups: SetupStore;
   readonly stops: StopStore;

@@ -487,6 +487,13 @@ export interface NewQuoteDto {
   agent_id?: string | undefined;
 }
 
+export interface NewTeamDto {
+  /** shown to people; one of a name */
+  name: string;
+  /** the team it is part of, for ever; absent: of the workspace alone */
+  parent_id?: string | undefined;
+}
+
 export interface NewWalletDto {
   /** the agent that pays from it; any agent without one of its own when absent */
   agent_id?: string | undefined;
@@ -824,6 +831,11 @@ export interface PutPolicyDto {
   approver_groups?: string[] | undefined;
 }
 
+export interface PutTeamDto {
+  /** what the agent pays and uses from now on is charged there too; null: to no team */
+  team_id: string | null;
+}
+
 export interface Quote {
   outcome: 'free' | 'priced' | 'unpayable';
   terms: {
@@ -1032,6 +1044,17 @@ export interface Tag {
 
 export interface Tags {
   items: Tag[];
+}
+
+export interface Team {
+  team_id: string;
+  name: string;
+  parent_id: string | null;
+  created_at: string;
+}
+
+export interface Teams {
+  items: Team[];
 }
 
 export interface UpstreamResponse {
@@ -1754,6 +1777,42 @@ export interface Routes {
     query: undefined;
     body: PutBudgetDto;
     answer: Budget;
+  };
+  /** A new team, of the workspace or of another team */
+  'POST /purser/v1/teams': {
+    query: undefined;
+    body: NewTeamDto;
+    answer: Team;
+  };
+  /** Teams of the workspace by name */
+  'GET /purser/v1/teams': {
+    query: undefined;
+    body: undefined;
+    answer: Teams;
+  };
+  /** A team's limits and their use */
+  'GET /purser/v1/teams/{id}/budgets': {
+    query: undefined;
+    body: undefined;
+    answer: Budgets;
+  };
+  /** Set a team's limits in one unit; usage does not change */
+  'PUT /purser/v1/teams/{id}/budgets': {
+    query: undefined;
+    body: PutBudgetDto;
+    answer: Budget;
+  };
+  /** The teams an agent is charged to, outermost first */
+  'GET /purser/v1/agents/{id}/team': {
+    query: undefined;
+    body: undefined;
+    answer: Teams;
+  };
+  /** Put an agent into a team, or out of all; what is held or was charged stays where it is */
+  'PUT /purser/v1/agents/{id}/team': {
+    query: undefined;
+    body: PutTeamDto;
+    answer: Teams;
   };
   /** Report usage: charged to the layers infra and tokens, once per id */
   'POST /purser/v1/usage': {

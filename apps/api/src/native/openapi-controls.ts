@@ -49,6 +49,8 @@ export const CONTROLS = {
     retired_at: maybeTime,
   }),
   Tags: object({ items: list(ref('Tag')) }),
+  Team: object({ team_id: text, name: text, parent_id: maybeText, created_at: time }),
+  Teams: object({ items: list(ref('Team')) }),
   Layer: object({
     layer: oneOf(['infra', 'tokens', 'payments']),
     status: oneOf(['ok', 'warning', 'exceeded']),

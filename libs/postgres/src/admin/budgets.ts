@@ -87,11 +87,15 @@ function checkLimits({ layer, unit, limits }: LimitChange): void {
 /** Far beyond any count, well within a bigint column. */
 const MAX_COUNT = 1_000_000_000_000_000n;
 
-function nodeOf({ workspaceId, agentId, tag }: BudgetTarget): string {
-  return tag ? tagNodeId(workspaceId, tag) : (agentId ?? workspaceId);
+function nodeOf({ workspaceId, agentId, tag, teamId }: BudgetTarget): string {
+  return tag ? tagNodeId(workspaceId, tag) : (teamId ?? agentId ?? workspaceId);
 }
 
-const objectOf = ({ agentId, tag }: BudgetTarget): string => (tag ? 'tag' : agentId ? 'agent' : 'workspace');
+function objectOf({ agentId, tag, teamId }: BudgetTarget): string {
+  if (tag) return 'tag';
+  if (teamId) return 'team';
+  return agentId ? 'agent' : 'workspace';
+}
 
 async function read(trx: Trx, target: BudgetTarget): Promise<readonly BudgetView[]> {
   const { rows } = await sql<BudgetRow>`${sql.raw(SELECT_BUDGETS)}

@@ -24,6 +24,7 @@ import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
 import { PostgresPolicies } from './policies.js';
 import { PostgresSetups } from './setups.js';
 import { PostgresStops } from './stops.js';
+import { PostgresTeams } from './teams.js';
 import { PostgresTags } from './tags.js';
 import { PostgresWallets } from './wallets.js';
 import { PostgresWorkspaces } from './workspaces.js';
@@ -52,6 +53,7 @@ export function createAdministration(pool: pg.Pool, options: AdministrationOptio
     wallets: new PostgresWallets(db),
     budgets: new PostgresBudgets(db),
     tags: new PostgresTags(db),
+    teams: new PostgresTeams(db),
     policies: new PostgresPolicies(db),
     setups: new PostgresSetups(db),
     stops: new PostgresStops(db),

@@ -48,6 +48,7 @@ import * as obstacle from './20261121-86-2-obstacle.js';
 import * as tags from './20261121-84-6-tags.js';
 import * as agentSetup from './20261121-94-1-agent-setup.js';
 import * as changeRequests from './20261121-88-3-change-requests.js';
+import * as teams from './20261121-84-7-teams.js';
 
 export interface Migration {
   readonly name: string;
@@ -104,4 +105,5 @@ export const MIGRATIONS: readonly Migration[] = [
   agentSetup,
   changeRequests,
   findCredentials,
+  teams,
 ];

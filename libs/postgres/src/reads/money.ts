@@ -14,7 +14,10 @@ import type { BalancesView, SelfUsage, SpendRow } from '#engine';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from '../admin/budget-view.js';
 import type { Read } from './reader.js';
 
-const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1 AND n.node_id = ANY($2::uuid[]) ORDER BY n.depth, n.layer = 'payments' DESC, n.layer, n.unit DESC`;
+const BUDGETS = `${SELECT_BUDGETS} WHERE n.workspace_id = $1
+   AND (n.node_id = ANY ($2::uuid[]) OR n.kind = 'team' AND n.node_id = ANY (SELECT unnest(a.path) FROM budget_node a
+     WHERE a.workspace_id = $1 AND a.node_id = ANY ($2::uuid[]) AND a.kind = 'agent' AND a.unit = 'USD6' AND a.layer = 'payments'))
+ ORDER BY array_position('{workspace,team,agent}', n.kind), n.depth, n.layer = 'payments' DESC, n.layer, n.unit DESC`;
 
 const BALANCES = `SELECT
   (SELECT json_agg(json_build_object('wallet_id', w.wallet_id, 'agent_id', w.agent_id, 'address', w.address, 'network', b.network,
