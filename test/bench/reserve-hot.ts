@@ -83,8 +83,8 @@ class Ours {
     );
     await owner.query(`INSERT INTO control (scope) VALUES ('${workspaceId}')`);
     await owner.query(
-      `INSERT INTO budget_node (workspace_id, node_id, unit, depth, limit_day, limit_lifetime) VALUES
-         ('${workspaceId}', '${workspaceId}', 'USD6', 0, 1e30, 1e30), ('${workspaceId}', '${agentId}', 'USD6', 1, 1e30, 1e30)`,
+      `INSERT INTO budget_node (workspace_id, node_id, unit, kind, depth, limit_day, limit_lifetime) VALUES
+         ('${workspaceId}', '${workspaceId}', 'USD6', 'workspace', 0, 1e30, 1e30), ('${workspaceId}', '${agentId}', 'USD6', 'agent', 1, 1e30, 1e30)`,
     );
     await owner.end();
     return ours;
