@@ -22,6 +22,7 @@ interface Told {
   readonly verdict?: Record<string, unknown>;
   readonly stored?: Partial<{ readonly hash: string; readonly version: number }>;
   readonly kind?: string;
+  readonly request?: object;
   readonly after?: readonly string[];
   readonly openedAtMs?: number;
 }
@@ -29,7 +30,10 @@ interface Told {
 function told(operations: readonly Told[]): string[] {
   const policies = new Map<string, { document: object; hash: string }>();
   const rows = operations.map(
-    ({ policy = {}, terms, verdict, stored = {}, kind = 'purchase', after = [], openedAtMs = AT }, n) => {
+    (
+      { policy = {}, terms, verdict, stored = {}, kind = 'purchase', request, after = [], openedAtMs = AT },
+      n,
+    ) => {
       const version = n + 1;
       const document = { version, ...policy };
       const sorted = Object.fromEntries(Object.entries(document).toSorted(([a], [b]) => (a < b ? -1 : 1)));
@@ -48,7 +52,7 @@ function told(operations: readonly Told[]): string[] {
       return [
         `op${n}`,
         [
-          event('OperationOpened', { request: { kind, agentId: 'a' } }),
+          event('OperationOpened', { request: { kind, agentId: 'a', ...request } }),
           event('TermsAccepted', { terms: { ...TERMS, ...terms }, verdict: judged }),
           event('AuthorizationPrepared'),
           ...after.map((type) => event(type)),
@@ -77,6 +81,7 @@ describe('an intent obeys the policy that its verdict names', () => {
       'at the threshold, with a yes',
       { policy: { approval_threshold: '100' }, verdict: { needsApproval: true } },
     ],
+    ['with its tags', { policy: { required_tags: ['category'] }, request: { category: 'research' } }],
     ['within the hours', { policy: friday('12:00', '12:01') }],
     ['of before there were hashes', { verdict: { judgedBy: undefined } }],
     ['a top-up, whatever is said of sellers', { kind: 'top_up', policy: { allowed_hosts: [] } }],
@@ -101,6 +106,7 @@ describe('an intent obeys the policy that its verdict names', () => {
     ['the hours, before', { policy: friday('12:01', '18:00') }],
     ['the hours, at their end', { policy: friday('08:00', '12:00') }],
     ['the window of duplicates', { policy: { duplicate_window_sec: 61 }, ...like() }],
+    ['the tags it demands', { policy: { required_tags: ['cost_centre'] } }],
     ['a new payee', { policy: { new_payee: 'approve' } }],
   ])('and breaks it: %s', (_, operation) => {
     expect(told([operation])).toHaveLength(1);

@@ -21,7 +21,8 @@ function faultsOf({ policies }: Books, events: readonly EventRow[]): string[] {
   const documents = verdict['judgedBy'] as readonly Plain[] | undefined;
   // What was judged before verdicts named their documents, and what a restored database took over from the chain.
   if (!documents) return [];
-  const { kind, agentId } = opened.data['request'] as Plain;
+  const request = opened.data['request'] as Plain;
+  const { kind, agentId } = request;
   const faults: string[] = [];
   const named = documents.map((it) => Number(it['version']));
   if (verdict['policyVersion'] !== Math.max(0, ...named))
@@ -32,7 +33,7 @@ function faultsOf({ policies }: Books, events: readonly EventRow[]): string[] {
     const stored = policies.get(`${opened.workspaceId}/${where}/${String(version)}`);
     if (stored?.hash !== hash)
       faults.push(`judged by ${String(scope)} version ${String(version)}, which is not stored so`);
-    else faults.push(...broken(stored as PolicyRow, { kind: String(kind), terms, verdict }));
+    else faults.push(...broken(stored as PolicyRow, { kind: String(kind), request, terms, verdict }));
   }
   return faults;
 }
@@ -50,11 +51,12 @@ export function judgedBefore(
 
 interface Judged {
   readonly kind: string;
+  readonly request: Plain;
   readonly terms: Plain;
   readonly verdict: Plain;
 }
 
-function broken({ document }: PolicyRow, { kind, terms, verdict }: Judged): string[] {
+function broken({ document }: PolicyRow, { kind, request, terms, verdict }: Judged): string[] {
   const amount = BigInt(String(terms['amount']));
   const asked = verdict['needsApproval'] === true;
   const faults: string[] = [];
@@ -96,6 +98,8 @@ function broken({ document }: PolicyRow, { kind, terms, verdict }: Judged): stri
     );
   unless(!listed('denied_payees').includes(payee), 'to a payee that is denied');
   unless(among('allowed_payees', payee), 'to a payee that is not allowed');
+  for (const tag of listed('required_tags'))
+    unless(typeof request[tag === 'category' ? tag : 'costCentre'] === 'string', `without its ${tag}`);
   unless(terms['paymentFlow'] !== 'upfront' || document['allow_upfront'] === true, 'paid upfront');
   unless(terms['transferMethod'] !== 'upto' || document['allow_upto'] === true, 'up to a ceiling');
   const hours = document['hours'] as Plain | null | undefined;

@@ -22,6 +22,7 @@ describe('a policy', () => {
       allowed_hosts: ['SHOP.example', '*.bücher.example'],
       allowed_assets: [ASSET],
       hours,
+      required_tags: ['category'],
       new_payee: 'approve',
       duplicate_window_sec: 60,
       budget_approval_percent: 80,
@@ -72,6 +73,7 @@ describe('a policy', () => {
       'hours.windows.0.days',
     ],
     [{ hours: { zone: 'UTC' } }, 'hours.windows'],
+    [{ required_tags: ['project'] }, 'required_tags'],
     [{ new_payee: 'refuse' }, 'new_payee'],
     [{ duplicate_window_sec: 86_401 }, 'duplicate_window_sec'],
     [{ duplicate_window_sec: -1 }, 'duplicate_window_sec'],
@@ -129,6 +131,15 @@ describe('a payment that a rule does not let pass', () => {
 });
 
 const json = (body: string) => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body });
+
+it('a payment without a tag that is demanded is refused, and paid with it', async () => {
+  await rule({ required_tags: ['category'] });
+  const { body } = await buy('k1');
+  expect(body.error.details).toMatchObject({ rule: 'tag_missing', field: 'category' });
+  expect(body.error.suggestion).toMatchObject({ action: 'fix_request', field: 'category' });
+  await call({ method: 'PUT', path: `${BASE}/tags/category/research`, as: 'admin', body: {} });
+  expect((await buy('k2', { category: 'research' })).status).toBe(201);
+});
 
 describe('the same purchase under another key', () => {
   beforeEach(() => rule({ duplicate_window_sec: 60 }));

@@ -1,9 +1,11 @@
 // The rules that an admin sets: limits and policies.
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type pg from 'pg';
-import { DEFAULT_POLICY, type Limits } from '#domain';
+import { assetName, canonicalJson, DEFAULT_POLICY, DEFAULT_RULES, type Limits } from '#domain';
 import type { Administration } from '#engine';
 import { createPolicyStore } from '#postgres';
+import { NETWORK, TOKEN } from '../support/builders.js';
 import { adminBench, BY, type AdminBench } from '../support/postgres-admin.js';
 
 let bench: AdminBench;
@@ -110,6 +112,47 @@ describe('policies', () => {
     const store = createPolicyStore(system);
     const read = await Promise.all(scopes.map((it) => store.policiesFor(it.workspaceId, it.agentId)));
     expect(read.map(([policy]) => policy?.approvalThreshold)).toEqual(scopes.map((_, n) => BigInt(n)));
+  });
+
+  it('every rule is read as it was written, and one that was stored before there was such a rule is off', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const window = { days: ['fri'], fromMinute: 1_320, toMinute: 360 } as const;
+    const written = {
+      ...DEFAULT_RULES,
+      hostPriceCaps: [{ host: '*.example', maxAmount: 10n ** 30n }],
+      allowedAssets: [assetName(NETWORK, TOKEN)],
+      hours: { zone: 'Europe/Berlin', windows: [window] },
+      requiredTags: ['category'] as const,
+      newPayee: 'approve' as const,
+      duplicateWindowSec: 60,
+      budgetApprovalPercent: 80,
+    };
+    const { hash } = await admin.policies.put({ workspaceId, agentId }, written, BY);
+    const [, read] = await createPolicyStore(system).policiesFor(workspaceId, agentId);
+    expect(read).toEqual({ ...written, scope: 'agent', version: 1, hash });
+
+    const old = { version: 2, max_validity_sec: 300, contract_payee: 'approve', decide_within_sec: 3_600 };
+    const sum = createHash('sha256').update(canonicalJson(old)).digest('hex');
+    await owner.query(
+      `INSERT INTO policy (workspace_id, scope, version, document, document_hash, created_by) VALUES ($1, 'workspace', 2, $2, $3, 'test')`,
+      [workspaceId, old, sum],
+    );
+    const [before] = await createPolicyStore(system).policiesFor(workspaceId, agentId);
+    expect(before).toEqual({ ...DEFAULT_RULES, scope: 'workspace', version: 2, hash: sum });
+  });
+
+  it.each([
+    [{ hostPriceCaps: [{ host: 'a.example:443', maxAmount: 1n }] }, 'host_price_caps'],
+    [{ hostPriceCaps: [{ host: 'a.example', maxAmount: -1n }] }, 'host_price_caps'],
+    [{ hours: { zone: 'Mars', windows: [{ days: ['fri'], fromMinute: 0, toMinute: 60 }] } }, 'hours.zone'],
+    [{ requiredTags: ['project' as never] }, 'required_tags'],
+    [{ newPayee: 'refuse' as never }, 'new_payee'],
+    [{ duplicateWindowSec: 86_401 }, 'duplicate_window_sec'],
+    [{ budgetApprovalPercent: 101 }, 'budget_approval_percent'],
+  ] as const)('refuses %o by the name of its field, too', async (wrong, field) => {
+    const { workspaceId } = await aWorkspace();
+    const put = () => admin.policies.put({ workspaceId, agentId: null }, { ...DEFAULT_RULES, ...wrong }, BY);
+    await expect(put()).rejects.toMatchObject({ details: { field } });
   });
 
   it('a stored policy that was tampered with judges nothing', async () => {

@@ -177,6 +177,7 @@ const rules: fc.Arbitrary<Partial<PolicyRules>> = fc.record({
   allowedPayees: mostly<PolicyRules['allowedPayees']>(null, fc.constantFrom([SELLER], [address(7)])),
   allowedAssets: mostly<PolicyRules['allowedAssets']>(null, fc.constantFrom([assetName(NETWORK, TOKEN)], [])),
   hours: mostly<PolicyRules['hours']>(null, fc.boolean().map(hours)),
+  requiredTags: mostly<PolicyRules['requiredTags']>([], fc.constant(['category'])),
   newPayee: mostly<PolicyRules['newPayee']>('allow', fc.constant('approve')),
   duplicateWindowSec: fc.constantFrom(0, 60),
   budgetApprovalPercent: mostly<number | null>(null, fc.constantFrom(1, 50, 100)),

@@ -13,6 +13,7 @@ import {
   parseHex32,
   PERMIT2,
   permitNonceOf,
+  TAG_KINDS,
   TERMINAL,
   type Caip2,
   type OperationStatus,
@@ -182,8 +183,8 @@ function wrongTerms(subject: Subject, context: CheckContext): string | undefined
 }
 
 /**
- * Whether the payee is a contract only the chain tells, which the signer does not read; nor does it look for who was paid before, or how full
- * a budget was when it was judged. The recorded verdict covers these. Hours are those of the database's clock as it signs.
+ * Whether the payee is a contract only the chain tells, which the signer does not read; nor does it look for who was paid before, how the
+ * request was tagged, or how full a budget was when it was judged. The recorded verdict covers these. Hours are those of the database's clock as it signs.
  */
 function judgementNow(subject: Subject, { policies }: CheckContext): Judgement {
   if (subject.judged === null) throw new Error('nothing was judged');
@@ -195,6 +196,7 @@ function judgementNow(subject: Subject, { policies }: CheckContext): Judgement {
     payeeIsContract: false,
     forbiddenPayees: [ZERO, tuple.token, tuple.from],
     payeeKnownTo: ['workspace', 'agent'],
+    tags: TAG_KINDS,
     budgets: [],
   };
   if (!movesMoney(tuple.method)) return judgeAllowance(terms, facts.nowMs, policies);

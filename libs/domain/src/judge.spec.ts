@@ -11,6 +11,7 @@ const facts = (over: Partial<PolicyFacts> = {}): PolicyFacts => ({
   payeeIsContract: false,
   forbiddenPayees: [],
   payeeKnownTo: [],
+  tags: [],
   budgets: [],
   ...over,
 });
@@ -110,6 +111,23 @@ describe('paying hours', () => {
   it('say when they begin again', () => {
     const judged = judge(someTerms(), facts({ nowMs: Date.parse('2026-11-20T17:00:00Z') }), [office]);
     expect(judged).toMatchObject({ details: { opens_at: '2026-11-27T07:00:00.000Z', zone } });
+  });
+});
+
+describe('tags that a policy demands', () => {
+  const both = aPolicy({ requiredTags: ['category', 'cost_centre'] });
+  it.each([
+    ['none', [], 'tag_missing'],
+    ['one of two', ['category'], 'tag_missing'],
+    ['both', ['cost_centre', 'category'], 'passed'],
+  ] as const)('%s: %s', (_what, tags, expected) => {
+    expect(said(someTerms(), { tags }, both)).toBe(expected);
+  });
+
+  it('the first that is missing is named', () => {
+    expect(judge(someTerms(), facts({ tags: ['category'] }), [both])).toMatchObject({
+      details: { rule: 'tag_missing', field: 'cost_centre' },
+    });
   });
 });
 

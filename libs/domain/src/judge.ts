@@ -6,6 +6,7 @@ import type { EvmAddress } from './ids.js';
 import { isOpen, opensAt } from './paying-hours.js';
 import { assetName, hostMatches, type Policy, type PolicyScope } from './policy.js';
 import type { ErrorDetails } from './refusal.js';
+import type { TagKind } from './tag.js';
 import type { Terms, Verdict } from './operation/terms.js';
 
 /** Why a policy refuses; `details.rule` of `policy_refused`. */
@@ -21,6 +22,7 @@ export type RefusedBy =
   | 'payee_denied'
   | 'payee_not_allowed'
   | 'outside_hours'
+  | 'tag_missing'
   | 'contract_payee'
   | 'payee_not_own_wallet'
   | 'spender_not_permit2';
@@ -53,6 +55,8 @@ export interface PolicyFacts {
   readonly forbiddenPayees: readonly EvmAddress[];
   /** Who has paid this payee for good, or with a person's yes. Looked up only where a policy asks for it. */
   readonly payeeKnownTo: readonly PolicyScope[];
+  /** The kinds of tags that the request names. */
+  readonly tags: readonly TagKind[];
   /** The budgets this payment would charge, as they stand. Looked up only where a policy asks for it. */
   readonly budgets: readonly BudgetView[];
 }
@@ -139,6 +143,7 @@ const RULES: readonly Rule<Case>[] = [
         : either(allowedPayees.includes(payTo), 'payee_not_allowed', { payee: payTo }),
   ],
   ['hours', hours],
+  ['required_tags', requiredTags],
   ['contract_payee', contractPayee],
   ['new_payee', newPayee],
   ['approval_threshold', ({ terms, policy }) => atOrAbove(policy.approvalThreshold, terms)],
@@ -165,6 +170,13 @@ function hours({ facts: { nowMs }, policy }: Case): Finding {
   if (isOpen(policy.hours, nowMs)) return passed({ zone });
   const opens = opensAt(policy.hours, nowMs);
   return refused('outside_hours', { zone, opens_at: opens === null ? null : new Date(opens).toISOString() });
+}
+
+function requiredTags({ facts: { tags }, policy }: Case): Finding {
+  if (policy.requiredTags.length === 0) return OFF;
+  const missing = policy.requiredTags.find((kind) => !tags.includes(kind));
+  if (missing === undefined) return passed({ tags });
+  return refused('tag_missing', { field: missing, tags });
 }
 
 function contractPayee({ terms, facts: { payeeIsContract }, policy }: Case): Finding {

@@ -28,6 +28,7 @@ const LOOSER: { readonly [Rule in keyof PolicyRules]: Looser<PolicyRules[Rule]> 
   allowedNetworks: more,
   allowedAssets: more,
   hours: (was, is) => was !== null && textOf(was) !== textOf(is),
+  requiredTags: fewer,
   newPayee: ranked('approve', 'allow'),
   duplicateWindowSec: lower,
   budgetApprovalPercent: higher,

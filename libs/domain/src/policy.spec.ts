@@ -19,6 +19,7 @@ const facts = (over: Partial<PolicyFacts> = {}): PolicyFacts => ({
   payeeIsContract: false,
   forbiddenPayees: [address(0), TOKEN, PAYER],
   payeeKnownTo: [],
+  tags: [],
   budgets: [],
   ...over,
 });

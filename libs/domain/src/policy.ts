@@ -1,6 +1,7 @@
 // The rules a workspace or agent sets for payments. How they are judged: judge.ts. Sums over time are guarded in the store, not here.
 import type { Caip2, EvmAddress } from './ids.js';
 import type { PayingHours } from './paying-hours.js';
+import type { TagKind } from './tag.js';
 import type { ApprovalRule } from './operation/approval-rule.js';
 
 /** Whose rules: the workspace's, or the agent's own. Both must let a payment pass. */
@@ -32,6 +33,8 @@ export interface PolicyRules {
   readonly allowedAssets: readonly AssetName[] | null;
   /** When payments may be made; null: at any time. */
   readonly hours: PayingHours | null;
+  /** What a payment must be booked under. */
+  readonly requiredTags: readonly TagKind[];
   /** What to do with a payee that the policy's scope has neither paid for good nor been allowed to pay by a person. */
   readonly newPayee: 'approve' | 'allow';
   /**
@@ -77,6 +80,7 @@ export const DEFAULT_RULES: PolicyRules = {
   allowedNetworks: null,
   allowedAssets: null,
   hours: null,
+  requiredTags: [],
   newPayee: 'allow',
   duplicateWindowSec: 0,
   budgetApprovalPercent: null,

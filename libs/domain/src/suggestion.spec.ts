@@ -101,6 +101,11 @@ it.each<[ErrorCode, Parameters<typeof suggestionFor>[1], object]>([
     { action: 'wait_until', at: '2026-11-23T07:00:00.000Z' },
   ],
   ['policy_refused', { rule: 'of a later version' }, { action: 'contact_operator', reason: null }],
+  [
+    'policy_refused',
+    { rule: 'tag_missing', field: 'category' },
+    { action: 'fix_request', field: 'category', reason: null },
+  ],
   ['agent_paused', {}, { action: 'ask_admin_to_resume', scope: 'agent' }],
   ['outcome_unknown', { operation_id: 'op' }, { action: 'poll_operation', operation_id: 'op' }],
 ])('%s %j', (code, details, suggestion) => {

@@ -201,6 +201,7 @@ const RULES: { readonly [R in RefusedBy]: Row } = {
       ? { action: 'ask_admin_to_allow', rule: 'hours', value: null }
       : { action: 'wait_until', at };
   },
+  tag_missing: fixRequest,
   contract_payee: allow('contract_payee', 'payee'),
   payee_not_own_wallet: fixRequest,
   spender_not_permit2: nothing,

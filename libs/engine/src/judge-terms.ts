@@ -91,6 +91,7 @@ async function judgeByKind(ports: Ports, who: Judging, terms: Terms): Promise<Ju
       nowMs: ports.clock.nowMs(),
       payeeIsContract,
       forbiddenPayees: [ZERO, terms.token, wallet.address],
+      tags: tagsOf(who.request).map((tag) => tag.kind),
       ...(await askedFor(ports, who, terms, policies)),
     },
     policies,

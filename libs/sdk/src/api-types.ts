@@ -702,6 +702,7 @@ export interface Policy {
       to: string;
     }[];
   } | null;
+  required_tags: string[];
   new_payee: string;
   duplicate_window_sec: number;
   budget_approval_percent: number | null;
@@ -805,6 +806,8 @@ export interface PutPolicyDto {
   allowed_assets?: string[] | null | undefined;
   /** when payments may be made; null: at any time */
   hours?: HoursDto | null | undefined;
+  /** what a payment must be booked under: category, cost_centre */
+  required_tags?: string[] | undefined;
   /** when this scope has not paid the payee before, finally or with an approval; allow when absent */
   new_payee?: 'approve' | 'allow' | undefined;
   /** seconds within which the same purchase under another key is refused; 0, the default: never. Same: agent, method, URL, body, price */

@@ -190,6 +190,7 @@ const NATIVE = {
       zone: text,
       windows: list(object({ days: list(text), from: text, to: text })),
     }),
+    required_tags: list(text),
     new_payee: text,
     duplicate_window_sec: int,
     budget_approval_percent: maybe(int),

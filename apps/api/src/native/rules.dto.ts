@@ -87,6 +87,13 @@ export class PutPolicyDto {
   @Nested(HoursDto, { optional: true, nullable: true, about: 'when payments may be made; null: at any time' })
   hours?: HoursDto | null;
 
+  @Texts({
+    optional: true,
+    pattern: /^(category|cost_centre)$/,
+    about: 'what a payment must be booked under: category, cost_centre',
+  })
+  required_tags?: string[];
+
   @OneOf(['approve', 'allow'], {
     optional: true,
     about: 'when this scope has not paid the payee before, finally or with an approval; allow when absent',

@@ -6,6 +6,7 @@ import {
   parseEvmAddress,
   parseHostPattern,
   parseHours,
+  parseTagKind,
   refuse,
   writeHours,
   type Json,
@@ -40,6 +41,7 @@ export function toDocument(policy: Omit<Policy, 'scope' | 'hash'>): PolicyDocume
     allowed_networks: policy.allowedNetworks,
     allowed_assets: policy.allowedAssets,
     hours: hours === null ? null : (writeHours(hours) as unknown as Json),
+    required_tags: policy.requiredTags,
     new_payee: policy.newPayee,
     duplicate_window_sec: policy.duplicateWindowSec,
     budget_approval_percent: policy.budgetApprovalPercent,
@@ -80,6 +82,7 @@ export function fromDocument(
     hostPriceCaps: capsIn(document['host_price_caps']),
     allowedAssets: (document['allowed_assets'] ?? null) as Policy['allowedAssets'],
     hours: hours && parseHours(hours, 'hours'),
+    requiredTags: (document['required_tags'] ?? []) as Policy['requiredTags'],
     newPayee: document['new_payee'] === 'approve' ? 'approve' : 'allow',
     duplicateWindowSec: Number(document['duplicate_window_sec'] ?? 0),
     budgetApprovalPercent: (document['budget_approval_percent'] ?? null) as number | null,
@@ -129,6 +132,7 @@ export function normalise(input: PolicyInput): PolicyRules {
       input.allowedAssets &&
       limited(input.allowedAssets, 'allowed_assets').map((it) => parseAssetName(it, 'allowed_assets')),
     hours: input.hours && parseHours(writeHours(input.hours), 'hours'),
+    requiredTags: [...new Set(input.requiredTags.map((kind) => parseTagKind(kind, 'required_tags')))],
     newPayee,
     duplicateWindowSec: between(input.duplicateWindowSec, {
       field: 'duplicate_window_sec',

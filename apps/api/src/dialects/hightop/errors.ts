@@ -16,6 +16,7 @@ const POLICY_RULES: Readonly<Partial<Record<string, string>>> = {
   asset_not_allowed: 'asset_not_allowed',
   price_above_host_cap: 'limit_exceeded',
   outside_hours: 'permission_not_granted',
+  tag_missing: 'permission_not_granted',
   payment_flow_not_allowed: 'protocol_not_allowed',
   scheme_not_allowed: 'protocol_not_allowed',
 };
