@@ -97,6 +97,21 @@ describe('authorization code with PKCE', () => {
     expect(location.hash).toContain('error=unsupported_response_type');
   });
 
+  it('asks no person about scopes that there are not', async () => {
+    const browser = new Browser();
+    const asked = await browser.open(client.authorizationUrl({ scope: 'agent:fly' }, 'x'.repeat(43)));
+    const shown = await browser.open(new URL(asked.headers.get('location') ?? '', file.apiUrl).href);
+    const back = await browser.open(shown.headers.get('location') ?? '');
+    expect(new URL(back.headers.get('location') ?? '').searchParams.get('error')).toBe('invalid_scope');
+  });
+
+  it('writes down whatever name a client gives itself', async () => {
+    const client_name = `\u202eनमस्ते\n${'x'.repeat(300)}`;
+    const { body } = await register(file, { client_name, redirect_uris: [REDIRECT] });
+    const named = OAuthClient.of(file, body.client_id as string);
+    expect((await named.tokens({ scope: READ })).scope).toBe(READ);
+  });
+
   it('sends nobody to an address that is not registered to the letter', async () => {
     for (const redirect_uri of [
       `${REDIRECT}/`,

@@ -1,13 +1,13 @@
 // From a presented token to a caller: what its issuer signed, narrowed down by what the database says now.
 import {
   ACCESS_SCOPES,
+  type AccessToken,
   type Authentication,
   type Hashing,
   type PresentedToken,
   type TokenStandings,
   type TokenVerifier,
 } from '#engine';
-import type { AccessToken } from '#engine';
 
 export interface TokenCheckDeps {
   readonly verifier: TokenVerifier;

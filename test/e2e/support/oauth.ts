@@ -73,6 +73,10 @@ export class OAuthClient {
     return new OAuthClient(stack, body.client_id as string);
   }
 
+  static of(stack: StackFile, clientId: string): OAuthClient {
+    return new OAuthClient(stack, clientId);
+  }
+
   get resource(): string {
     return `${this.stack.apiUrl}/v1/agent`;
   }

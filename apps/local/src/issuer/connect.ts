@@ -48,6 +48,7 @@ export class Connect {
       return send(response, 400, explainError('expired', 'Start again at the application you came from.'));
     }
     const asked = await this.askedFor(interaction);
+    if (asked.scopes.length === 0) return this.finish(request, response, interaction, NOTHING_ASKED);
     if (request.method === 'GET') return send(response, 200, askForKey(asked), asked);
     if (request.method !== 'POST' || !this.isOwnPage(request))
       return send(response, 403, explainError('refused', 'This came from another page.'));
@@ -143,7 +144,7 @@ export class Connect {
     const wanted = String(scope ?? '').split(' ');
     return {
       clientId: String(clientId),
-      clientName: client?.clientName ?? String(clientId),
+      clientName: shownName(client?.clientName) ?? String(clientId),
       redirectUri: String(redirectUri),
       resource: String(resource),
       scopes: SCOPES.filter((known) => wanted.includes(known)),
@@ -162,6 +163,16 @@ export class Connect {
   }
 }
 
+/** As the books take it. */
+function shownName(name: string | undefined): string | undefined {
+  const plain = (name ?? '').replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, ' ').trim();
+  return plain === '' ? undefined : plain.slice(0, 120);
+}
+
+const NOTHING_ASKED: InteractionResults = {
+  error: 'invalid_scope',
+  error_description: `no scope is known here; there are ${SCOPES.join(', ')}`,
+};
 const REFUSED: InteractionResults = {
   error: 'access_denied',
   error_description: 'the person refused',
