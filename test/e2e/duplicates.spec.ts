@@ -75,4 +75,34 @@ describe('parallel duplicates', () => {
     });
     expect(after.violations).toEqual([]);
   });
+
+  it('the same purchase under fifty keys is charged once, where policy refuses duplicates', async () => {
+    const { apiUrl, adminKey } = stack.file;
+    const policy = `${apiUrl}/purser/v1/agents/${stack.file.agent.id}/policy`;
+    const rule = (body: object) =>
+      fetch(policy, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    expect((await rule({ duplicate_window_sec: 3_600 })).status).toBe(200);
+    const agent = new Agent(() => stack.file, stack.file.agent, history);
+    const before = await stack.check();
+    const wish = { url: `${seller.url}/clean/the-same`, max_amount: '1000' };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, copy) => agent.purchase(freshKey('alike'), wish, copy)),
+    );
+    const paid = answers.filter(({ status }) => status === 200);
+    expect(paid).toHaveLength(1);
+    for (const { body } of answers.filter(({ status }) => status !== 200))
+      expect(body.error.details).toMatchObject({
+        cause: 'duplicate_intent',
+        duplicate_of: paid[0]?.body.operation_id,
+        suggestion: { action: 'allow_duplicate', operation_id: paid[0]?.body.operation_id },
+      });
+    const after = await stack.check(history);
+    expect(after.charges - before.charges).toBe(1);
+    expect(after.violations).toEqual([]);
+    expect((await rule({})).status).toBe(200);
+  });
 });
