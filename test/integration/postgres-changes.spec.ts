@@ -178,6 +178,7 @@ describe('with dual control', () => {
     });
     await approve(place, request, 'ben');
     expect(await bench.admin.stops.find(scope)).toBeNull();
+    expect(await bench.admin.changes.submit(place.as('ann'), lifting)).toMatchObject({ kind: 'done' });
   });
 
   it('changes are listed with what waits for people, by who may decide them, and in no other workspace', async () => {

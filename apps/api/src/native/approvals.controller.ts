@@ -19,6 +19,7 @@ import { CORE, STOPPING } from '../tokens.js';
 import { ApprovalsQuery, ApproveDto, RejectDto, WaitQuery } from './approvals.dto.js';
 import { changerOf, renderChange } from './changes.js';
 import { renderApproval } from './render-approval.js';
+import { timeOf } from './render-operation.js';
 
 /** What waits for people: payments, and with dual control changes that let more pass than before. */
 @ApiTags('Approvals')
@@ -184,7 +185,7 @@ function filterOf(caller: Principal, query: ApprovalsQuery): ApprovalFilter {
     ...(host === undefined ? {} : { host: host.toLowerCase() }),
     ...(min === undefined ? {} : { minAmount: parseAtomic(min, 'min_amount') }),
     ...(max === undefined ? {} : { maxAmount: parseAtomic(max, 'max_amount') }),
-    ...(due === undefined ? {} : { dueBeforeMs: Date.parse(due) }),
+    ...(due === undefined ? {} : { dueBeforeMs: timeOf(due, 'due_before') }),
     ...(mine === undefined ? {} : { decidableBy: caller.person }),
   };
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { parseDelegationId, refuse } from '#domain';
+import { parseDelegationId } from '#domain';
 import type { ApproverGroupView, DelegationView, Principal } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles } from '../http/access.js';
@@ -9,7 +9,7 @@ import { Text, Texts, Time } from '../http/fields.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
 import { changerOf, sendChanged } from './changes.js';
-import { iso, maybeIso } from './render-operation.js';
+import { iso, maybeIso, timeOf } from './render-operation.js';
 
 const PERSON = /^[\p{L}\p{N}\p{P}\p{S} ]{1,120}$/u;
 
@@ -98,12 +98,6 @@ export class ApproversController {
     const { approvers } = this.core.admin;
     return renderDelegation(await approvers.endDelegation(caller, parseDelegationId(id), ownedBy));
   }
-}
-
-function timeOf(text: string, field: string): number {
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw refuse('validation_failed', { field, reason: 'not_a_time' });
-  return ms;
 }
 
 const renderGroup = ({ name, members }: ApproverGroupView): object => ({

@@ -1,6 +1,14 @@
+import { refuse } from '#domain';
 import type { OperationEventView, OperationView, PaymentHeader } from '#engine';
 import { renderError } from './render-error.js';
 import type { RenderedResponse } from '../http/upstream.js';
+
+/** A time as a caller writes it, in unix ms. The pattern of the field lets through what no calendar has. */
+export function timeOf(text: string, field: string): number {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw refuse('validation_failed', { field, reason: 'not_a_time' });
+  return ms;
+}
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 export const maybeIso = (ms: number | null): string | null => (ms === null ? null : iso(ms));

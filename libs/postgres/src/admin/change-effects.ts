@@ -52,7 +52,8 @@ export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change
         await sql<StopRow>`${STOP_COLUMNS} WHERE workspace_id = ${workspaceId} AND stop_id = ${change.stopId}`.execute(
           trx,
         );
-      if (!rows[0]) throw refuse('not_found', { object: 'stop' });
+      // Somebody has lifted it meanwhile: that is what was wanted.
+      if (!rows[0]) return LIFTED;
       const stop = stopOf(rows[0]);
       if (stop.final) throw refuse('agent_disabled', { stop_id: stop.stopId });
       return {
@@ -73,6 +74,13 @@ export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change
     }
   }
 }
+
+const LIFTED: Examined = {
+  loosens: false,
+  base: null,
+  wanted: null,
+  carryOut: () => Promise.resolve({ result: null, fact: null }),
+};
 
 type Stored = { readonly [field: string]: Json };
 
