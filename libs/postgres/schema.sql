@@ -33,6 +33,7 @@ CREATE TABLE admin_event (
   occurred_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
 );
 ALTER TABLE admin_event ADD CONSTRAINT admin_event_pkey PRIMARY KEY (workspace_id, "position");
+CREATE INDEX admin_event_by_agent ON public.admin_event USING btree (workspace_id, COALESCE((data ->> 'agent_id'::text), (data ->> 'node_id'::text), (data ->> 'scope'::text)), "position" DESC);
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.admin_event FOR EACH STATEMENT EXECUTE FUNCTION purser_append_only();
 CREATE POLICY checker ON admin_event FOR SELECT TO purser_checker USING (true);
 CREATE POLICY own_workspace ON admin_event FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
@@ -883,6 +884,7 @@ CREATE TABLE projection_audit (
   hash bytea NOT NULL
 );
 ALTER TABLE projection_audit ADD CONSTRAINT projection_audit_pkey PRIMARY KEY (workspace_id, cluster_epoch, txid, "position");
+CREATE INDEX projection_audit_by_agent ON public.projection_audit USING btree (workspace_id, agent_id, occurred_at_ms DESC, "position" DESC);
 CREATE UNIQUE INDEX projection_audit_by_operation ON public.projection_audit USING btree (workspace_id, operation_id, version);
 CREATE POLICY own_workspace ON projection_audit FOR SELECT TO purser_reader USING ((workspace_id = (NULLIF(current_setting('purser.workspace_id'::text, true), ''::text))::uuid));
 CREATE POLICY system ON projection_audit FOR ALL TO purser_system USING (true) WITH CHECK (true);

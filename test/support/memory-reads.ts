@@ -17,6 +17,10 @@ import {
   type ReadStore,
   type RecordedOperation,
   type TransactionOutcome,
+  AUDIT_CATEGORIES,
+  FAILURES,
+  type AgentAuditFilter,
+  type AgentAuditRow,
 } from '#engine';
 import type { MemoryUsage } from './memory-usage.js';
 import type { MemoryAdmin } from './memory-admin.js';
@@ -171,7 +175,33 @@ export class MemoryReads implements ReadStore {
   usage: ReadStore['usage'] = (workspaceId, agentId, page) =>
     Promise.resolve(pageOf(this.usageLedger.of(workspaceId, agentId), page));
   spend: ReadStore['spend'] = () => Promise.resolve([]);
+  agentAudit: ReadStore['agentAudit'] = (_workspaceId, agentId, { filter, page }) =>
+    Promise.resolve(pageOf(this.trail(agentId, filter), page));
+  agentAuditCount: ReadStore['agentAuditCount'] = (_workspaceId, agentId, filter) =>
+    Promise.resolve(this.trail(agentId, filter).length);
   audit: ReadStore['audit'] = (_workspaceId, page) => Promise.resolve(pageOf([], page));
+
+  /** Of payments only. */
+  private trail(agentId: AgentId, { category, failed, sinceMs = 0 }: AgentAuditFilter): AgentAuditRow[] {
+    const types: readonly string[] | null = category === undefined ? null : AUDIT_CATEGORIES[category];
+    const own = [...this.database.operations.values()].filter(({ loaded }) => loaded.agentId === agentId);
+    const ids = new Set<string>(own.map(({ loaded }) => loaded.operationId));
+    return this.database.events
+      .filter((event) => ids.has(event.operationId) && event.occurredAtMs >= sinceMs)
+      .filter(({ type }) => types === null || types.includes(type))
+      .filter(({ type }) => failed === undefined || (FAILURES as readonly string[]).includes(type) === failed)
+      .map((event) => ({
+        type: event.type,
+        actor: { type: 'system', id: 'test' },
+        operationId: event.operationId,
+        amount: null,
+        host: null,
+        txHash: null,
+        data: null,
+        occurredAtMs: event.occurredAtMs,
+      }))
+      .reverse();
+  }
 
   private rows(workspaceId: WorkspaceId): OperationRow[] {
     return [...this.database.operations.values()].filter((row) => row.loaded.workspaceId === workspaceId);

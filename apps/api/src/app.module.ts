@@ -9,7 +9,9 @@ import { HightopAgentController } from './dialects/hightop/agent.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
 import { RelayerAgentsController } from './dialects/relayer/agents.controller.js';
+import { RelayerApprovalConfigController } from './dialects/relayer/approval-config.controller.js';
 import { RelayerApprovalsController } from './dialects/relayer/approvals.controller.js';
+import { RelayerAuditController } from './dialects/relayer/audit.controller.js';
 import { RelayerBudgetsController } from './dialects/relayer/budgets.controller.js';
 import { RelayerEventsController } from './dialects/relayer/events.controller.js';
 import { RelayerFundingController } from './dialects/relayer/funding.controller.js';
@@ -59,6 +61,8 @@ export const CONTROLLERS = [
   RelayerFundingController,
   RelayerWalletsController,
   RelayerEventsController,
+  RelayerAuditController,
+  RelayerApprovalConfigController,
   OperationsController,
   QuotesController,
   SimulateController,

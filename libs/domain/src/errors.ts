@@ -238,6 +238,11 @@ export const ERRORS = {
     retry: 'poll',
     says: 'Not finished within the time you gave; poll the operation.',
   },
+  not_served: {
+    kind: 'missing',
+    retry: 'no',
+    says: 'The vendor has this; Purser does not. `instead` names what comes closest.',
+  },
   body_expired: {
     kind: 'missing',
     retry: 'no',

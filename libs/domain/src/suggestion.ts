@@ -171,6 +171,7 @@ const ROWS: { readonly [C in ErrorCode]: Row } = {
   signing_refused: contact,
   needs_attention: contact,
   execution_timeout: poll,
+  not_served: nothing,
   body_expired: nothing,
   signer_unavailable: later,
   chain_unavailable: later,

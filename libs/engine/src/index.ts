@@ -9,6 +9,7 @@ export type * from './stop-ports.js';
 export type * from './wallet-ports.js';
 export type * from './grant-ports.js';
 export type * from './usage-ports.js';
+export * from './audit-ports.js';
 export type * from './setup-ports.js';
 export type * from './token-ports.js';
 export { drive, MAX_ATTEMPTS, type DriveOptions, type DriveResult } from './drive.js';

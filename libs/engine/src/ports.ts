@@ -269,6 +269,8 @@ export interface RegisteredAsset {
   readonly network: Caip2;
   readonly chainId: number;
   readonly token: EvmAddress;
+  /** The same as sellers write it (EIP-55): some compare text. Absent: as above. */
+  readonly checksummed?: string;
   readonly symbol: string;
   readonly name: string;
   readonly version: string;

@@ -21,6 +21,7 @@ import type {
   WorkspaceId,
 } from '#domain';
 import type { ChangeView } from './change-ports.js';
+import type { AgentAuditFilter, AgentAuditRow } from './audit-ports.js';
 import type { Page, PageRequest } from './page.js';
 import type { UsageView } from './usage-ports.js';
 import type { FloatView } from './wallet-ports.js';
@@ -243,6 +244,13 @@ export interface ReadStore {
     workspaceId: WorkspaceId,
     range: { readonly fromDay: string; readonly toDay: string; readonly agentId?: AgentId },
   ): Promise<readonly SpendRow[]>;
+  /** One agent's, by time, newest first: with the changes of its administration. */
+  agentAudit(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    asked: { readonly filter: AgentAuditFilter; readonly page: PageRequest },
+  ): Promise<Page<AgentAuditRow>>;
+  agentAuditCount(workspaceId: WorkspaceId, agentId: AgentId, filter: AgentAuditFilter): Promise<number>;
   /** The workspace's audit trail in commit order, newest first; from a projection. */
   audit(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<AuditRow>>;
 }

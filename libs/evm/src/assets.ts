@@ -123,6 +123,7 @@ const assetOf =
       network: parseCaip2(`eip155:${row.chainId}`),
       chainId: row.chainId,
       token: parseEvmAddress(row.token),
+      checksummed: row.token,
       symbol,
       name: row.name,
       version: '2',

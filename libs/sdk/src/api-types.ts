@@ -1247,6 +1247,7 @@ export type ErrorCode =
   | 'signing_refused'
   | 'needs_attention'
   | 'execution_timeout'
+  | 'not_served'
   | 'body_expired'
   | 'signer_unavailable'
   | 'chain_unavailable'

@@ -21,6 +21,7 @@ const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
   body_too_large: 413,
   idempotency_key_reused: 422,
   rate_limited: 429,
+  not_served: 501,
 };
 
 export function nativeStatus(code: ErrorCode): number {

@@ -49,6 +49,7 @@ import * as tags from './20261121-84-6-tags.js';
 import * as agentSetup from './20261121-94-1-agent-setup.js';
 import * as changeRequests from './20261121-88-3-change-requests.js';
 import * as teams from './20261121-84-7-teams.js';
+import * as agentAudit from './20261121-94-2-agent-audit.js';
 
 export interface Migration {
   readonly name: string;
@@ -106,4 +107,5 @@ export const MIGRATIONS: readonly Migration[] = [
   changeRequests,
   findCredentials,
   teams,
+  agentAudit,
 ];

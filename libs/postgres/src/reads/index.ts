@@ -1,6 +1,7 @@
 import type { ReadStore } from '#engine';
 import type pg from 'pg';
 import { readApprovalItem, readApprovalItems } from './approval-items.js';
+import { countAgentAudit, readAgentAudit } from './agent-audit.js';
 import { readApproval, readApprovals } from './approvals.js';
 import { readAudit } from './audit.js';
 import { readBalances, readBudgets, readSelfUsage, readSpend } from './money.js';
@@ -29,6 +30,9 @@ export function createReadStore(pool: pg.Pool): ReadStore {
     selfUsage: (workspaceId, agentId, unit) => readSelfUsage(read, workspaceId, { agentId, unit }),
     usage: (workspaceId, agentId, page) => readUsage(read, { workspaceId, agentId }, page),
     spend: (workspaceId, range) => readSpend(read, workspaceId, range),
+    agentAudit: (workspaceId, agentId, asked) => readAgentAudit(read, { workspaceId, agentId }, asked),
+    agentAuditCount: (workspaceId, agentId, filter) =>
+      countAgentAudit(read, { workspaceId, agentId }, filter),
     audit: (workspaceId, page) => readAudit(read, workspaceId, page),
   };
 }

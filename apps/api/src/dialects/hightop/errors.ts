@@ -86,6 +86,7 @@ export const HIGHTOP_ERRORS: { readonly [C in ErrorCode]: Rendering } = {
   signing_refused: row(502, 'execution_failed'),
   needs_attention: row(502, 'execution_timeout'),
   execution_timeout: row(502, 'execution_timeout'),
+  not_served: row(404, 'not_found'),
   body_expired: row(404, 'not_found'),
   signer_unavailable: row(503, 'agent_api_chain_unavailable'),
   chain_unavailable: row(503, 'agent_api_chain_unavailable'),

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ApiCore } from '../../core.js';
 import type { Problem, Rendered } from '../../http/dialect.js';
 import { pathOf } from '../../http/error.filter.js';
+import { insteadOf } from './unserved.js';
 import { failedLayersOf, RELAYER_ERRORS } from './errors.js';
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
@@ -42,6 +43,8 @@ export interface Said {
 }
 
 export function renderProblem({ code, details, correlationId, path, atMs }: Problem): Rendered {
+  const instead = code === 'not_found' && details['object'] === 'route' ? insteadOf(path) : undefined;
+  if (instead !== undefined) return refusal({ path, atMs }, 'not_served', { instead });
   return refusal(
     { path, atMs },
     code,

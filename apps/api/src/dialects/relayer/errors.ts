@@ -46,6 +46,7 @@ const ROWS: { readonly [C in ErrorCode]: Rendering | number } = {
   policy_refused: 403,
   approval_rejected: 403,
   not_found: 404,
+  not_served: 501,
   body_expired: 404,
   rate_limited: 429,
   version_conflict: 409,

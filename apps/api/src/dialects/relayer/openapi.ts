@@ -1,5 +1,6 @@
 // Shapes of the Relayer dialect's answers: all in one envelope.
 import {
+  any,
   anyObject,
   FINALITY,
   flag,
@@ -14,6 +15,7 @@ import {
   type Schema,
 } from '../../http/openapi-words.js';
 import { AGENT_STATUSES } from './agents.dto.js';
+import { ANALYTICS_DAYS, AUDIT_TYPES } from './audit.dto.js';
 import { SHOWN_STATUSES } from './approvals.dto.js';
 
 const envelope = (data: Schema): Schema =>
@@ -71,6 +73,14 @@ const balance = {
   committedUSDC: text,
   availableUSDC: text,
   block: int,
+};
+const sum = { totalSpentUSDC: text, payments: int };
+const spend = {
+  period: oneOf(Object.keys(ANALYTICS_DAYS)),
+  from: text,
+  to: text,
+  ...sum,
+  byDay: list(object({ day: text, ...sum })),
 };
 const maybeDecimal = { type: ['string', 'null'] } as const;
 const agent = object({
@@ -141,6 +151,35 @@ export const RELAYER = {
     ),
   ),
   RelayerEvents: envelope(object({ accepted: int, repeated: int })),
+  RelayerAudit: envelope(
+    list(
+      object({
+        type: oneOf([...AUDIT_TYPES, 'payment']),
+        event: text,
+        status: oneOf(['success', 'failed']),
+        actor: anyObject,
+        operationId: maybeText,
+        amountUSDC: maybeText,
+        host: maybeText,
+        txHash: maybeText,
+        details: any,
+        timestamp: time,
+      }),
+    ),
+  ),
+  RelayerAnalytics: envelope(
+    object({ agentId: UUID, ...spend, byHost: list(object({ host: text, ...sum })) }),
+  ),
+  RelayerAnalyticsSummary: envelope(object({ ...spend, byAgent: list(object({ agentId: text, ...sum })) })),
+  RelayerApprovalConfig: envelope(
+    object({
+      enabled: flag,
+      threshold_amount: maybeText,
+      thresholdUsd: maybeText,
+      timeout_minutes: int,
+      requiredApprovers: int,
+    }),
+  ),
   RelayerSecret: envelope(object({ agentId: UUID, agentSecret: text })),
   RelayerBudget: envelope(
     object({

@@ -19,6 +19,7 @@ export class PageQuery extends ListQuery {
 export interface Listed<Item> extends Page<Item> {
   /** What the list says of itself. */
   readonly meta: object;
+  readonly limit: number;
 }
 
 /** Refuses with `validation_failed` where both a page and a cursor are named. */
@@ -40,7 +41,7 @@ export async function listed<Item>(
     nextCursor,
     hasMore: nextCursor !== null,
   };
-  return { ...page, meta };
+  return { ...page, meta, limit };
 }
 
 const NOTHING = { items: [], nextCursor: null };

@@ -109,7 +109,13 @@ const textOf = (challenge: string | object): string =>
 /** The offer of a stock seller with these terms, in the version in which the network is spelled. The same requirement makes the same text. */
 function challengeOf({ asset, network: spelling, recipient: payTo, amount, resource }: Wanted): string {
   const { version, network } = speaks(spelling);
-  const common = { scheme: 'exact', network, payTo, maxTimeoutSeconds: TIMEOUT_SEC, asset: asset.token };
+  const common = {
+    scheme: 'exact',
+    network,
+    payTo,
+    maxTimeoutSeconds: TIMEOUT_SEC,
+    asset: asset.checksummed ?? asset.token,
+  };
   const extra = { name: asset.name, version: asset.version };
   const price = amount.toString();
   const offer =

@@ -1,0 +1,111 @@
+import { Body, Controller, Get, Inject, Patch, Req } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { DEFAULT_RULES, formatDecimal, refuse } from '#domain';
+import type { PolicyInput, Principal, Scope } from '#engine';
+import type { ApiCore } from '../../core.js';
+import { Caller, Roles } from '../../http/access.js';
+import { Speaks } from '../../http/dialect.js';
+import { Flag, Integer } from '../../http/fields.js';
+import { Answer, Errors } from '../../http/openapi-answers.js';
+import { actorOf } from '../../native/actor.js';
+import { CORE } from '../../tokens.js';
+import { thresholdOf } from './budgets.map.js';
+import { relayer } from './dialect.js';
+import { placeOf, success } from './envelope.js';
+import { Decimal } from './fields.js';
+
+export class ApprovalConfigDto {
+  @Decimal({ optional: true, about: 'USD from which on a person is asked, inclusive' })
+  threshold_amount?: number | string;
+
+  @Decimal({ optional: true, about: 'the same, under its other name' })
+  thresholdUsd?: number | string;
+
+  @Integer({ optional: true, min: 1, max: 43_200, about: 'minutes a person has to decide' })
+  timeout_minutes?: number;
+
+  @Integer({ optional: true, min: 1, max: 20, about: 'how many different people' })
+  requiredApprovers?: number;
+
+  @Flag({ optional: true, about: 'false: nobody is asked for an amount' })
+  enabled?: boolean;
+}
+
+/** The workspace's own policy; agents' may ask for more. */
+@ApiTags('Relayer')
+@Speaks(relayer)
+@Controller('v1/signing/approval-config')
+export class RelayerApprovalConfigController {
+  constructor(@Inject(CORE) private readonly core: ApiCore) {}
+
+  @Get()
+  @Roles('backend', 'admin', 'approver', 'auditor')
+  @ApiOperation({ summary: 'From which amount on, by how many and within which time' })
+  @Answer(200, 'RelayerApprovalConfig')
+  @Errors('RelayerError', 401, 403)
+  async get(@Caller() caller: Principal, @Req() request: FastifyRequest): Promise<object> {
+    return this.show(await this.rules(caller), request);
+  }
+
+  @Patch()
+  @Roles('admin')
+  @ApiOperation({ summary: 'Change what is named; the rest of the policy stays' })
+  @Answer(200, 'RelayerApprovalConfig')
+  @Errors('RelayerError', 400, 401, 403)
+  async set(
+    @Caller() caller: Principal,
+    @Body() dto: ApprovalConfigDto,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
+    const rules = changed(await this.rules(caller), dto);
+    await this.core.admin.policies.put(scopeOf(caller), rules, actorOf(caller));
+    return this.show(rules, request);
+  }
+
+  private async rules(caller: Principal): Promise<PolicyInput> {
+    return (await this.core.admin.policies.get(scopeOf(caller)))?.policy ?? DEFAULT_RULES;
+  }
+
+  private show(
+    { approvalThreshold, decideWithinSec, approvers }: PolicyInput,
+    request: FastifyRequest,
+  ): object {
+    const threshold = approvalThreshold === null ? null : formatDecimal('USD6', approvalThreshold);
+    const data = {
+      enabled: approvalThreshold !== null,
+      threshold_amount: threshold,
+      thresholdUsd: threshold,
+      timeout_minutes: Math.ceil(decideWithinSec / 60),
+      requiredApprovers: approvers.quorum,
+    };
+    return success(placeOf(this.core, request), { message: 'Approval config', data });
+  }
+}
+
+function changed(rules: PolicyInput, dto: ApprovalConfigDto): PolicyInput {
+  const {
+    threshold_amount,
+    thresholdUsd,
+    timeout_minutes: minutes,
+    requiredApprovers: quorum,
+    enabled,
+  } = dto;
+  if (threshold_amount !== undefined && thresholdUsd !== undefined)
+    throw refuse('validation_failed', { field: 'thresholdUsd', reason: 'not_beside_threshold_amount' });
+  const field = threshold_amount === undefined ? 'thresholdUsd' : 'threshold_amount';
+  const named = thresholdOf(threshold_amount ?? thresholdUsd, field);
+  const approvalThreshold = enabled === false ? null : (named ?? rules.approvalThreshold);
+  if (enabled === false && named !== undefined)
+    throw refuse('validation_failed', { field, reason: 'not_enabled' });
+  if (enabled === true && approvalThreshold === null)
+    throw refuse('validation_failed', { field: 'threshold_amount', reason: 'needed_to_enable' });
+  return {
+    ...rules,
+    approvalThreshold,
+    ...(minutes === undefined ? {} : { decideWithinSec: minutes * 60 }),
+    ...(quorum === undefined ? {} : { approvers: { ...rules.approvers, quorum } }),
+  };
+}
+
+const scopeOf = ({ workspaceId }: Principal): Scope => ({ workspaceId, agentId: null });
