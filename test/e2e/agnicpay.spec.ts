@@ -73,7 +73,7 @@ describe('the documented flow', () => {
     },
   );
 
-  it("fetch: the seller's own bytes, with what was paid beside them, and never our token at the seller", async () => {
+  it("fetch: the seller's own bytes, with what was paid beside them; above maxValue nothing is paid", async () => {
     const before = await charges();
     const binary = await fetch(
       `${stack.file.apiUrl}/api/x402/fetch?url=${encodeURIComponent(`${seller('v1')}/binary`)}&maxValue=10000`,
@@ -156,6 +156,14 @@ describe('the documented flow', () => {
     expect(found.body.transactions).toMatchObject([
       { endpoint: `${url}?first`, amount_usd: 0.01, settled: true },
     ]);
+    const list = async (query: string): Promise<Answer['body']> =>
+      (await agnic('GET', `/api/transactions?${query}`, { token })).body;
+    const since = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const nextPage = await list(`startDate=${since}&limit=1&page=2`);
+    expect(nextPage.pagination).toEqual({ currentPage: 2, totalPages: 3, totalCount: 3, limit: 1 });
+    expect(nextPage.transactions).toEqual([transactions[1]]);
+    expect((await list('network=base-sepolia&status=success')).stats.totalSpent).toBe(0.01);
+    expect((await list('endDate=2020-01-01')).transactions).toEqual([]);
     const revoked = await agnic('POST', '/api/revoke-token', {
       token: stack.file.adminKey,
       body: { tokenId: made.body.id },
