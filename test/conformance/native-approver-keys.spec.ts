@@ -1,6 +1,7 @@
 // People's own keys over HTTP: prepared, signed outside, registered, revoked. Every answer is compared with the description.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BASE, nativeApi, type NativeApi } from '../support/native-api.js';
+import { DEFAULT_POLICY } from '#domain';
+import { BASE, nativeApi, purchase, type NativeApi } from '../support/native-api.js';
 import { aStamper, type Stamper } from '../support/stamping.js';
 
 let api: NativeApi['api'];
@@ -56,5 +57,35 @@ describe('approver keys', () => {
     api.nowMs += 10 * 60_000;
     const late = await register(body.activity_id, key.stamp(body.body as string));
     expect([late.status, late.body.error.code]).toEqual([409, 'activity_expired']);
+  });
+
+  it('decide a payment by their signature, whoever brings it', async () => {
+    api.setPolicy({ ...DEFAULT_POLICY, version: 1, approvalThreshold: 1n });
+    const key = aStamper();
+    const prepared = await prepare(key);
+    await register(prepared.body.activity_id, key.stamp(prepared.body.body as string));
+    await call(purchase());
+    const [item] = (await call({ path: `${BASE}/approvals`, as: 'admin' })).body.items as {
+      approval_id: string;
+      digest: string;
+    }[];
+    const path = `${BASE}/approvals/${item?.approval_id}`;
+    const activity = await call({ method: 'POST', path: `${path}/prepare`, as: 'admin' });
+    expect([activity.status, activity.body.kind]).toEqual([201, 'approve']);
+    const bring = (by: Stamper, as: string) => {
+      const { stampHeaderName: header_name, stampHeaderValue: header_value } = by.stamp(
+        activity.body.body as string,
+      );
+      const body = {
+        digest: item?.digest,
+        activity_id: activity.body.activity_id as string,
+        stamp: { header_name, header_value },
+      };
+      return call({ method: 'POST', path: `${path}/approve`, as, body });
+    };
+    expect((await bring(aStamper(), 'admin')).body.error.code).toBe('stamp_invalid');
+    const done = await bring(key, 'admin');
+    expect(done.body).toMatchObject({ status: 'approved', decided_by: 'approver@example.com' });
+    expect((await bring(key, 'admin')).status).toBe(200);
   });
 });

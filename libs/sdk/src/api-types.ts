@@ -100,6 +100,10 @@ export interface ApproveDto {
   digest: string;
   /** whose place the caller takes, by a delegation in force; of a payment only */
   on_behalf_of?: string | undefined;
+  /** of the activity that was prepared for this approval; with `stamp`, for a payment only */
+  activity_id?: string | undefined;
+  /** over its body: whoever holds the key decides, not the caller */
+  stamp?: StampDto | undefined;
 }
 
 export interface ApproverGroup {
@@ -1482,6 +1486,12 @@ export interface Routes {
     query: undefined;
     body: ApproveDto;
     answer: AnyApproval;
+  };
+  /** What a registered approver key signs to approve this payment, as it stands now */
+  'POST /purser/v1/approvals/{id}/prepare': {
+    query: undefined;
+    body: undefined;
+    answer: Activity;
   };
   /** Reject, with a reason; one rejection is enough. An admin rejects changes only */
   'POST /purser/v1/approvals/{id}/reject': {

@@ -1,11 +1,21 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { parseAgentId, parseApprovalId, parseAtomic, refuse, type ApprovalId } from '#domain';
 import {
+  parseActivityId,
+  parseAgentId,
+  parseApprovalId,
+  parseAtomic,
+  refuse,
+  type ApprovalId,
+} from '#domain';
+import {
+  activities,
   approve,
+  confirmActivity,
   reject,
   type ApprovalFilter,
   type ApprovalItem,
+  type ApprovalView,
   type ApproverPrincipal,
   type Principal,
 } from '#engine';
@@ -17,6 +27,7 @@ import { Answer, Errors } from '../http/openapi-answers.js';
 import { Stopping } from '../http/stopping.js';
 import { CORE, STOPPING } from '../tokens.js';
 import { ApprovalsQuery, ApproveDto, RejectDto, WaitQuery } from './approvals.dto.js';
+import { renderActivity, stampOf, type StampDto } from './approver-keys.controller.js';
 import { changerOf, renderChange } from './changes.js';
 import { renderApproval } from './render-approval.js';
 import { timeOf } from './render-operation.js';
@@ -90,8 +101,42 @@ export class ApprovalsController {
       return renderChange(
         await this.core.admin.changes.approve(changerOf(caller), view.approvalId, dto.digest),
       );
-    await approve(this.core.ports, approverOf(caller, dto.on_behalf_of), view.operationId, dto.digest);
+    const who = dto.stamp ? await this.stamped(caller, view, dto) : approverOf(caller, dto.on_behalf_of);
+    await approve(this.core.ports, who, view.operationId, dto.digest);
     return this.show(caller, view.approvalId);
+  }
+
+  @Post(':id/prepare')
+  @Roles('approver', 'admin')
+  @ApiOperation({ summary: 'What a registered approver key signs to approve this payment, as it stands now' })
+  @Answer(201, 'Activity')
+  @Errors('Error', 400, 401, 403, 404)
+  async prepare(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+    const { kind, view } = await this.find(caller, id);
+    if (kind === 'change') throw refuse('not_found', { object: 'approval' });
+    const subject = { approval_id: view.approvalId, digest: view.digest };
+    return renderActivity(await activities.prepare(this.core.signing, caller, { kind: 'approve', subject }));
+  }
+
+  /** Whoever holds the key that signed for this very approval. */
+  private async stamped(
+    { workspaceId }: Principal,
+    view: Pick<ApprovalView, 'approvalId' | 'digest'>,
+    { activity_id: id, stamp, on_behalf_of: onBehalfOf }: ApproveDto,
+  ): Promise<ApproverPrincipal> {
+    const activityId = parseActivityId(id);
+    const { subject } = await activities.find(this.core.signing, { workspaceId }, activityId);
+    const { approval_id: approvalId, digest } = subject as {
+      readonly approval_id?: string;
+      readonly digest?: string;
+    };
+    if (approvalId !== view.approvalId)
+      throw refuse('validation_failed', { field: 'activity_id', reason: 'of_another_approval' });
+    if (digest !== view.digest) throw refuse('approval_digest_mismatch');
+    const signed = { activityId, kind: 'approve', stamp: stampOf(stamp as StampDto) } as const;
+    const { by } = await confirmActivity(this.core.signing, { workspaceId }, signed);
+    const whose = onBehalfOf === undefined ? {} : { onBehalfOf };
+    return { workspaceId, keyId: by.approverKeyId, person: by.person, ...whose };
   }
 
   @Post(':id/reject')

@@ -1,5 +1,6 @@
-import { Amount, OneOf, Text, Time, Uuid } from '../http/fields.js';
+import { Amount, Nested, OneOf, Text, Time, Uuid } from '../http/fields.js';
 import { ListQuery } from '../http/lists.js';
+import { StampDto } from './approver-keys.controller.js';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled', 'outdated'] as const;
 const WAIT = /^([1-5]?[0-9]{1,4}|60000)$/;
@@ -74,6 +75,16 @@ export class ApproveDto {
 
   @Text(onBehalfOf)
   on_behalf_of?: string;
+
+  @Text({
+    optional: true,
+    max: 30,
+    about: 'of the activity that was prepared for this approval; with `stamp`, for a payment only',
+  })
+  activity_id?: string;
+
+  @Nested(StampDto, { optional: true, about: 'over its body: whoever holds the key decides, not the caller' })
+  stamp?: StampDto;
 }
 
 export class RejectDto {
