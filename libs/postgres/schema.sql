@@ -606,7 +606,7 @@ CREATE TABLE change_request (
   revision integer NOT NULL DEFAULT 1,
   changed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
 );
-ALTER TABLE change_request ADD CONSTRAINT change_request_kind_check CHECK ((kind = ANY (ARRAY['limits'::text, 'policy'::text, 'resume'::text, 'approvers'::text])));
+ALTER TABLE change_request ADD CONSTRAINT change_request_kind_check CHECK ((kind = ANY (ARRAY['limits'::text, 'team'::text, 'policy'::text, 'resume'::text, 'approvers'::text])));
 ALTER TABLE change_request ADD CONSTRAINT change_request_pkey PRIMARY KEY (workspace_id, approval_id);
 ALTER TABLE change_request ADD CONSTRAINT change_request_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text, 'outdated'::text])));
 ALTER TABLE change_request ADD CONSTRAINT change_request_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(workspace_id);

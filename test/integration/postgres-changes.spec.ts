@@ -87,6 +87,46 @@ describe('with dual control', () => {
     ]);
   });
 
+  it('limits of tags and teams are too, and an agent leaves a team by two', async () => {
+    const place = await limited();
+    const { workspaceId, agentId } = place;
+    const { admin } = bench;
+    const tag = { kind: 'category', name: 'x' } as const;
+    await admin.tags.register(workspaceId, tag, place.as('ann').actor);
+    const [outer, other] = await Promise.all(
+      ['a', 'b'].map((name) =>
+        admin.teams.create(workspaceId, { name, parentId: null }, place.as('ann').actor),
+      ),
+    );
+    if (!outer || !other) throw new Error('no teams');
+    for (const target of [{ tag }, { teamId: outer.teamId }]) {
+      const change = (day: bigint) =>
+        ({ kind: 'limits', agentId: null, ...target, change: limits({ day }) }) as const;
+      const setUp = { workspaceId, agentId: null, ...target };
+      await admin.budgets.putLimits(setUp, limits({ day: 9n }), { type: 'system', id: 'setup' });
+      const request = await pending(place, change(10n));
+      const limit = async () =>
+        (await admin.budgets.get(setUp))[0]?.windows.find((it) => it.window === 'day')?.limit;
+      expect(await limit()).toBe(9n);
+      await approve(place, request, 'ben');
+      expect(await limit()).toBe(10n);
+    }
+    const move = (teamId: typeof outer.teamId | null) => ({ kind: 'team', agentId, teamId }) as const;
+    const joined = await admin.changes.submit(place.as('ann'), move(outer.teamId));
+    expect(joined.kind).toBe('done');
+    for (const teamId of [other.teamId, null]) {
+      const direct = admin.teams.assign(workspaceId, { agentId, teamId }, place.as('ann').actor);
+      await expect(direct).rejects.toMatchObject({ code: 'second_person_needed' });
+      const before = await admin.teams.teamsOf(workspaceId, agentId);
+      const request = await pending(place, move(teamId));
+      expect(await admin.teams.teamsOf(workspaceId, agentId)).toEqual(before);
+      await approve(place, request, 'ben');
+      expect((await admin.teams.teamsOf(workspaceId, agentId)).map((it) => it.teamId)).toEqual(
+        teamId ? [teamId] : [],
+      );
+    }
+  });
+
   it('whoever goes past it is refused in the transaction itself', async () => {
     const place = await limited();
     const direct = bench.admin.budgets.putLimits(place.scope, limits({ day: 101n }), place.as('ann').actor);

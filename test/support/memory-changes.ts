@@ -8,7 +8,7 @@ export class MemoryChanges implements ChangeStore {
   readonly all: { view: ChangeView; readonly change: Change }[] = [];
 
   constructor(
-    private readonly admin: Pick<Administration, 'budgets' | 'policies' | 'stops' | 'approvers'>,
+    private readonly admin: Pick<Administration, 'budgets' | 'policies' | 'stops' | 'approvers' | 'teams'>,
     private readonly nowMs: () => number,
     private readonly dualControl: (workspaceId: WorkspaceId) => boolean,
   ) {}
@@ -84,7 +84,9 @@ export class MemoryChanges implements ChangeStore {
     const scope = { workspaceId, agentId: change.agentId };
     switch (change.kind) {
       case 'limits':
-        return (await this.admin.budgets.putLimits(scope, change.change, actor)).budget;
+        return (await this.admin.budgets.putLimits({ ...change, workspaceId }, change.change, actor)).budget;
+      case 'team':
+        return this.admin.teams.assign(workspaceId, change, actor);
       case 'policy':
         return this.admin.policies.put(scope, change.rules, actor);
       case 'resume':

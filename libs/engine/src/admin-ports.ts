@@ -166,7 +166,7 @@ export interface TeamStore {
   create(workspaceId: WorkspaceId, team: NewTeam, by: Actor): Promise<TeamView>;
   /** Those an agent's payments are charged to, outermost first. */
   teamsOf(workspaceId: WorkspaceId, agentId: AgentId): Promise<readonly TeamView[]>;
-  /** What is held or was charged stays where it is; what comes from now on goes to the new team. `teamId` null: to none. */
+  /** What is held or was charged stays where it is; what comes from now on goes to the new team. `teamId` null: to none. Refuses as `putLimits` does. */
   assign(
     workspaceId: WorkspaceId,
     membership: { readonly agentId: AgentId; readonly teamId: TeamId | null },
@@ -195,8 +195,14 @@ export interface LimitChange {
   readonly limits: Limits;
 }
 
+export interface LimitsFound {
+  readonly before: Limits;
+  /** The change lets something pass that did not pass before. */
+  readonly raised: boolean;
+}
+
 /** Asked under the row's lock before anything is written; throws a `Refusal` to leave everything as it is. */
-export type LimitCheck = (found: { readonly before: Limits; readonly raised: boolean }) => void;
+export type LimitCheck = (found: LimitsFound) => void;
 
 export interface LimitsChanged {
   readonly budget: BudgetView;
@@ -207,7 +213,7 @@ export interface LimitsChanged {
 export interface BudgetStore {
   /** Every layer and unit of one node, with usage as of now. */
   get(target: BudgetTarget): Promise<readonly BudgetView[]>;
-  /** The one way in which limits change. Usage and holds never do. */
+  /** Usage and holds never change. Refuses with `second_person_needed` what lets more pass where a workspace wants that (see `changes`). */
   putLimits(target: BudgetTarget, change: LimitChange, by: Actor, check?: LimitCheck): Promise<LimitsChanged>;
 }
 

@@ -1,12 +1,15 @@
 // Changes that may need a second person (ruling 28): types only.
-import type { AgentId, ApprovalId, BudgetView, Json, StopId, WorkspaceId } from '#domain';
+import type { AgentId, ApprovalId, BudgetView, Json, StopId, TeamId, WorkspaceId } from '#domain';
 import type { Actor } from './ports.js';
-import type { LimitChange, PolicyInput, PolicyVersion } from './admin-ports.js';
+import type { BudgetTarget, LimitChange, PolicyInput, PolicyVersion, TeamView } from './admin-ports.js';
 import type { ApproverGroupView } from './approver-admin-ports.js';
 
 /** `agentId` null: the workspace's own. */
 export type Change =
-  | { readonly kind: 'limits'; readonly agentId: AgentId | null; readonly change: LimitChange }
+  /** Of a tag or a team where one is named. */
+  | (Omit<BudgetTarget, 'workspaceId'> & { readonly kind: 'limits'; readonly change: LimitChange })
+  /** Which team an agent belongs to; null: none. */
+  | { readonly kind: 'team'; readonly agentId: AgentId; readonly teamId: TeamId | null }
   | { readonly kind: 'policy'; readonly agentId: AgentId | null; readonly rules: PolicyInput }
   | { readonly kind: 'resume'; readonly agentId: AgentId | null; readonly stopId: StopId }
   | {
@@ -19,6 +22,8 @@ export type ChangeKind = Change['kind'];
 /** What a change that has been carried out comes to. */
 export interface ChangeResults {
   readonly limits: BudgetView;
+  /** Those the agent is charged to from then on, outermost first. */
+  readonly team: readonly TeamView[];
   readonly policy: PolicyVersion;
   readonly resume: null;
   readonly approvers: ApproverGroupView;

@@ -194,7 +194,7 @@ export interface CancelDto {
 export interface ChangeRequest {
   kind: 'change';
   approval_id: string;
-  change: 'limits' | 'policy' | 'resume' | 'approvers';
+  change: 'limits' | 'team' | 'policy' | 'resume' | 'approvers';
   status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'outdated';
   digest: string;
   agent_id: string | null;
@@ -1790,7 +1790,7 @@ export interface Routes {
   'PUT /purser/v1/tags/{kind}/{name}/budgets': {
     query: undefined;
     body: PutBudgetDto;
-    answer: Budget;
+    answer: Budget | ChangeRequest;
   };
   /** A new team, of the workspace or of another team */
   'POST /purser/v1/teams': {
@@ -1814,7 +1814,7 @@ export interface Routes {
   'PUT /purser/v1/teams/{id}/budgets': {
     query: undefined;
     body: PutBudgetDto;
-    answer: Budget;
+    answer: Budget | ChangeRequest;
   };
   /** The teams an agent is charged to, outermost first */
   'GET /purser/v1/agents/{id}/team': {
@@ -1826,7 +1826,7 @@ export interface Routes {
   'PUT /purser/v1/agents/{id}/team': {
     query: undefined;
     body: PutTeamDto;
-    answer: Teams;
+    answer: Teams | ChangeRequest;
   };
   /** Report usage: charged to the layers infra and tokens, once per id */
   'POST /purser/v1/usage': {

@@ -123,7 +123,7 @@ export const CONTROLS = {
   ChangeRequest: object({
     kind: { const: 'change' },
     approval_id: text,
-    change: oneOf(['limits', 'policy', 'resume', 'approvers']),
+    change: oneOf(['limits', 'team', 'policy', 'resume', 'approvers']),
     status: oneOf(['pending', 'approved', 'rejected', 'expired', 'cancelled', 'outdated']),
     digest: text,
     agent_id: maybeText,

@@ -1,5 +1,6 @@
-import { Body, Controller, Delete, Get, Inject, Param, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseTagKind, parseTagName, type Tag } from '#domain';
 import type { Principal, TagView } from '#engine';
 import type { ApiCore } from '../core.js';
@@ -7,6 +8,7 @@ import { Caller, Roles } from '../http/access.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
 import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { PutBudgetDto } from './budgets.dto.js';
 import { limitChangeOf, renderBudget } from './budgets.map.js';
 import { iso, maybeIso } from './render-operation.js';
@@ -74,16 +76,18 @@ export class TagsController {
   @Roles('admin')
   @ApiOperation({ summary: "Set a tag's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404)
   async putBudget(
     @Caller() caller: Principal,
     @Param('kind') kind: string,
     @Param('name') name: string,
     @Body() dto: PutBudgetDto,
-  ): Promise<object> {
-    const target = { workspaceId: caller.workspaceId, agentId: null, tag: tagOf(kind, name) };
-    const { budgets } = this.core.admin;
-    return renderBudget((await budgets.putLimits(target, limitChangeOf(dto), actorOf(caller))).budget);
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const target = { agentId: null, tag: tagOf(kind, name) };
+    const change = { kind: 'limits', ...target, change: limitChangeOf(dto) } as const;
+    sendChanged(reply, await this.core.admin.changes.submit(changerOf(caller), change), renderBudget);
   }
 }
 

@@ -1,5 +1,6 @@
-import { Body, Controller, Get, Inject, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Put, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { parseAgentId, parseTeamId } from '#domain';
 import type { Principal, TeamView } from '#engine';
 import type { ApiCore } from '../core.js';
@@ -8,6 +9,7 @@ import { Text, Uuid } from '../http/fields.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
 import { actorOf } from './actor.js';
+import { changerOf, sendChanged } from './changes.js';
 import { PutBudgetDto } from './budgets.dto.js';
 import { limitChangeOf, renderBudget } from './budgets.map.js';
 import { iso } from './render-operation.js';
@@ -68,15 +70,17 @@ export class TeamsController {
   @Roles('admin')
   @ApiOperation({ summary: "Set a team's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404)
   async putBudget(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: PutBudgetDto,
-  ): Promise<object> {
-    const target = { workspaceId: caller.workspaceId, agentId: null, teamId: parseTeamId(id) };
-    const { budgets } = this.core.admin;
-    return renderBudget((await budgets.putLimits(target, limitChangeOf(dto), actorOf(caller))).budget);
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const target = { agentId: null, teamId: parseTeamId(id) };
+    const change = { kind: 'limits', ...target, change: limitChangeOf(dto) } as const;
+    sendChanged(reply, await this.core.admin.changes.submit(changerOf(caller), change), renderBudget);
   }
 
   @Get('agents/:id/team')
@@ -94,16 +98,18 @@ export class TeamsController {
     summary: 'Put an agent into a team, or out of all; what is held or was charged stays where it is',
   })
   @Answer(200, 'Teams')
+  @Answer(202, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404)
   async assign(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: PutTeamDto,
-  ): Promise<object> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const teamId = dto.team_id === null ? null : parseTeamId(dto.team_id);
-    const membership = { agentId: parseAgentId(id), teamId };
-    const teams = await this.core.admin.teams.assign(caller.workspaceId, membership, actorOf(caller));
-    return { items: teams.map(renderTeam) };
+    const change = { kind: 'team', agentId: parseAgentId(id), teamId } as const;
+    const changed = await this.core.admin.changes.submit(changerOf(caller), change);
+    sendChanged(reply, changed, (teams) => ({ items: teams.map(renderTeam) }));
   }
 }
 

@@ -9,7 +9,15 @@ import {
   type LimitName,
   type Limits,
 } from '#domain';
-import type { Actor, BudgetStore, BudgetTarget, LimitChange, LimitCheck, LimitsChanged } from '#engine';
+import type {
+  Actor,
+  BudgetStore,
+  BudgetTarget,
+  LimitChange,
+  LimitCheck,
+  LimitsChanged,
+  LimitsFound,
+} from '#engine';
 import { sql } from 'kysely';
 import { tagNodeId } from '../tag-node.js';
 import { SELECT_BUDGETS, toBudgetView, type BudgetRow } from './budget-view.js';
@@ -23,7 +31,7 @@ export class PostgresBudgets implements BudgetStore {
     return within(this.db, target.workspaceId, (trx) => read(trx, target));
   }
 
-  async putLimits(
+  putLimits(
     target: BudgetTarget,
     wanted: LimitChange,
     by: Actor,
@@ -44,7 +52,7 @@ export async function examineLimits(
   trx: Trx,
   target: BudgetTarget,
   wanted: LimitChange,
-): Promise<Parameters<LimitCheck>[0]> {
+): Promise<LimitsFound> {
   checkLimits(wanted);
   const before = await lockLimits(trx, target, wanted);
   return { before, raised: raises(before, wanted.limits) || (await opens(trx, target, wanted, before)) };
@@ -54,7 +62,7 @@ export async function writeLimits(
   trx: Trx,
   target: BudgetTarget,
   { layer, unit, limits }: LimitChange,
-  { before, raised }: Parameters<LimitCheck>[0],
+  { before, raised }: LimitsFound,
 ): Promise<{ readonly result: LimitsChanged; readonly fact: AdminFact }> {
   const { workspaceId } = target;
   const assignments = LIMIT_NAMES.map(

@@ -1,5 +1,5 @@
 // What each kind of change looks at under its locks, whether it lets more pass than before, and how it is carried out: all in the caller's transaction.
-import { refuse, type Json } from '#domain';
+import { refuse, type Json, type Tag, type TeamId } from '#domain';
 import type { Actor, Change, ChangeKind, ChangeResults } from '#engine';
 import { sql } from 'kysely';
 import { examineGroup, writeGroup } from './approver-groups.js';
@@ -8,6 +8,7 @@ import type { AdminFact, Trx } from './change.js';
 import { examinePolicy, writePolicy } from './policies.js';
 import { fromDocument, toDocument } from './policy-document.js';
 import { liftStop } from './stops.js';
+import { examineTeam, writeTeam } from './teams.js';
 import { STOP_COLUMNS, stopOf, type StopRow } from './stop-rows.js';
 
 type WorkspaceId = Parameters<typeof examineGroup>[1];
@@ -24,17 +25,33 @@ export interface Examined<Kind extends ChangeKind = ChangeKind> {
 export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change): Promise<Examined> {
   switch (change.kind) {
     case 'limits': {
-      const target = { workspaceId, agentId: change.agentId };
+      const { agentId, tag, teamId } = change;
+      const target = { workspaceId, agentId, ...(tag ? { tag } : {}), ...(teamId ? { teamId } : {}) };
       const { layer, unit, limits } = change.change;
       const found = await examineLimits(trx, target, change.change);
       return {
         loosens: found.raised,
         base: { limits: textOf(found.before) },
-        wanted: { layer, unit, limits: textOf(limits) },
+        wanted: {
+          ...(tag ? { tag: { kind: tag.kind, name: tag.name } } : {}),
+          ...(teamId ? { team_id: teamId } : {}),
+          layer,
+          unit,
+          limits: textOf(limits),
+        },
         carryOut: async () => {
           const { result, fact } = await writeLimits(trx, target, change.change, found);
           return { result: result.budget, fact };
         },
+      };
+    }
+    case 'team': {
+      const found = await examineTeam(trx, workspaceId, change);
+      return {
+        loosens: found.loosens,
+        base: { teams: found.before },
+        wanted: { team_id: change.teamId },
+        carryOut: () => writeTeam(trx, workspaceId, change, found),
       };
     }
     case 'policy': {
@@ -95,8 +112,12 @@ export function changeFrom(kind: ChangeKind, agentId: string | null, wanted: Jso
         written.map(([name, text]) => [name, text === null ? null : BigInt(text)]),
       );
       const change = { layer: it['layer'], unit: it['unit'], limits };
-      return { kind, agentId: agent, change } as Change;
+      const target = { agentId: agent, ...(it['tag'] ? { tag: it['tag'] as unknown as Tag } : {}) };
+      const teamId = (it['team_id'] ?? null) as TeamId | null;
+      return { kind, ...target, change, ...(teamId ? { teamId } : {}) } as Change;
     }
+    case 'team':
+      return { kind, agentId: agent, teamId: it['team_id'] } as Change;
     case 'policy': {
       const read = fromDocument(it, { scope: 'workspace', hash: null });
       const { scope: _scope, hash: _hash, version: _version, ...rules } = read;

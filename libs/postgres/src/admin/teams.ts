@@ -4,7 +4,8 @@ import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { requireAgent } from './agents.js';
 import { addBudgetNodes } from './budget-nodes.js';
-import { change, within, type Database, type Trx } from './change.js';
+import { assertAlone } from './dual-control.js';
+import { change, within, type AdminFact, type Database, type Trx } from './change.js';
 
 interface Row {
   readonly team_id: string;
@@ -54,25 +55,55 @@ export class PostgresTeams implements TeamStore {
     });
   }
 
-  assign(
-    workspaceId: WorkspaceId,
-    { agentId, teamId }: { readonly agentId: AgentId; readonly teamId: TeamId | null },
-    by: Actor,
-  ): Promise<readonly TeamView[]> {
+  assign(workspaceId: WorkspaceId, membership: Membership, by: Actor): Promise<readonly TeamView[]> {
     return change(this.db, { workspaceId, by }, async (trx) => {
-      await requireAgent(trx, workspaceId, agentId);
-      const path = teamId === null ? null : (await find(trx, workspaceId, teamId)).path;
-      // The agent's own nodes, in the order in which payments and usage lock them: whoever holds one has read the path it charges.
-      await sql`SELECT FROM budget_node WHERE workspace_id = ${workspaceId} AND node_id = ${agentId}
-        ORDER BY unit, layer, depth, node_id FOR UPDATE`.execute(trx);
-      const { numAffectedRows } = await sql`UPDATE budget_node SET path = ${path}::uuid[]
-        WHERE workspace_id = ${workspaceId} AND node_id = ${agentId} AND path IS DISTINCT FROM ${path}::uuid[]`.execute(
-        trx,
-      );
-      const fact = { type: 'AgentTeamChanged', data: { agent_id: agentId, team_id: teamId } };
-      return { result: await above(trx, workspaceId, agentId), fact: numAffectedRows === 0n ? null : fact };
+      const move = await examineTeam(trx, workspaceId, membership);
+      if (move.loosens) await assertAlone(trx, workspaceId, by);
+      return writeTeam(trx, workspaceId, membership, move);
     });
   }
+}
+
+interface Membership {
+  readonly agentId: AgentId;
+  readonly teamId: TeamId | null;
+}
+
+interface Move {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** The limits of some team hold no longer. */
+  readonly loosens: boolean;
+}
+
+/** Locks the agent's own nodes, in the order in which payments and usage do: whoever holds one has read the path it charges. */
+export async function examineTeam(
+  trx: Trx,
+  workspaceId: WorkspaceId,
+  { agentId, teamId }: Membership,
+): Promise<Move> {
+  await requireAgent(trx, workspaceId, agentId);
+  const after = teamId === null ? [] : (await find(trx, workspaceId, teamId)).path;
+  const { rows } = await sql<{ path: readonly string[] | null }>`SELECT path FROM budget_node
+    WHERE workspace_id = ${workspaceId} AND node_id = ${agentId} ORDER BY unit, layer, depth, node_id FOR UPDATE`.execute(
+    trx,
+  );
+  const before = rows[0]?.path ?? [];
+  return { before, after, loosens: before.some((team) => !after.includes(team)) };
+}
+
+export async function writeTeam(
+  trx: Trx,
+  workspaceId: WorkspaceId,
+  { agentId, teamId }: Membership,
+  { before, after }: Move,
+): Promise<{ readonly result: readonly TeamView[]; readonly fact: AdminFact | null }> {
+  const same = before.join() === after.join();
+  if (!same)
+    await sql`UPDATE budget_node SET path = ${after.length === 0 ? null : after}::uuid[]
+      WHERE workspace_id = ${workspaceId} AND node_id = ${agentId}`.execute(trx);
+  const fact = { type: 'AgentTeamChanged', data: { agent_id: agentId, team_id: teamId } };
+  return { result: await above(trx, workspaceId, agentId), fact: same ? null : fact };
 }
 
 /** Outermost first. */

@@ -50,6 +50,7 @@ import * as agentSetup from './20261121-94-1-agent-setup.js';
 import * as changeRequests from './20261121-88-3-change-requests.js';
 import * as teams from './20261121-84-7-teams.js';
 import * as agentAudit from './20261121-94-2-agent-audit.js';
+import * as teamChanges from './20261121-84-8-team-changes.js';
 
 export interface Migration {
   readonly name: string;
@@ -108,4 +109,5 @@ export const MIGRATIONS: readonly Migration[] = [
   findCredentials,
   teams,
   agentAudit,
+  teamChanges,
 ];
