@@ -10,8 +10,6 @@ import {
   type Hex32,
   type Policy,
   type Terms,
-  type WalletId,
-  type WorkspaceId,
 } from '#domain';
 import type {
   AssetRegistry,
@@ -30,7 +28,7 @@ import type {
   Vault,
 } from '#engine';
 import { NETWORK, TOKEN } from './builders.js';
-import type { MemoryDatabase } from './memory-database.js';
+import type { MemoryDatabase, MemoryWallet } from './memory-database.js';
 import { obstacleTo } from './memory-obstacles.js';
 
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
@@ -146,11 +144,7 @@ export const noFacilitators: RemoteFacilitators = {
 export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
 export const noMetrics: Metrics = { stepTook: () => {}, ended: () => {} };
 
-export interface MemoryWallet {
-  readonly workspaceId: WorkspaceId;
-  readonly walletId: WalletId;
-  readonly address: EvmAddress;
-}
+export type { MemoryWallet } from './memory-database.js';
 
 /** Policies by workspace and agent id, one wallet per agent. */
 export class MemoryPolicies implements PolicyStore {

@@ -13,6 +13,7 @@ import {
   type PolicyScope,
   type Settlement,
   type StopTarget,
+  type WalletId,
   type WorkspaceId,
 } from '#domain';
 import type {
@@ -25,7 +26,6 @@ import type {
   TrackedAuthorization,
   WatchedBlock,
 } from '#engine';
-import type { MemoryWallet } from './memory-basics.js';
 import { MemoryApprovers } from './memory-approvers.js';
 import { MemoryBudgets } from './memory-budgets.js';
 
@@ -62,6 +62,12 @@ export interface ApprovalRow {
   readonly decideByMs: number;
   status: 'pending' | 'approved' | 'rejected' | 'expired' | 'closed';
   useByMs: number | null;
+}
+
+export interface MemoryWallet {
+  readonly workspaceId: WorkspaceId;
+  readonly walletId: WalletId;
+  readonly address: EvmAddress;
 }
 
 export interface LedgerRow {

@@ -1,4 +1,3 @@
-import type { OperationRequest } from './operation/terms.js';
 import { refuse } from './refusal.js';
 
 /** What a payment can be booked under beside its agent. Each registered name has a budget of its own. */
@@ -30,7 +29,10 @@ export function parseTagName(text: unknown, field = 'name'): string {
 export function tagsOf({
   category,
   costCentre,
-}: Pick<OperationRequest, 'category' | 'costCentre'>): readonly Tag[] {
+}: {
+  readonly category?: string;
+  readonly costCentre?: string;
+}): readonly Tag[] {
   return [
     ...(category === undefined ? [] : [{ kind: 'category' as const, name: category }]),
     ...(costCentre === undefined ? [] : [{ kind: 'cost_centre' as const, name: costCentre }]),
