@@ -281,3 +281,62 @@ describe('a payment above the threshold', () => {
     expect((await call(pay)).body.data.paymentHeader).toEqual(expect.any(String));
   });
 });
+
+describe('where changes need a second person', () => {
+  beforeEach(() => {
+    const at = api.admin.workspaceViews.findIndex((it) => it.workspaceId === WORKSPACE);
+    const view = api.admin.workspaceViews[at];
+    if (view) api.admin.workspaceViews[at] = { ...view, dualControl: true };
+  });
+
+  it.each([
+    ['POST', `/agents/${AGENT}/budget`, { payments: 1000 }, 'backend'],
+    ['POST', `/agents/${AGENT}/budget`, { payments: { approvalThresholdUSDC: 5 } }, 'backend'],
+    ['PATCH', `/agents/${AGENT}/threshold`, { threshold_usd: 5 }, 'backend'],
+    ['PATCH', '/signing/approval-config', { threshold_amount: 5 }, 'admin'],
+  ] as const)('%s %s waits for one and changes nothing', async (method, path, body, as) => {
+    const before = (await call({ path: `/v1/agents/${AGENT}/budget`, as: 'backend' })).body.data;
+    const reply = await call({ method, path: `/v1${path}`, as, body });
+    expect([reply.status, reply.body.data.status]).toEqual([202, 'pending_approval']);
+    expect(reply.body.data.approvals).toHaveLength(1);
+    expect((await call({ path: `/v1/agents/${AGENT}/budget`, as: 'backend' })).body.data).toEqual(before);
+  });
+
+  it('resuming waits too, by either route; pausing and killing do not', async () => {
+    expect((await post(`/agents/${AGENT}/pause`, {})).status).toBe(200);
+    expect((await post(`/agents/${AGENT}/resume`, {})).status).toBe(202);
+    const status = { status: 'active' };
+    const patched = await call({
+      method: 'PATCH',
+      path: `/v1/agents/${AGENT}/status`,
+      as: 'backend',
+      body: status,
+    });
+    expect(patched.status).toBe(202);
+    expect((await call({ path: `/v1/agents/${AGENT}/status`, as: 'backend' })).body.data.status).toBe(
+      'paused',
+    );
+    expect((await post(`/agents/${AGENT}/kill`, {})).status).toBe(200);
+  });
+
+  it('an agent is not activated by the signature of whoever prepared it', async () => {
+    const prepare = {
+      method: 'POST',
+      path: '/v1/agents/prepare',
+      as: 'approver-backend',
+      body: { name: 'Buyer' },
+    } as const;
+    const body = { role: 'backend', person: 'approver@example.com' };
+    const made = await api.call({ method: 'POST', path: '/purser/v1/keys', as: 'admin', body });
+    api.secrets['approver-backend'] = made.body.secret as string;
+    const draft = (await call(prepare)).body.data;
+    const confirmed = await done(
+      '/agents/confirm-user',
+      { stampedActivity: stamped(draft.activity) },
+      'approver-backend',
+    );
+    const activation = { stampedActivity: stamped(confirmed.activity) };
+    const reply = await post('/agents/confirm-policies', activation, 'approver-backend');
+    expect([reply.status, reply.body.code]).toEqual([403, 'approver_not_eligible']);
+  });
+});

@@ -1,22 +1,33 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
-import { refuse, type AgentId } from '#domain';
-import { kill, stopScope, unstop, type Principal, type StopOrder, type StopReport } from '#engine';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { refuse } from '#domain';
+import {
+  finishStop,
+  kill,
+  stopScope,
+  type Principal,
+  type StopOrder,
+  type StopReport,
+  type StopScope,
+} from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentNamed } from '../../http/agent.js';
 import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
+import { send } from '../../http/send.js';
 import { actorOf } from '../../native/actor.js';
 import { CORE } from '../../tokens.js';
 import { agentStatus, renderAgent, renderLive } from './agents.map.js';
 import { AgentStatusDto, ReasonDto } from './agents.dto.js';
+import { change, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 import { listed, PageQuery } from './paging.js';
 
-type AgentOrder = StopOrder & { readonly scope: { readonly kind: 'agent' } };
+type AgentScope = Extract<StopScope, { readonly kind: 'agent' }>;
+type AgentOrder = StopOrder & { readonly scope: AgentScope };
 
 @ApiTags('Relayer')
 @Speaks(relayer)
@@ -80,19 +91,21 @@ export class RelayerAgentsController {
   @Roles('backend', 'admin')
   @ApiOperation({ summary: 'Pause, resume or kill' })
   @Answer(200, 'RelayerAgent')
+  @Answer(202, 'RelayerChange')
   @Errors('RelayerError', 400, 401, 403, 404, 409)
   async setStatus(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() { status }: AgentStatusDto,
-    @Req() request: FastifyRequest,
-  ): Promise<object> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const order = await this.orderFor(caller, id, '');
     const { ports, admin } = this.core;
-    if (status === 'active') await unstop(ports, admin.stops, order.scope, order.by);
-    else if (status === 'killed') await kill(ports, admin, order);
+    if (status === 'active') return this.lift(caller, order, reply);
+    if (status === 'killed') await kill(ports, admin, order);
     else await stopScope(ports, admin.stops, order);
-    return this.show(caller, id, { request, message: 'Status set' });
+    const answer = { request: reply.request, message: 'Status set' };
+    send(reply, { status: 200, body: await this.show(caller, id, answer) });
   }
 
   @Post(':id/pause')
@@ -119,15 +132,14 @@ export class RelayerAgentsController {
   @Roles('backend', 'admin')
   @ApiOperation({ summary: 'Resume a paused agent; a killed one stays dead' })
   @Answer(200, 'RelayerAgent')
+  @Answer(202, 'RelayerChange')
   @Errors('RelayerError', 400, 401, 403, 404, 409)
   async resume(
     @Caller() caller: Principal,
     @Param('id') id: string,
-    @Req() request: FastifyRequest,
-  ): Promise<object> {
-    const order = await this.orderFor(caller, id, '');
-    await unstop(this.core.ports, this.core.admin.stops, order.scope, order.by);
-    return this.show(caller, id, { request, message: 'Agent resumed' });
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.lift(caller, await this.orderFor(caller, id, ''), reply);
   }
 
   @Post(':id/kill')
@@ -181,11 +193,22 @@ export class RelayerAgentsController {
     return success(placeOf(this.core, request), { message: 'Secret rotated', data });
   }
 
-  private async orderFor(
+  /** What the stop leaves to be done is done first, whoever may lift it. */
+  private async lift(
     caller: Principal,
-    id: string,
-    reason: string,
-  ): Promise<AgentOrder & { readonly scope: { readonly agentId: AgentId } }> {
+    { scope }: { readonly scope: AgentScope },
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { agentId } = scope;
+    const stop = await finishStop(this.core.ports, this.core.admin.stops, scope);
+    const waiting =
+      stop && (await change(this.core, caller, { kind: 'resume', agentId, stopId: stop.stopId }));
+    if (waiting) return send(reply, waitingFor(placeOf(this.core, reply.request), agentId, [waiting]));
+    const answer = { request: reply.request, message: 'Agent resumed' };
+    send(reply, { status: 200, body: await this.show(caller, agentId, answer) });
+  }
+
+  private async orderFor(caller: Principal, id: string, reason: string): Promise<AgentOrder> {
     const { workspaceId, person } = caller;
     const { agentId } = await agentNamed(this.core, caller, id);
     const by = { actor: actorOf(caller), person };
@@ -193,7 +216,7 @@ export class RelayerAgentsController {
   }
 
   private stopped(
-    { scope: { agentId } }: AgentOrder & { readonly scope: { readonly agentId: AgentId } },
+    { scope: { agentId } }: AgentOrder,
     { live, released, finished, stop }: StopReport,
     { request, message }: { readonly request: FastifyRequest; readonly message: string },
   ): object {

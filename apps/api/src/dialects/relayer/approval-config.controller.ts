@@ -1,6 +1,6 @@
-import { Body, Controller, Get, Inject, Patch, Req } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Patch, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DEFAULT_RULES, formatDecimal, refuse } from '#domain';
 import type { PolicyInput, Principal, Scope } from '#engine';
 import type { ApiCore } from '../../core.js';
@@ -8,9 +8,10 @@ import { Caller, Roles } from '../../http/access.js';
 import { Speaks } from '../../http/dialect.js';
 import { Flag, Integer } from '../../http/fields.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
-import { actorOf } from '../../native/actor.js';
+import { send } from '../../http/send.js';
 import { CORE } from '../../tokens.js';
 import { thresholdOf } from './budgets.map.js';
+import { change, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 import { Decimal } from './fields.js';
@@ -52,15 +53,18 @@ export class RelayerApprovalConfigController {
   @Roles('admin')
   @ApiOperation({ summary: 'Change what is named; the rest of the policy stays' })
   @Answer(200, 'RelayerApprovalConfig')
+  @Answer(202, 'RelayerChange')
   @Errors('RelayerError', 400, 401, 403)
   async set(
     @Caller() caller: Principal,
     @Body() dto: ApprovalConfigDto,
-    @Req() request: FastifyRequest,
-  ): Promise<object> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const rules = changed(await this.rules(caller), dto);
-    await this.core.admin.policies.put(scopeOf(caller), rules, actorOf(caller));
-    return this.show(rules, request);
+    const waiting = await change(this.core, caller, { kind: 'policy', agentId: null, rules });
+    const { request } = reply;
+    if (waiting) return send(reply, waitingFor(placeOf(this.core, request), null, [waiting]));
+    send(reply, { status: 200, body: this.show(rules, request) });
   }
 
   private async rules(caller: Principal): Promise<PolicyInput> {

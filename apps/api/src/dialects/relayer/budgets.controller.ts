@@ -1,17 +1,18 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Req } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
-import { DEFAULT_RULES, refuse, type AgentId, type Layer, type Limits } from '#domain';
-import type { Principal, Scope } from '#engine';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DEFAULT_RULES, type AgentId, type Layer, type Limits } from '#domain';
+import type { ChangeView, Principal, Scope } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentNamed } from '../../http/agent.js';
 import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
-import { actorOf } from '../../native/actor.js';
+import { send } from '../../http/send.js';
 import { CORE } from '../../tokens.js';
 import { BudgetDto, ThresholdDto } from './budgets.dto.js';
 import { limitsIn, renderBudget, thresholdOf, unitOf, wantedBudget } from './budgets.map.js';
+import { change, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 
@@ -41,62 +42,73 @@ export class RelayerBudgetsController {
   @Roles('backend', 'admin')
   @ApiOperation({ summary: 'Set what is named of the layers and the threshold; the rest stays' })
   @Answer(200, 'RelayerBudget')
+  @Answer(202, 'RelayerChange')
   @Errors('RelayerError', 400, 401, 403, 404, 409)
   async set(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: BudgetDto,
-    @Req() request: FastifyRequest,
-  ): Promise<object> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { agentId } = await agentNamed(this.core, caller, id);
     const { layers, threshold } = wantedBudget(dto);
+    const waiting: (ChangeView | null)[] = [];
     for (const [layer, limits] of Object.entries(layers) as [Layer, Limits][])
-      await this.setLayer(caller, agentId, layer, limits);
-    if (threshold !== undefined) await this.setThreshold(caller, agentId, threshold);
-    return this.show(caller, agentId, request);
+      waiting.push(await this.setLayer(caller, agentId, { layer, limits }));
+    if (threshold !== undefined) waiting.push(await this.setThreshold(caller, agentId, threshold));
+    await this.answer(caller, agentId, { reply, waiting });
   }
 
   @Patch('threshold')
   @Roles('backend', 'admin')
   @ApiOperation({ summary: 'From which amount on a person is asked, inclusive' })
   @Answer(200, 'RelayerBudget')
-  @Errors('RelayerError', 400, 401, 403, 404)
+  @Answer(202, 'RelayerChange')
+  @Errors('RelayerError', 400, 401, 403, 404, 409)
   async threshold(
     @Caller() caller: Principal,
     @Param('id') id: string,
     @Body() dto: ThresholdDto,
-    @Req() request: FastifyRequest,
-  ): Promise<object> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { agentId } = await agentNamed(this.core, caller, id);
     const threshold = thresholdOf(dto.threshold_usd, 'threshold_usd');
-    if (threshold !== undefined) await this.setThreshold(caller, agentId, threshold);
-    return this.show(caller, agentId, request);
+    const waiting = threshold === undefined ? [] : [await this.setThreshold(caller, agentId, threshold)];
+    await this.answer(caller, agentId, { reply, waiting });
   }
 
-  /** What the vendor has no word for, such as a limit per day, stays; whoever changes it meanwhile is not overwritten. */
-  private async setLayer(caller: Principal, agentId: AgentId, layer: Layer, named: Limits): Promise<void> {
-    const { budgets } = this.core.admin;
-    const target = scopeOf(caller, agentId);
+  /** What the vendor has no word for, such as a limit per day, stays. */
+  private async setLayer(
+    caller: Principal,
+    agentId: AgentId,
+    { layer, limits }: { readonly layer: Layer; readonly limits: Limits },
+  ): Promise<ChangeView | null> {
     const unit = unitOf(layer);
-    const found = limitsIn((await budgets.get(target)).find((it) => it.layer === layer && it.unit === unit));
-    await budgets.putLimits(
-      target,
-      { layer, unit, limits: { ...found, ...named } },
-      actorOf(caller),
-      ({ before }) => {
-        const same = Object.entries({ ...before, ...found }).every(
-          ([name]) => (before[name as keyof Limits] ?? null) === (found[name as keyof Limits] ?? null),
-        );
-        if (!same) throw refuse('version_conflict');
-      },
-    );
+    const views = await this.core.admin.budgets.get(scopeOf(caller, agentId));
+    const found = limitsIn(views.find((it) => it.layer === layer && it.unit === unit));
+    const wanted = { layer, unit, limits: { ...found, ...limits } };
+    return change(this.core, caller, { kind: 'limits', agentId, change: wanted });
   }
 
-  private async setThreshold(caller: Principal, agentId: AgentId, approvalThreshold: bigint): Promise<void> {
-    const { policies } = this.core.admin;
-    const scope = scopeOf(caller, agentId);
-    const rules = (await policies.get(scope))?.policy ?? DEFAULT_RULES;
-    await policies.put(scope, { ...rules, approvalThreshold }, actorOf(caller));
+  private async setThreshold(
+    caller: Principal,
+    agentId: AgentId,
+    approvalThreshold: bigint,
+  ): Promise<ChangeView | null> {
+    const stored = await this.core.admin.policies.get(scopeOf(caller, agentId));
+    const rules = { ...(stored?.policy ?? DEFAULT_RULES), approvalThreshold };
+    return change(this.core, caller, { kind: 'policy', agentId, rules });
+  }
+
+  private async answer(
+    caller: Principal,
+    agentId: AgentId,
+    { reply, waiting }: { readonly reply: FastifyReply; readonly waiting: readonly (ChangeView | null)[] },
+  ): Promise<void> {
+    const requests = waiting.filter((it) => it !== null);
+    const { request } = reply;
+    if (requests.length > 0) return send(reply, waitingFor(placeOf(this.core, request), agentId, requests));
+    send(reply, { status: 200, body: await this.show(caller, agentId, request) });
   }
 
   private async show(caller: Principal, agentId: AgentId, request: FastifyRequest): Promise<object> {

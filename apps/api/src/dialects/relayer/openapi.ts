@@ -180,6 +180,15 @@ export const RELAYER = {
       requiredApprovers: int,
     }),
   ),
+  RelayerChange: envelope(
+    object({
+      agentId: maybeText,
+      approvalId: maybeText,
+      status: { const: 'pending_approval' },
+      expiresAt: time,
+      approvals: list(object({ approvalId: text, change: text, expiresAt: time })),
+    }),
+  ),
   RelayerSecret: envelope(object({ agentId: UUID, agentSecret: text })),
   RelayerBudget: envelope(
     object({

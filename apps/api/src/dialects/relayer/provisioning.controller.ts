@@ -126,12 +126,15 @@ export class RelayerProvisioningController {
     const { admin, signing } = this.core;
     const { workspaceId } = caller;
     const signed = signedOf({ ...stamps }, { field: 'policiesRequestId', value: policiesRequestId });
-    const { subject } = await activities.find(signing, { workspaceId }, signed.activityId);
+    const { subject, preparedBy } = await activities.find(signing, { workspaceId }, signed.activityId);
     const { agent_id: agentId, budget } = subject as unknown as Policies;
     if (named !== undefined && parseAgentId(named) !== agentId)
       throw refuse('validation_failed', { field: 'agentId', reason: 'another_agent_is_signed' });
     await this.mustBePending(caller, agentId);
     const { by } = await confirmActivity(signing, { workspaceId }, { ...signed, kind: 'set_agent_policies' });
+    // Limits are raised from nothing; where that takes two people, one person's signature is not two (ruling 28).
+    const { dualControl } = await admin.workspaces.get(workspaceId);
+    if (dualControl && by.person === preparedBy) throw refuse('approver_not_eligible');
     await this.setBudget(caller, { agentId, budget }, actorBy(by));
     if (!(await admin.setups.finish(workspaceId, agentId, 'active', actorBy(by)))) throw alreadyActive();
     const owner = { person: caller.person, label: 'relayer' };
