@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Inject, Param, Put, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseTagKind, parseTagName, type Tag } from '#domain';
 import type { Principal, TagView } from '#engine';
@@ -73,6 +73,8 @@ export class TagsController {
   }
 
   @Put(':kind/:name/budgets')
+  @ApiParam({ name: 'kind', type: String })
+  @ApiParam({ name: 'name', type: String })
   @Roles('admin')
   @ApiOperation({ summary: "Set a tag's limits in one unit; usage does not change" })
   @Answer(200, 'Budget')
@@ -80,8 +82,7 @@ export class TagsController {
   @Errors('Error', 400, 401, 403, 404)
   async putBudget(
     @Caller() caller: Principal,
-    @Param('kind') kind: string,
-    @Param('name') name: string,
+    @Param() { kind, name }: Readonly<Record<'kind' | 'name', string>>,
     @Body() dto: PutBudgetDto,
     @Res() reply: FastifyReply,
   ): Promise<void> {
