@@ -1,17 +1,29 @@
 // AgnicPay's documented flow in order, with plain HTTP only and every process real: 402, sign, retry, fetch, limits, approval, history.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../apps/local/src/services/index.js';
 import { chargesOf } from '../support/chain.js';
+import { allowPermit2 } from '../support/permit2.js';
+import { startPermit2Seller, type Permit2Seller } from '../support/permit2-seller.js';
 import { Admin, call, type Answer } from './support/client.js';
-import { TestStack } from './support/stack.js';
+import { TestStack, until } from './support/stack.js';
 
 let stack: TestStack;
 let admin: Admin;
+let upto: { readonly url: string; readonly seller: Permit2Seller };
 
 beforeAll(async () => {
-  stack = await TestStack.start({ blockTime: 1 });
+  const port = await freePort();
+  stack = await TestStack.start({ blockTime: 1, allow: [`127.0.0.1:${port}`] });
+  upto = {
+    url: `http://127.0.0.1:${port}/upto`,
+    seller: await startPermit2Seller(stack.file.rpcUrl, port),
+  };
   admin = new Admin(() => stack.file);
 }, 120_000);
-afterAll(() => stack?.stop());
+afterAll(async () => {
+  await upto?.seller.close();
+  await stack?.stop();
+});
 
 const seller = (name: string): string => {
   const url = stack.file.sellers[name]?.url;
@@ -170,6 +182,28 @@ describe('the documented flow', () => {
     });
     expect(revoked.body).toMatchObject({ success: true, id: made.body.id });
     expect((await agnic('GET', '/api/balance', { token })).status).toBe(401);
+  });
+
+  it('upto: a ceiling is signed, the seller charges a part, and the history says which', async () => {
+    await allowPermit2(stack.file.rpcUrl, stack.file.walletAddress);
+    const url = `${upto.url}?charge=12345`;
+    const denied = await sign(url);
+    expect([denied.status, denied.body.code]).toEqual([403, 'policy_refused']);
+    await admin.must('PUT', '/workspace/policy', { allow_upto: true, duplicate_window_sec: 0 });
+    const signed = await sign(url);
+    expect(signed.body).toMatchObject({ success: true, amountPaid: 0.09, scheme: 'upto' });
+    const headers = { 'PAYMENT-SIGNATURE': String(signed.body.paymentHeader) };
+    expect((await call(url, 'GET', { headers })).body).toEqual({ goods: 'upto' });
+    const newest = async (): Promise<Answer['body']> =>
+      (await agnic('GET', '/api/transactions?search=upto&limit=1')).body.transactions[0];
+    await until(async () => (await newest()).status === 'success', 60_000, 'the charge is seen');
+    expect(await newest()).toMatchObject({
+      id: signed.body.operationId,
+      amount_usd: 0.012345,
+      scheme: 'upto',
+    });
+    const fetched = await fetchOf(`${upto.url}?charge=2000`, '&maxValue=90000');
+    expect([fetched.status, fetched.headers.get('x-agnic-scheme')]).toEqual([200, 'upto']);
   });
 
   it('leaves books that add up', async () => {
