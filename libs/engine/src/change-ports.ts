@@ -1,7 +1,7 @@
 // Changes that may need a second person (ruling 28): types only.
 import type { AgentId, ApprovalId, BudgetView, Json, StopId, TeamId, WorkspaceId } from '#domain';
 import type { Actor } from './ports.js';
-import type { BudgetTarget, LimitChange, PolicyInput, PolicyVersion, TeamView } from './admin-ports.js';
+import type { BudgetTarget, LimitChange, PolicyInput, PolicyVersion, TeamView } from './rule-ports.js';
 import type { ApproverGroupView } from './approver-admin-ports.js';
 
 /** `agentId` null: the workspace's own. */

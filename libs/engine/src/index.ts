@@ -1,5 +1,6 @@
 export type * from './admin-ports.js';
 export type * from './approver-admin-ports.js';
+export type * from './rule-ports.js';
 export type * from './approver-ports.js';
 export * from './credentials.js';
 export type * from './rate-ports.js';
