@@ -64,6 +64,10 @@ const sign = async (url: string, asked: Asked = {}): Promise<Answer> => {
   return agnic('POST', '/api/sign-payment', { body, ...asked });
 };
 
+/** Of the payments to the seller that charges a part. */
+const newest = async (): Promise<Answer['body']> =>
+  (await agnic('GET', '/api/transactions?search=upto&limit=1')).body.transactions[0];
+
 describe('the documented flow', () => {
   it.each([
     ['version 1', 'v1', 'X-PAYMENT'],
@@ -194,8 +198,6 @@ describe('the documented flow', () => {
     expect(signed.body).toMatchObject({ success: true, amountPaid: 0.09, scheme: 'upto' });
     const headers = { 'PAYMENT-SIGNATURE': String(signed.body.paymentHeader) };
     expect((await call(url, 'GET', { headers })).body).toEqual({ goods: 'upto' });
-    const newest = async (): Promise<Answer['body']> =>
-      (await agnic('GET', '/api/transactions?search=upto&limit=1')).body.transactions[0];
     await until(async () => (await newest()).status === 'success', 60_000, 'the charge is seen');
     expect(await newest()).toMatchObject({
       id: signed.body.operationId,
