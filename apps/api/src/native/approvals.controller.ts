@@ -168,7 +168,9 @@ export class ApprovalsController {
   @Answer(200, 'ChangeRequest')
   @Errors('Error', 400, 401, 403, 404, 409)
   async withdraw(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
-    return renderChange(await this.core.admin.changes.withdraw(changerOf(caller), parseApprovalId(id)));
+    const { kind, view } = await this.find(caller, id);
+    if (kind !== 'change') throw refuse('validation_failed', { field: 'id', reason: 'not_a_change' });
+    return renderChange(await this.core.admin.changes.withdraw(changerOf(caller), view.approvalId));
   }
 
   private find({ workspaceId }: Principal, id: string): Promise<ApprovalItem> {
