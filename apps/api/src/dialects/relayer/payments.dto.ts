@@ -1,4 +1,4 @@
-import { Nested, OneOf, RequestBody, Text, Url } from '../../http/fields.js';
+import { Nested, OneOf, RequestBody, Text, TrueOrUuid, Url } from '../../http/fields.js';
 
 /** What the seller asked for, as the vendor's guide has it: amounts are decimal. */
 export class PaymentRequirementDto {
@@ -70,6 +70,13 @@ export class PayDto {
       "the seller's whole 402: its JSON, or the text of its PAYMENT-REQUIRED header. Then the header answers exactly this offer. Purser's own field",
   })
   paymentRequired?: string | object;
+
+  @TrueOrUuid({
+    optional: true,
+    about:
+      "the same payment as this operation on purpose (its id), or as whatever there is (true), where policy refuses duplicates. Purser's own field",
+  })
+  allowDuplicate?: true | string;
 
   @Text({ optional: true, max: 200, about: 'as the Idempotency-Key header' })
   idempotencyKey?: string;

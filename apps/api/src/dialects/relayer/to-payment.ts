@@ -1,5 +1,5 @@
 // Pure: a payment requirement becomes the core's request. There is no seller to ask: what the caller brings is a challenge of one offer.
-import { parseAtomic, parseDecimal, parseEvmAddress, refuse } from '#domain';
+import { parseAtomic, parseDecimal, parseEvmAddress, parseOperationId, refuse } from '#domain';
 import type { AssetRegistry, RegisteredAsset } from '#engine';
 import type { Command } from '../../http/submitting.js';
 import { onlyUsdc, speaks, usdcOn } from './network.js';
@@ -44,6 +44,9 @@ export function toPayment(dto: PayDto, assets: Pick<AssetRegistry, 'all'>): Comm
       maxAmount: amount,
       expect: { payTo, amount, network, asset: token },
       challenge: dto.paymentRequired === undefined ? challengeOf(wanted) : textOf(dto.paymentRequired),
+      ...(dto.allowDuplicate === undefined
+        ? {}
+        : { allowDuplicate: dto.allowDuplicate === true ? 'any' : parseOperationId(dto.allowDuplicate) }),
       allowReplay: false,
       timeoutMs: WAIT_MS,
       note,
