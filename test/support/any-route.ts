@@ -18,4 +18,4 @@ export const causeOf = ({ body }: Reply): string =>
   body?.errorReason;
 
 /** There a key counts only beside its own agent's id. */
-export const isHightop = (path: string): boolean => path.startsWith('/v1/agent/');
+export const isHightop = (path: string): boolean => /^\/(v1\/agent|api\/actions)\//.test(path);

@@ -269,7 +269,7 @@ function credentialsFor(
   path: string,
   { secret, agentId, as }: { readonly secret: string; readonly agentId: string; readonly as: string },
 ): Record<string, string> {
-  if (/^\/v1\/agent(\/|$)/.test(path)) return { 'x-agent-id': agentId, 'x-api-key': secret };
+  if (/^\/(v1\/agent|api\/actions)(\/|$)/.test(path)) return { 'x-agent-id': agentId, 'x-api-key': secret };
   if (/^\/(v1\/(pay|spend)|wallets|api-keys)(\/|\?|$)/.test(path))
     return { [as.startsWith('admin') ? 'x-internal-secret' : 'x-api-key']: secret };
   if (/^\/v1\/(agents|signing|balance|action)\b/.test(path)) return { authorization: `ApiKey ${secret}` };

@@ -5,7 +5,9 @@ import { AgentPayController } from './dialects/agentpay/pay.controller.js';
 import { AgnicPayHistoryController } from './dialects/agnicpay/history.controller.js';
 import { AgnicPayController } from './dialects/agnicpay/payments.controller.js';
 import { AgnicPayTokensController } from './dialects/agnicpay/tokens.controller.js';
+import { HightopAccountController } from './dialects/hightop/account.controller.js';
 import { HightopAgentController } from './dialects/hightop/agent.controller.js';
+import { HightopLegacyController } from './dialects/hightop/legacy.controller.js';
 import { HightopSimulateController } from './dialects/hightop/simulate.controller.js';
 import { HightopX402Controller } from './dialects/hightop/x402.controller.js';
 import { RelayerAgentsController } from './dialects/relayer/agents.controller.js';
@@ -52,7 +54,9 @@ export const CONTROLLERS = [
   AgnicPayTokensController,
   HightopX402Controller,
   HightopAgentController,
+  HightopAccountController,
   HightopSimulateController,
+  HightopLegacyController,
   RelayerPaymentsController,
   RelayerApprovalsController,
   RelayerAgentsController,

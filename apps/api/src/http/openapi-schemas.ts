@@ -1,6 +1,7 @@
 // Shapes of answers in OpenAPI. Requests describe themselves (fields.ts); answers are rendered by pure functions, and a conformance
 // test checks real answers against these.
 import { AGENTPAY } from '../dialects/agentpay/openapi.js';
+import { HIGHTOP_ACCOUNT } from '../dialects/hightop/openapi.js';
 import { RELAYER } from '../dialects/relayer/openapi.js';
 import { AGNICPAY } from '../dialects/agnicpay/openapi.js';
 import { FACILITATOR } from '../facilitator/openapi.js';
@@ -213,6 +214,7 @@ export const SCHEMAS = {
   ...AGENTPAY,
   ...AGNICPAY,
   ...HIGHTOP,
+  ...HIGHTOP_ACCOUNT,
   ...NATIVE,
   ...OPERATIONS,
   ...SUGGESTIONS,

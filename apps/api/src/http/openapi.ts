@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorCode } from '#domain';
 import type { Dialects } from './dialects.js';
+import { limitNameOf } from './limits.js';
 import { SAYS } from './openapi-answers.js';
 import { routesOf, type Route } from './routes.js';
 import { SCHEMAS } from './openapi-schemas.js';
@@ -61,7 +62,7 @@ interface Described {
 }
 
 /** Who may call it and how that is proven; and the refusals that no route says for itself, as its dialect has them. */
-function complete(document: OpenAPIObject, { method, path, access }: Route, dialects: Dialects): void {
+function complete(document: OpenAPIObject, { method, path, access, scope }: Route, dialects: Dialects): void {
   const item = document.paths[path.replace(/:([a-zA-Z]+)/g, '{$1}')] as Record<string, Described> | undefined;
   const operation = item?.[method.toLowerCase()];
   if (!operation || access === undefined) return;
@@ -72,6 +73,8 @@ function complete(document: OpenAPIObject, { method, path, access }: Route, dial
   const dialect = dialects.of({ method, url: path, routeOptions: { url: path } });
   const roles = access.operator ? ['operator'] : access.roles;
   Object.assign(operation, { security: dialect.security ?? SECURITY, 'x-roles': roles });
+  const limit = limitNameOf(dialect.name, method, scope);
+  Object.assign(operation, { 'x-rate-limit-class': limit.slice(limit.indexOf('.') + 1) });
   const { responses } = operation;
   const trouble = responses['500'];
   if (!trouble) return;

@@ -69,7 +69,7 @@ export class HightopAgentController {
       reads.balances(workspaceId, { agentId }),
       reads.selfUsage(workspaceId, agentId, 'USD6'),
     ]);
-    return renderSelf(agent, balances, usage);
+    return renderSelf(agent, { balances, usage, limits: this.core.limits });
   }
 
   @Get('self/limits')

@@ -5,10 +5,15 @@ import { bearerIn } from '../../http/dialect.js';
 export const RESOURCE = '/v1/agent';
 
 /** `x-agent-id` and `x-api-key` together, where the key must belong to that agent; or an access token, which names its agent itself. */
-export function hightopCredentials({ headers }: FastifyRequest): Presented | null {
+export function hightopCredentials(request: FastifyRequest): Presented | null {
+  const presented = agentKey(request);
+  if (presented !== null) return presented;
+  const token = bearerIn(request.headers);
+  return token === undefined ? null : { kind: 'bearer', token, resource: RESOURCE };
+}
+
+export function agentKey({ headers }: FastifyRequest): Presented | null {
   const key = headers['x-api-key'];
   const agentId = headers['x-agent-id'];
-  if (typeof key === 'string' && typeof agentId === 'string') return { kind: 'key', key, agentId };
-  const token = bearerIn(headers);
-  return token === undefined ? null : { kind: 'bearer', token, resource: RESOURCE };
+  return typeof key === 'string' && typeof agentId === 'string' ? { kind: 'key', key, agentId } : null;
 }

@@ -1,5 +1,5 @@
 import type { Dialect } from '../../http/dialect.js';
-import { hightopCredentials, RESOURCE } from './auth.js';
+import { agentKey, hightopCredentials, RESOURCE } from './auth.js';
 import { renderProblem } from './render-error.js';
 
 export const hightop: Dialect = {
@@ -9,4 +9,13 @@ export const hightop: Dialect = {
   security: [{ agentId: [], apiKey: [] }, { bearer: [] }],
   credentials: hightopCredentials,
   renderError: renderProblem,
+};
+
+/** The route from before v1: access tokens are made for what is below v1. */
+const { resource: _ofTokens, ...withKeys } = hightop;
+export const hightopBeforeV1: Dialect = {
+  ...withKeys,
+  prefixes: ['/api/actions'],
+  security: [{ agentId: [], apiKey: [] }],
+  credentials: agentKey,
 };

@@ -66,6 +66,30 @@ export class SignDto extends Forwarded {
   note?: string;
 }
 
+/** The route from before v1: other spelling, other defaults, the same ledger. */
+export class LegacySignDto {
+  @Address({ about: 'payee' })
+  payTo!: string;
+
+  @Amount({ about: 'price in base units of USDC' })
+  amount!: string;
+
+  @Url({ optional: true, about: 'the resource; rules about hosts look at it' })
+  targetUrl?: string;
+
+  @Integer({ optional: true, min: 1, max: 600, about: 'how long the payment is good for; 300 when absent' })
+  maxTimeoutSeconds?: number;
+
+  @Text({
+    optional: true,
+    min: 1,
+    max: 128,
+    pattern: /^[\x20-\x7e]+$/,
+    about: 'the same key and request is the same header',
+  })
+  idempotencyKey?: string;
+}
+
 export class SimulateDto {
   @OneOf(['POST', 'PATCH', 'DELETE'], { about: 'method of the request to try' })
   method!: 'POST' | 'PATCH' | 'DELETE';

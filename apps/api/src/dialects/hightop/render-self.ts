@@ -1,10 +1,18 @@
 import { formatDecimal, type BudgetView, type BudgetWindow } from '#domain';
 import type { AgentView, AssetRegistry, BalancesView, SelfUsage } from '#engine';
+import type { Limits } from '../../http/limits.js';
+import { renderRateLimits } from './render-account.js';
 import { OPERATION_TYPES } from './render.js';
 
 const usd = (atomic: bigint): string => formatDecimal('USD6', atomic);
 
-export function renderSelf(agent: AgentView, balances: BalancesView, usage: SelfUsage): object {
+interface Facts {
+  readonly balances: BalancesView;
+  readonly usage: SelfUsage;
+  readonly limits: Pick<Limits, 'table'>;
+}
+
+export function renderSelf(agent: AgentView, { balances, usage, limits }: Facts): object {
   const own = balances.wallets.find((wallet) => wallet.agentId === agent.agentId) ?? balances.wallets[0];
   return {
     ok: true,
@@ -18,7 +26,7 @@ export function renderSelf(agent: AgentView, balances: BalancesView, usage: Self
       active_window: { starts_at: null, expires_at: null },
     },
     permissions: { operation_types: OPERATION_TYPES, webhook_event_types: [] },
-    limits: {},
+    limits: renderRateLimits(limits),
     cannot: [],
     current_usage: usageOf(usage),
   };

@@ -1,6 +1,7 @@
 // Pure: a payment requirement becomes the core's request. There is no seller to ask: what the caller brings is a challenge of one offer.
 import { parseAtomic, parseDecimal, parseEvmAddress, parseOperationId, refuse } from '#domain';
 import type { AssetRegistry, RegisteredAsset } from '#engine';
+import { stockChallenge } from '../../http/stock-offer.js';
 import type { Command } from '../../http/submitting.js';
 import { onlyUsdc, speaks, usdcOn } from './network.js';
 import type { PayDto, PaymentRequirementDto } from './payments.dto.js';
@@ -105,25 +106,10 @@ function positive(amount: bigint, field: string): bigint {
 const noteOf = (text: string | undefined): string | null =>
   text === undefined ? null : Array.from(text).slice(0, NOTE_CHARS).join('');
 
-/** Kept as text: the canonical form that fingerprints are taken over knows no fractions, and sellers' schemas do. */
+/** Kept as text, like what stands in its place. */
 const textOf = (challenge: string | object): string =>
   typeof challenge === 'string' ? challenge : JSON.stringify(challenge);
 
-/** The offer of a stock seller with these terms, in the version in which the network is spelled. The same requirement makes the same text. */
 function challengeOf({ asset, network: spelling, recipient: payTo, amount, resource }: Wanted): string {
-  const { version, network } = speaks(spelling);
-  const common = {
-    scheme: 'exact',
-    network,
-    payTo,
-    maxTimeoutSeconds: TIMEOUT_SEC,
-    asset: asset.checksummed ?? asset.token,
-  };
-  const extra = { name: asset.name, version: asset.version };
-  const price = amount.toString();
-  const offer =
-    version === 1
-      ? { ...common, maxAmountRequired: price, resource, description: '', mimeType: '', extra }
-      : { ...common, amount: price, extra };
-  return JSON.stringify({ x402Version: version, accepts: [offer] });
+  return stockChallenge({ asset, ...speaks(spelling), payTo, amount, resource, timeoutSec: TIMEOUT_SEC });
 }
