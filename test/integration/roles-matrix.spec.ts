@@ -30,7 +30,14 @@ beforeAll(async () => {
 });
 afterAll(() => api?.close());
 
-const KNOWN = { network: NETWORK, asset: TOKEN, min: '10000', target: '20000', cap_per_day: '30000' };
+const KNOWN = {
+  network: NETWORK,
+  asset: TOKEN,
+  min: '10000',
+  target: '20000',
+  cap_per_day: '30000',
+  team_id: null,
+};
 
 const ROUTES = routesOf(CONTROLLERS);
 const guarded = ROUTES.flatMap((route) =>

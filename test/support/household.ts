@@ -116,6 +116,13 @@ export class Household {
       const body = { delegate: `${randomUUID()}@example.com`, ends_at };
       return (await this.must(keys.approver, 'POST', '/delegations', body)).delegation_id as string;
     },
+    teams: async ({ keys }) =>
+      (await this.must(keys.admin, 'POST', '/teams', { name: randomUUID() })).team_id as string,
+    tags: () => Promise.resolve('category'),
+    'tags/category': async ({ keys }) => {
+      await this.must(keys.admin, 'PUT', '/tags/category/research');
+      return 'research';
+    },
     'approver-groups': () => Promise.resolve('reviewers'),
     'approver-keys': async ({ keys }) => {
       const key = aStamper();

@@ -21,7 +21,7 @@ export function leastOf(
       return Object.fromEntries(
         (it.required ?? []).map((name) => [
           name,
-          known[name] ?? leastOf(schemas, it.properties?.[name] ?? {}, known),
+          name in known ? known[name] : leastOf(schemas, it.properties?.[name] ?? {}, known),
         ]),
       );
     case 'array':
