@@ -261,7 +261,7 @@ describe('usage', () => {
 });
 
 describe('a payment above the threshold', () => {
-  it('is approved by whoever signs it, brought by the backend', async () => {
+  it('is approved by whoever signs it, brought by the backend; the header is for credentials that may pay', async () => {
     api.setPolicy(aPolicy({ approvalThreshold: 20_000n }));
     const pay = {
       method: 'POST',
@@ -279,6 +279,20 @@ describe('a payment above the threshold', () => {
     });
     expect(approved).toMatchObject({ status: 'approved', resolvedBy: 'approver@example.com' });
     expect((await call(pay)).body.data.paymentHeader).toEqual(expect.any(String));
+    const body = { role: 'agent', agent_id: AGENT, person: 'alice' };
+    for (const scopes of [['agent:read'], ['agent:read', 'agent:payments:write']]) {
+      const made = await api.call({
+        method: 'POST',
+        path: '/purser/v1/keys',
+        as: 'admin',
+        body: { ...body, scopes },
+      });
+      api.secrets['narrowed'] = made.body.secret as string;
+      for (const list of ['signing', 'agents']) {
+        const { data } = (await call({ path: `/v1/${list}/approvals/${approvalId}`, as: 'narrowed' })).body;
+        expect([data.status, 'payment' in data]).toEqual(['approved', scopes.length === 2]);
+      }
+    }
   });
 });
 

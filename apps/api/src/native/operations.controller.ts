@@ -17,7 +17,6 @@ import { parseAgentId, parseIdempotencyKey, parseOperationId } from '#domain';
 import {
   cancel,
   cancelOnChain,
-  hasScope,
   resume,
   submit,
   viewOperation,
@@ -31,7 +30,7 @@ import { Caller, Roles, Scope } from '../http/access.js';
 import type { Rendered } from '../http/dialect.js';
 import { pageOf, renderPage } from '../http/lists.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
-import { livePayment } from '../http/payment.js';
+import { livePayment, mayPay } from '../http/payment.js';
 import { send } from '../http/send.js';
 import { Stopping } from '../http/stopping.js';
 import { agentNamed, agentOf } from '../http/agent.js';
@@ -83,7 +82,7 @@ export class OperationsController {
     // Nothing can have happened to an operation opened this moment: no need to read it.
     if (waitMs === 0 && !submitted.replayed) return send(reply, accepted(agent, submitted, dto.kind));
     const view = await this.stopping.awaitAnswer(ports, submitted, deadlineMs);
-    const found = view.answerable ? await this.found(view, true) : {};
+    const found = view.answerable ? await this.found(caller, view) : {};
     send(reply, answerOf(view, submitted, { found, correlationId: request.id }));
   }
 
@@ -120,7 +119,7 @@ export class OperationsController {
     const { derivation } = this.core.ports;
     const operationId = derivation.operationId(workspaceId, agentId, parseIdempotencyKey(key));
     const view = await this.core.reads.operation(workspaceId, operationId, agentId);
-    return renderOperation(view, await this.found(view, mayPay(caller)));
+    return renderOperation(view, await this.found(caller, view));
   }
 
   @Get(':id')
@@ -131,7 +130,7 @@ export class OperationsController {
   @Errors('Error', 400, 401, 404)
   async get(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
     const view = await this.find(caller, id);
-    return renderOperation(view, await this.found(view, mayPay(caller)));
+    return renderOperation(view, await this.found(caller, view));
   }
 
   @Get(':id/events')
@@ -188,15 +187,12 @@ export class OperationsController {
     return viewOperation(this.core.ports, { workspaceId, operationId });
   }
 
-  private async found(view: OperationView, withPayment: boolean) {
+  private async found(caller: Principal, view: OperationView) {
     if (view.kind === 'purchase') return { response: await responseOf(this.core.ports, view) };
     if (view.kind !== 'authorize') return {};
-    return withPayment ? { payment: await livePayment(this.core.ports, view) } : {};
+    return mayPay(caller) ? { payment: await livePayment(this.core.ports, caller, view) } : {};
   }
 }
-
-/** A live payment header is for whoever could have asked for it, not for whoever may read. */
-const mayPay = (caller: Principal): boolean => hasScope(caller, 'agent:payments:write');
 
 function accepted(agent: AgentPrincipal, { operationId }: Submitted, kind: SubmitDto['kind']): Rendered {
   const body = {

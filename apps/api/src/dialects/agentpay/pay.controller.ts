@@ -45,7 +45,7 @@ export class AgentPayController {
   ): Promise<void> {
     const key = keyFrom(header, { field: 'idempotencyKey', key: dto.idempotencyKey });
     const { view } = await submitAgainAndWait(this, agentOf(caller), key, toAuthorize(dto));
-    send(reply, renderPay(view, await livePayment(this.core.ports, view)));
+    send(reply, renderPay(view, await livePayment(this.core.ports, caller, view)));
   }
 
   @Get('spend')

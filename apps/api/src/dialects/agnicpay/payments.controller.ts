@@ -50,7 +50,7 @@ export class AgnicPayController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { view } = await submitAgainAndWait(this, agentOf(caller), keyFrom(key), toAuthorize(dto));
-    send(reply, renderSignature(view, await livePayment(this.core.ports, view)));
+    send(reply, renderSignature(view, await livePayment(this.core.ports, caller, view)));
   }
 
   @Post('x402/fetch')

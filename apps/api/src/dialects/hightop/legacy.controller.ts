@@ -59,7 +59,7 @@ export class HightopLegacyController {
         : await submitAndWait(this, agent, key, command);
     // The answer has no room for it, and whoever waits for a person needs it.
     reply.header('x-operation-id', view.operationId);
-    send(reply, render(view, await livePayment(this.core.ports, view)));
+    send(reply, render(view, await livePayment(this.core.ports, caller, view)));
   }
 }
 

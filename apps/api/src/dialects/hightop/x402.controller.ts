@@ -63,7 +63,7 @@ export class HightopX402Controller {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { view, replayed } = await this.run(caller, key, toPurchase(dto));
-    send(reply, await this.rendered(renderPurchase, view, replayed));
+    send(reply, await this.rendered(caller, renderPurchase, { view, replayed }));
   }
 
   @Post('sign')
@@ -82,7 +82,7 @@ export class HightopX402Controller {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { view, replayed } = await this.run(caller, key, toAuthorize(dto));
-    send(reply, await this.rendered(renderSign, view, replayed));
+    send(reply, await this.rendered(caller, renderSign, { view, replayed }));
   }
 
   private run(caller: Principal, key: string | undefined, command: Command): Promise<Answered> {
@@ -90,16 +90,16 @@ export class HightopX402Controller {
   }
 
   private async rendered(
+    caller: Principal,
     render: (view: OperationView, extras: Extras) => Rendered,
-    view: OperationView,
-    replayed: boolean,
+    { view, replayed }: Answered,
   ): Promise<Rendered> {
     const { ports } = this.core;
     const signed = view.kind === 'authorize';
     return render(view, {
       replayed,
       response: signed ? null : await responseOf(ports, view),
-      payment: signed ? await livePayment(ports, view) : null,
+      payment: signed ? await livePayment(ports, caller, view) : null,
     });
   }
 }

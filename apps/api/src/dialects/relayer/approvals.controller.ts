@@ -206,11 +206,11 @@ export class RelayerApprovalsController {
     const { ports } = this.core;
     const view = await this.find(caller, id);
     const place = placeOf(this.core, request);
-    // A live header is for the agent that asked for it, not for whoever may read.
+    // A live header is for the agent that asked for it, and only by a credential that may pay.
     if (view.status !== 'approved' || caller.role !== 'agent')
       return success(place, { message: 'Approval', data: renderApproval(view) });
     const operation = await viewOperation(ports, { ...view, workspaceId: caller.workspaceId });
-    const payment = await livePayment(ports, operation);
+    const payment = await livePayment(ports, caller, operation);
     const ready = payment !== null && (operation.settled || !operation.prepaid);
     return success(place, {
       message: 'Approval',

@@ -54,7 +54,7 @@ export class RelayerPaymentsController {
       key: dto.idempotencyKey,
     });
     const { view, replayed } = await submitAgainAndWait(this, who, sent, command);
-    const payment = await livePayment(core.ports, view);
+    const payment = await livePayment(core.ports, caller, view);
     send(reply, renderPayment(placeOf(core, reply.request), view, { payment, replayed }));
   }
 }
