@@ -189,6 +189,22 @@ describe('funding', () => {
     expect(api.database.ledger.size).toBe(1);
   });
 
+  it('that was refused is not made up for by the old signature; one that went through is found by it', async () => {
+    const confirmed = ({ activity }: Reply['body']) =>
+      post(`${PATH}/confirm`, { stampedActivity: stamped(activity) });
+    const through = await done(`${PATH}/prepare`, { amountUSDC: '1' });
+    const funded = await confirmed(through);
+    const refused = await done(`${PATH}/prepare`, { amountUSDC: '2' });
+    await done(`/agents/${AGENT}/pause`, {});
+    expect((await confirmed(refused)).status).toBe(403);
+    await done(`/agents/${AGENT}/resume`, {});
+    api.nowMs += 600_000;
+    const late = await confirmed(refused);
+    expect([late.status, late.body.code]).toEqual([422, 'activity_expired']);
+    expect((await confirmed(through)).body.data).toEqual(funded.body.data);
+    expect(api.database.ledger.size).toBe(1);
+  });
+
   it('is refused for another agent than was signed for, without an amount, and by an agent', async () => {
     const { activity } = await done(`${PATH}/prepare`, { amount: 1 });
     const agent = await provisioned();

@@ -59,6 +59,17 @@ describe('an activity', () => {
     );
     const history = await bench.admin.history(workspaceId, ALL);
     expect(history.items.filter((it) => it.type === 'ActivityConfirmed')).toHaveLength(1);
+    await bench.owner.query('UPDATE activity SET expires_at = clock_timestamp() WHERE activity_id = $1', [
+      activity.activityId,
+    ]);
+    const late = signedBy(alice.key, activity);
+    await expect(confirmActivity(ports, { workspaceId }, late)).rejects.toMatchObject(
+      refusal('activity_expired'),
+    );
+    expect(await confirmActivity(ports, { workspaceId }, { ...late, evenLate: true })).toMatchObject({
+      repeated: true,
+      late: true,
+    });
   });
 
   it('is one text: another text, kind, workspace or time is refused', async () => {

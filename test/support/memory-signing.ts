@@ -29,8 +29,10 @@ export function memorySigning(
       all.find((it) => it.activityId === activity.activityId),
       'activity',
     );
-    if (used) return keyId === null || used.approverKeyId === keyId ? 'repeated' : 'used_by_other';
-    return nowMs() >= expiresAtMs ? 'expired' : 'used';
+    const late = nowMs() >= expiresAtMs;
+    if (!used) return late ? 'expired' : 'used';
+    if (keyId !== null && used.approverKeyId !== keyId) return 'used_by_other';
+    return late ? 'repeated_late' : 'repeated';
   };
   const markUsed = (activity: Activity, { person, approverKeyId }: ApproverKeyView): void => {
     const old = all.find((it) => it.activityId === activity.activityId) as Activity;

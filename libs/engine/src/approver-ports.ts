@@ -76,9 +76,10 @@ export interface Activity {
 
 /**
  * `used`: by this call. `repeated`: the same key had signed it before, so its effect is under way or done: whatever follows from an activity is
- * keyed by its id.
+ * keyed by its id. `repeated_late`: the same after it has expired, and its effect may still have been refused then.
  */
-export type ActivityUse = 'used' | 'repeated' | 'expired' | 'used_by_other' | 'key_not_active';
+export type ActivityUse =
+  'used' | 'repeated' | 'repeated_late' | 'expired' | 'used_by_other' | 'key_not_active';
 
 export interface ActivityStore {
   prepare(

@@ -78,7 +78,14 @@ export {
   type Submitted,
 } from './use-cases/submit.js';
 export { submitAgain } from './use-cases/submit-again.js';
-export { planTopUp, topUp, type TopUpOrder, type TopUpPlan, type TopUpWish } from './use-cases/top-up.js';
+export {
+  planTopUp,
+  topUp,
+  topUpId,
+  type TopUpOrder,
+  type TopUpPlan,
+  type TopUpWish,
+} from './use-cases/top-up.js';
 export { foldWithTimes, viewOf, type OperationView, type RecordedOperation } from './view.js';
 export { fateOfPermit, tiePermits, type Tied } from './watch/permits.js';
 export type * from './watch/ports.js';

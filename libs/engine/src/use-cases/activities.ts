@@ -19,6 +19,8 @@ export interface Confirmed {
   readonly by: ApproverKeyView;
   /** The same key had signed it before: do again what follows from it, under the same id. */
   readonly repeated: boolean;
+  /** It is repeated after its time: what followed from it may be looked up, and nothing may follow from it any more. */
+  readonly late: boolean;
 }
 
 export const activities = {
@@ -44,8 +46,9 @@ export const activities = {
 } as const;
 
 /**
- * A registered key's signature over exactly the prepared text. `body`: the text as it came back, where the dialect carries it. Refuses with
- * `not_found`, `validation_failed` (another kind or text), `stamp_invalid`, `activity_expired`, `activity_used`.
+ * A registered key's signature over exactly the prepared text. `body`: the text as it came back, where the dialect carries it. `evenLate`: from
+ * a caller that minds `late`; any other is refused then. Refuses with `not_found`, `validation_failed` (another kind or text), `stamp_invalid`,
+ * `activity_expired`, `activity_used`.
  */
 export async function confirmActivity(
   ports: ActivityPorts,
@@ -55,6 +58,7 @@ export async function confirmActivity(
     readonly kind: ActivityKind;
     readonly stamp: Stamp;
     readonly body?: string;
+    readonly evenLate?: true;
   },
 ): Promise<Confirmed> {
   const activity = await activities.find(ports, { workspaceId }, signed.activityId);
@@ -62,8 +66,10 @@ export async function confirmActivity(
   const by = await ports.approverKeys.find(workspaceId, publicKey);
   if (by?.status !== 'active')
     throw refuse('stamp_invalid', { wrong: by ? 'key_not_confirmed' : 'key_unknown' });
-  const use = await ports.activities.use(activity, by, signed.stamp);
-  return { activity, by, repeated: confirmed(use) === 'repeated' };
+  const use = confirmed(await ports.activities.use(activity, by, signed.stamp));
+  const late = use === 'repeated_late';
+  if (late && signed.evenLate !== true) throw refuse('activity_expired');
+  return { activity, by, repeated: use !== 'used', late };
 }
 
 /**
@@ -109,10 +115,11 @@ function signerOf(
   return check.publicKey;
 }
 
-function confirmed(use: ActivityUse): 'used' | 'repeated' {
+function confirmed(use: ActivityUse): 'used' | 'repeated' | 'repeated_late' {
   switch (use) {
     case 'used':
     case 'repeated':
+    case 'repeated_late':
       return use;
     case 'expired':
       throw refuse('activity_expired');

@@ -100,11 +100,13 @@ async function judge(
   const { rows } = await sql<Row>`SELECT ${COLUMNS} FROM activity
     WHERE workspace_id = ${workspaceId} AND activity_id = ${activityId} FOR UPDATE`.execute(trx);
   if (!rows[0]) return 'expired';
-  const user = rows[0].approver_key_id;
-  if (user !== null) return keyId === null || user === keyId ? 'repeated' : 'used_by_other';
   const due = await sql<{ late: boolean }>`SELECT clock_timestamp() >= expires_at AS late FROM activity
     WHERE workspace_id = ${workspaceId} AND activity_id = ${activityId}`.execute(trx);
-  return due.rows[0]?.late === false ? 'free' : 'expired';
+  const inTime = due.rows[0]?.late === false;
+  const user = rows[0].approver_key_id;
+  if (user === null) return inTime ? 'free' : 'expired';
+  if (keyId !== null && user !== keyId) return 'used_by_other';
+  return inTime ? 'repeated' : 'repeated_late';
 }
 
 async function markUsed(

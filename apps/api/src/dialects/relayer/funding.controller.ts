@@ -7,8 +7,11 @@ import {
   confirmActivity,
   planTopUp,
   topUp,
+  topUpId,
+  type Activity,
   type Principal,
   type RegisteredAsset,
+  type Submitted,
   type TopUpPlan,
 } from '#engine';
 import type { ApiCore } from '../../core.js';
@@ -100,19 +103,29 @@ export class RelayerFundingController {
     const signed = signedOf({ ...stamps }, { field: 'fundRequestId', value: fundRequestId });
     const { subject } = await activities.find(signing, { workspaceId }, signed.activityId);
     const plan = await this.plannedIn(caller, agentId, subject as unknown as FundSubject);
-    const { by, activity } = await confirmActivity(
+    const { by, activity, late } = await confirmActivity(
       signing,
       { workspaceId },
-      { ...signed, kind: 'fund_agent' },
+      { ...signed, kind: 'fund_agent', evenLate: true },
     );
     const deadlineMs = ports.clock.nowMs() + WAIT_MS;
-    const submitted = await topUp(ports, plan, {
-      key: activity.activityId,
-      by: { actor: { type: 'approver', id: by.approverKeyId }, person: caller.person },
-      note: null,
-    });
+    const submitted = late
+      ? await this.opened(plan, activity)
+      : await topUp(ports, plan, {
+          key: activity.activityId,
+          by: { actor: { type: 'approver', id: by.approverKeyId }, person: caller.person },
+          note: null,
+        });
     const view = await this.stopping.awaitAnswer(ports, submitted, deadlineMs);
     send(reply, renderFunding(placeOf(this.core, reply.request), view));
+  }
+
+  /** What was refused in its time, while everything was stopped say, is not opened by an old signature. */
+  private async opened(plan: TopUpPlan, { activityId }: Activity): Promise<Submitted> {
+    const { ports } = this.core;
+    const ref = { workspaceId: plan.workspaceId, operationId: topUpId(ports, plan, activityId) };
+    if (!(await ports.operations.load(ref))) throw refuse('activity_expired');
+    return { ...ref, replayed: true };
   }
 
   private async planOf(
