@@ -6,6 +6,7 @@ import { NETWORK, SELLER } from '../support/builders.js';
 import {
   acceptTerms,
   aPlace,
+  approve,
   opened,
   prepare,
   requestApproval,
@@ -171,6 +172,27 @@ describe('a stop', () => {
       await lift(scope);
     },
   );
+
+  it('leaves approvals alone that were used: they are as many as were ever granted', async () => {
+    const at = await aPlace(bench.owner);
+    const accepted = acceptTerms(10n, {}, true);
+    const [used, unused] = [await opened(bench.store, at), await opened(bench.store, at)];
+    for (const walker of [used, unused]) {
+      await walker.must(accepted, RESERVE);
+      await walker.must(requestApproval(Date.now() + 60_000));
+      await walker.must(approve(), { ...accepted, type: 'ConfirmTerms' });
+    }
+    await used.must(prepare(10n));
+    for (const kind of ['workspace', 'payee'] as const) {
+      const scope: StopScope = { kind, workspaceId: at.workspaceId, payee: SELLER, network: null };
+      const { items } = await stops.openApprovals(scope, null);
+      expect(items.map((it) => it.operationId)).toEqual([unused.operationId]);
+    }
+    const attention = { type: 'RequireAttention', code: 'needs_attention', details: {} } as const;
+    await unused.must(attention);
+    const scope: StopScope = { kind: 'agent', ...at };
+    expect((await stops.openApprovals(scope, null)).items).toHaveLength(1);
+  });
 
   it('is one row, however often it is asked for; a wish to cancel on chain is added, and is then to be carried out', async () => {
     const { workspaceId } = await aPlace(bench.owner);

@@ -1,5 +1,12 @@
 // Stops in memory, with the semantics the port documents.
-import { refuse, stopTargetOf, throughAttention, type StopId, type WorkspaceId } from '#domain';
+import {
+  isBeforeIntent,
+  refuse,
+  stopTargetOf,
+  throughAttention,
+  type StopId,
+  type WorkspaceId,
+} from '#domain';
 import type { AgentView, OperationRef, Stop, StopOrder, StopScope, StopStore } from '#engine';
 import { concerns, type MemoryDatabase } from './memory-database.js';
 import { found, pageOf } from './memory-lists.js';
@@ -67,9 +74,10 @@ export class MemoryStops implements StopStore {
     Promise.resolve(this.database.stoppedScope(workspaceId, agentId ?? '')?.kind ?? null);
 
   openApprovals(scope: StopScope) {
-    const items = [...this.database.approvals].flatMap(([operationId, { status }]) =>
-      status === 'pending' || status === 'approved' ? this.inScope(scope, operationId) : [],
-    );
+    const items = [...this.database.approvals].flatMap(([operationId, { status }]) => {
+      const isOpen = status === 'pending' || status === 'approved';
+      return isOpen && isBeforeIntent(this.loaded(operationId).state) ? this.inScope(scope, operationId) : [];
+    });
     return Promise.resolve({ items, next: null });
   }
 

@@ -77,7 +77,7 @@ export interface StopStore {
   find(scope: StopScope): Promise<Stop | null>;
   /** The widest stop that holds for the agent (or for the workspace when none is named); null: none. Says nothing of payees and hosts. */
   stopFor(workspaceId: WorkspaceId, agentId: AgentId | null): Promise<StopScope['kind'] | null>;
-  /** Operations in the scope whose approval is open, from behind `after` on. */
+  /** Operations in the scope whose approval is open and not used, from behind `after` on. */
   openApprovals(scope: StopScope, after: OperationRef | null): Promise<Slice<OperationRef>>;
   /** What is live in the scope, from behind `after` on. */
   stillLive(scope: StopScope, after: OperationRef | null): Promise<Slice<StillLive>>;

@@ -27,6 +27,7 @@ export {
 } from './quorum.js';
 export {
   ABSENT,
+  BEFORE_INTENT,
   isBeforeIntent,
   TERMINAL,
   throughAttention,

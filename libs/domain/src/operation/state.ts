@@ -101,7 +101,8 @@ export const TERMINAL: Readonly<Record<OperationStatus, boolean>> = {
   cancelled: true,
 };
 
-const BEFORE_INTENT: ReadonlySet<OperationStatus> = new Set([
+/** Nothing has been committed for signing. */
+export const BEFORE_INTENT: ReadonlySet<OperationStatus> = new Set([
   'opened',
   'judged',
   'reserved',

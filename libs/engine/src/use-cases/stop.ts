@@ -82,7 +82,7 @@ async function report(ports: Ports, stops: StopStore, stop: Stop): Promise<StopR
   return { stop, ...carried, live, moreLive: next !== null || items.length > live.length };
 }
 
-/** Releases every open approval in the scope, and asks the chain to kill what is live where that is ordered. Any number of times, by anybody. */
+/** Asks the chain to kill what is live where that is ordered, and releases every open approval in the scope. Any number of times, by anybody. */
 export async function carryOut(
   ports: Ports,
   stops: StopStore,
@@ -93,7 +93,19 @@ export async function carryOut(
   const asked = new Map<OperationId, Asked>();
   const { scope } = stop;
   const isTime = (): boolean => ports.clock.nowMs() < untilMs;
-  let finished = await each(
+  // What is live can be used until its time; an approval can be used by nobody meanwhile.
+  let finished =
+    !stop.cancelOnChain ||
+    (await each(
+      (after) => stops.stillLive(scope, after),
+      isTime,
+      async (ref) => {
+        const came = await ask(ports, stop, ref, cancelOnChain);
+        if (came !== 'later') asked.set(ref.operationId, came);
+        return came;
+      },
+    ));
+  const releasedAll = await each(
     (after) => stops.openApprovals(scope, after),
     isTime,
     async (ref) => {
@@ -102,16 +114,7 @@ export async function carryOut(
       return came;
     },
   );
-  if (finished && stop.cancelOnChain)
-    finished = await each(
-      (after) => stops.stillLive(scope, after),
-      isTime,
-      async (ref) => {
-        const came = await ask(ports, stop, ref, cancelOnChain);
-        if (came !== 'later') asked.set(ref.operationId, came);
-        return came;
-      },
-    );
+  finished &&= releasedAll;
   if (finished) await stops.carriedOut(stop);
   else await stops.giveBack(stop);
   return { finished, released, asked };

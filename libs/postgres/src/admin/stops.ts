@@ -1,6 +1,7 @@
 // Pause and resume. Every intent holds the global and its workspace's control row shared until it commits; a stop of any scope updates one
 // of those two rows, so it waits for the intents under way and every later intent sees it. That makes "stopped" exact (ruling 14, S17).
 import {
+  BEFORE_INTENT,
   hostMatches,
   hostOf,
   refuse,
@@ -40,6 +41,9 @@ import {
 const SLICE = 500;
 /** What is live is found by its end, not by its place: better few large looks than many. */
 const LIVE_SLICE = 5_000;
+
+/** Attention is looked through: its history tells. */
+const MAY_BE_RELEASED = [...BEFORE_INTENT, 'needs_attention'];
 
 export class PostgresStops implements StopStore {
   constructor(private readonly db: Database) {}
@@ -117,10 +121,11 @@ export class PostgresStops implements StopStore {
   }
 
   async openApprovals(scope: StopScope, after: OperationRef | null): Promise<Slice<OperationRef>> {
+    // An approval that was used stays `approved` for ever: the operation tells whether there is anything left to release.
     const rows = await within(this.db, workspaceOf(scope), async (trx) => {
       const found = await sql<ScopedRow>`SELECT x.workspace_id, x.operation_id ${termsColumns(scope)}
-        FROM approval x ${termsJoin(scope)}
-        WHERE x.status IN ('pending', 'approved') ${inScope(scope)} ${behind(after)}
+        FROM approval x JOIN operations o USING (workspace_id, operation_id) ${termsJoin(scope)}
+        WHERE x.status IN ('pending', 'approved') AND o.status = ANY (${MAY_BE_RELEASED}) ${inScope(scope)} ${behind(after)}
         ORDER BY x.workspace_id, x.operation_id LIMIT ${SLICE}`.execute(trx);
       return found.rows;
     });
@@ -133,7 +138,7 @@ export class PostgresStops implements StopStore {
       const found =
         await sql<LiveRow>`SELECT x.workspace_id, x.operation_id, x.agent_id, x.network, x.token, x.to_address,
           coalesce(x.allowance, x.value)::text AS value, x.valid_before::text ${termsColumns(scope)}
-        FROM authorization_ledger x ${termsJoin(scope)}
+        FROM authorization_ledger x JOIN operations o USING (workspace_id, operation_id) ${termsJoin(scope)}
         WHERE x.status = 'live' ${inScope(scope)} ${behind(after)}
         ORDER BY x.workspace_id, x.operation_id LIMIT ${LIVE_SLICE}`.execute(trx);
       return found.rows;
@@ -282,8 +287,7 @@ const termsColumns = (scope: StopScope): ReturnType<typeof sql> =>
 
 const termsJoin = (scope: StopScope): ReturnType<typeof sql> =>
   isNarrow(scope)
-    ? sql`JOIN operations o ON o.workspace_id = x.workspace_id AND o.operation_id = x.operation_id
-        LEFT JOIN LATERAL (
+    ? sql`LEFT JOIN LATERAL (
           SELECT e.data #>> '{terms,network}' AS network, e.data #>> '{terms,payTo}' AS payee, e.data #>> '{terms,resourceUrl}' AS url FROM events e
            WHERE e.workspace_id = x.workspace_id AND e.operation_id = x.operation_id AND e.opened_month = purser_month(o.opened_at_ms)
              AND e.type IN ('TermsAccepted', 'TermsChanged') ORDER BY e.version DESC LIMIT 1) t ON true`

@@ -1,0 +1,57 @@
+// What a stop leaves to be done: in which order, and what holds it up.
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { OperationId } from '#domain';
+import { AGENT, aPolicy, NETWORK, SELLER, TOKEN, WORKSPACE } from '../../../../test/support/builders.js';
+import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
+import { MemoryStops } from '../../../../test/support/memory-stops.js';
+import { carryOut } from './stop.js';
+
+const SCOPE = { kind: 'workspace', workspaceId: WORKSPACE } as const;
+const BY = { actor: { type: 'admin', id: 'key of ann' }, person: 'ann' } as const;
+const ORDER = { scope: SCOPE, reason: 'drill', by: BY, cancelOnChain: true };
+
+let purser: MemoryInstallation;
+let stops: MemoryStops;
+beforeEach(() => {
+  purser = new MemoryInstallation();
+  stops = new MemoryStops(purser.database, [{ workspaceId: WORKSPACE, agentId: AGENT }]);
+});
+
+const status = (id: OperationId) => purser.database.stateOf(id)?.status;
+const cancelled = (): OperationId[] =>
+  purser.database.events.filter((it) => it.type === 'CancellationRequested').map((it) => it.operationId);
+const FAR = Number.MAX_SAFE_INTEGER;
+
+/** Signed and not used. */
+async function live(key: string): Promise<OperationId> {
+  purser.policies.policies.set(WORKSPACE, aPolicy());
+  const named = { payTo: SELLER, amount: 10_000n, network: NETWORK, asset: TOKEN };
+  const id = await purser.submit(key, { kind: 'authorize', expect: named, challenge: {} as never });
+  await purser.drive(id);
+  expect(status(id)).toBe('authorized');
+  return id;
+}
+
+async function waiting(key: string): Promise<OperationId> {
+  purser.policies.policies.set(WORKSPACE, aPolicy({ approvalThreshold: 1n }));
+  const id = await purser.submit(key);
+  await purser.drive(id);
+  expect(status(id)).toBe('awaiting_approval');
+  return id;
+}
+
+describe('a stop that is carried out', () => {
+  it('asks the chain first: what is live dies at its time, and can be used until then', async () => {
+    const signed = await live('live');
+    const asked = await waiting('asked');
+    const stop = await stops.stop(ORDER);
+    // The time is up when the chain has been asked.
+    const clock = { nowMs: () => (cancelled().length > 0 ? 2 : 0) };
+    const short = await carryOut({ ...purser.ports, clock }, stops, stop, 1);
+    expect(short).toMatchObject({ finished: false, released: 0 });
+    expect(short.asked).toEqual(new Map([[signed, 'requested']]));
+    expect([cancelled(), status(asked)]).toEqual([[signed], 'awaiting_approval']);
+    expect(await carryOut(purser.ports, stops, stop, FAR)).toMatchObject({ finished: true, released: 1 });
+    expect(status(asked)).toBe('cancelled');
+  });
+});
