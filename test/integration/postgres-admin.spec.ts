@@ -103,6 +103,17 @@ describe('wallets', () => {
     await expect(deposit()).rejects.toMatchObject({ details: { reason: 'wallet_retired' } });
   });
 
+  it('an agent has so many and no more, retired ones included', async () => {
+    const { workspaceId, agentId } = await aWorkspace();
+    const make = () => admin.wallets.create(workspaceId, { agentId, label: '' }, keys, BY);
+    const [first] = await Promise.all(Array.from({ length: 16 }, make));
+    await admin.wallets.retire(workspaceId, first?.walletId as WalletId, keys, BY);
+    await expect(make()).rejects.toMatchObject({
+      code: 'validation_failed',
+      details: { field: 'agent_id', reason: 'too_many_wallets' },
+    });
+  });
+
   it('an address belongs to one workspace', async () => {
     const [one, two] = [await aWorkspace(), await aWorkspace()];
     const input = { agentId: null, label: '', privateKey: 'the signer knows' };

@@ -21,6 +21,14 @@ const CLASSES: Readonly<Record<string, Readonly<Record<RequestKind, LimitName>>>
     simulate: 'hightop.simulate',
     webhook_management: 'hightop.webhook_management',
   },
+  // Its history counts pages and totals, so every look goes through all of it.
+  agnicpay: {
+    read: 'native.simulate',
+    write: 'native.write',
+    payment: 'native.payment',
+    simulate: 'native.simulate',
+    webhook_management: 'native.webhook_management',
+  },
   relayer: {
     read: 'relayer.other',
     write: 'relayer.other',

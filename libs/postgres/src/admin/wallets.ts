@@ -142,7 +142,10 @@ export class PostgresWallets implements WalletStore {
   private requireScope(workspaceId: WorkspaceId, { agentId, role }: NewWallet): Promise<void> {
     return within(this.db, workspaceId, async (trx) => {
       if (role === 'treasury') await requireNoTreasury(trx, workspaceId, agentId);
-      if (agentId !== null) return requireAgent(trx, workspaceId, agentId);
+      if (agentId !== null) {
+        await requireAgent(trx, workspaceId, agentId);
+        return requireRoom(trx, workspaceId, agentId);
+      }
       const { rows } = await sql`SELECT FROM workspace WHERE workspace_id = ${workspaceId}`.execute(trx);
       if (rows.length === 0) throw refuse('not_found', { object: 'workspace' });
     });
@@ -209,4 +212,14 @@ function toView(row: Row): WalletView {
     backupConfirmedAtMs: row.backup_confirmed_at?.getTime() ?? null,
     createdAtMs: row.created_at.getTime(),
   };
+}
+
+/** An agent may make wallets for itself in one dialect; a key that is retired stays in the keystore for ever. */
+const MOST_PER_AGENT = 16;
+
+async function requireRoom(trx: Trx, workspaceId: WorkspaceId, agentId: AgentId): Promise<void> {
+  const { rows } = await sql<{ made: number }>`SELECT count(*)::integer AS made FROM wallet
+    WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId}`.execute(trx);
+  if ((rows[0]?.made ?? 0) >= MOST_PER_AGENT)
+    throw refuse('validation_failed', { field: 'agent_id', reason: 'too_many_wallets' });
 }

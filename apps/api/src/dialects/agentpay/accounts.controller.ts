@@ -65,23 +65,20 @@ export class AgentPayAccountsController {
 
   @Post('wallets')
   @Roles('agent')
-  @ApiOperation({ summary: "The agent's own wallet, made when it has none; one key serves every network" })
+  @ApiOperation({
+    summary:
+      'What the agent pays from; a wallet of its own is made when there is none. One key serves every network',
+  })
   @Answer(201, 'AgentPayWallet')
   @Errors('AgentPayError', 400, 401, 403, 429, 503)
   async createWallet(@Caller() caller: Principal, @Body() dto: NewWalletDto): Promise<object> {
     const { workspaceId, agentId } = agentOf(caller);
     const network = this.servedNetwork(dto.network);
     const { admin, walletKeys } = this.core;
-    const known = await this.payingFrom(caller, network);
+    const input = { agentId, label: 'agentpay' };
     const wallet =
-      known?.agentId === agentId
-        ? known
-        : await admin.wallets.create(
-            workspaceId,
-            { agentId, label: 'agentpay' },
-            walletKeys,
-            actorOf(caller),
-          );
+      (await this.payingFrom(caller, network)) ??
+      (await admin.wallets.create(workspaceId, input, walletKeys, actorOf(caller)));
     return renderWallet(wallet, network);
   }
 
