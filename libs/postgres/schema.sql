@@ -2403,7 +2403,7 @@ GRANT EXECUTE ON FUNCTION purser_ms TO purser_system;
 GRANT EXECUTE ON FUNCTION purser_ms TO purser_writer;
 
 CREATE OR REPLACE FUNCTION public.purser_newest(workspace uuid, agent uuid, root text, only_id uuid)
- RETURNS TABLE(operation_id uuid, keyless_window_sec integer, history jsonb)
+ RETURNS TABLE(operation_id uuid, keyless_window_sec integer, now_ms bigint, history jsonb)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -2420,8 +2420,8 @@ BEGIN
      ORDER BY i.opened_at_ms DESC LIMIT 1;
   END IF;
   RETURN QUERY
-    SELECT o.operation_id, w.keyless_window_sec,
-           (SELECT jsonb_agg(jsonb_build_object('type', e.type, 'schema', e.schema, 'data', e.data, 'at', e.occurred_at_ms) ORDER BY e.version) FROM events e
+    SELECT o.operation_id, w.keyless_window_sec, purser_ms(clock_timestamp()),
+           (SELECT jsonb_agg(jsonb_build_object('type', e.type, 'schema', e.schema, 'data', e.data, 'at', purser_ms(e.recorded_at)) ORDER BY e.version) FROM events e
              WHERE e.workspace_id = o.workspace_id AND e.opened_month = purser_month(o.opened_at_ms) AND e.operation_id = o.operation_id)
       FROM operations o JOIN workspace w ON w.workspace_id = o.workspace_id
      WHERE o.workspace_id = workspace AND o.agent_id = agent AND o.operation_id = newest;

@@ -42,7 +42,7 @@ beforeAll(async () => {
       operations,
       approvers: createApprovers(system),
       derivation: { authorizationNonce: () => `0x${'00'.repeat(32)}` },
-      adoption: { find: () => Promise.resolve({ kind: 'none' }) },
+      adoption: { find: () => Promise.resolve({ kind: 'none' }), firstUsed: () => Promise.resolve(null) },
       waker: { wake: () => undefined },
       logger: silentLogger,
     }) as unknown as Ports;

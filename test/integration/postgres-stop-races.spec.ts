@@ -48,7 +48,7 @@ function ports(clock = () => Date.now()): Ports {
     clock: { nowMs: clock },
     waker: { wake: () => undefined },
     derivation: memoryDerivation,
-    adoption: { find: () => Promise.resolve({ kind: 'none' }) },
+    adoption: { find: () => Promise.resolve({ kind: 'none' }), firstUsed: () => Promise.resolve(null) },
     broadcasts: true,
     logger: nothing,
   } as unknown as Ports;

@@ -1,7 +1,8 @@
 // Operations that follow one another under one root, in Postgres: who is the newest, and that equal requests at once meet in one.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ABSENT, decide, evolve, type OperationId } from '#domain';
-import { aRequest, uuid } from '../support/builders.js';
+import { createAdoption } from '#postgres';
+import { aRequest, hex32, NETWORK, PAYER, uuid } from '../support/builders.js';
 import { aPlace, storeBench, type Bench, type Place } from '../support/postgres-store.js';
 
 let bench: Bench;
@@ -55,7 +56,9 @@ it('the newest of a root is found, with its history and the window of its worksp
   const found = await newest(ROOT);
   expect(found).toMatchObject({ operationId: second, keylessWindowMs: 10_000 });
   expect(found?.history.map(({ event }) => event.type)).toEqual(['OperationOpened']);
+  // By the database's clock, whatever the process believed.
   expect(found?.history[0]?.atMs).toBeGreaterThan(1_763_700_000_000);
+  expect((found?.nowMs ?? 0) - (found?.history[0]?.atMs ?? 0)).toBeLessThan(60_000);
   const asked = await bench.store.newest(place.workspaceId, place.agentId, ROOT, first);
   expect(asked?.operationId).toBe(first);
 });
@@ -79,4 +82,22 @@ it('fifty openings after the same operation are one', async () => {
   const ids = await Promise.all(Array.from({ length: 50 }, () => open(`again:${'d'.repeat(64)}:${first}`)));
   expect(new Set(ids).size).toBe(1);
   expect((await newest(`again:${'d'.repeat(64)}`))?.operationId).toBe(ids[0]);
+});
+
+it('what a restored database has forgotten is found among many nonces, and only where something can have been forgotten', async () => {
+  const nonces = [hex32(0xf01), hex32(0xf02), hex32(0xf03)];
+  let asked = 0;
+  const ask = (adoption = createAdoption(bench.poolOf('purser_system'))) =>
+    adoption.firstUsed(place.workspaceId, () => {
+      asked += 1;
+      return nonces;
+    });
+  expect([await ask(), asked]).toEqual([null, 0]);
+  await bench.owner.query('UPDATE cluster SET epoch = 2');
+  expect(await ask()).toBe('not_yet');
+  await bench.owner.query(
+    `INSERT INTO chain_exception (network, kind, fact, address, nonce, tx_hash, block_number) VALUES ($1, 'unknown_nonce', 'f', $2, $3, $4, 1)`,
+    [NETWORK, PAYER, nonces[1], hex32(0xf99)],
+  );
+  expect(await ask()).toBe(1);
 });

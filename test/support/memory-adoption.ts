@@ -16,6 +16,16 @@ export class MemoryAdoption implements Adoption {
     return Promise.resolve(this.clusterEpoch === 1 ? { kind: 'none' } : this.recorded(workspaceId, nonce));
   }
 
+  firstUsed(_workspaceId: WorkspaceId, nonces: () => readonly Hex32[]): Promise<number | null | 'not_yet'> {
+    if (this.clusterEpoch === 1) return Promise.resolve(null);
+    const used = new Set(
+      this.database.exceptions.filter((it) => it.kind === 'unknown_nonce').map((it) => it.nonce),
+    );
+    const place = nonces().findIndex((nonce) => used.has(nonce));
+    if (place >= 0) return Promise.resolve(place);
+    return Promise.resolve(this.compared ? null : 'not_yet');
+  }
+
   private recorded(workspaceId: WorkspaceId, nonce: Hex32): ForgottenUse {
     const use = this.database.exceptions.find((it) => it.kind === 'unknown_nonce' && it.nonce === nonce);
     if (!use) return { kind: this.compared ? 'none' : 'not_yet' };

@@ -136,10 +136,11 @@ export class MemoryOperations implements OperationStore {
     if (found === undefined) return Promise.resolve(undefined);
     const history = this.database.events
       .filter((it) => it.operationId === found)
-      .map((it) => ({ event: upcast(it), atMs: it.occurredAtMs }));
+      .map((it) => ({ event: upcast(it), atMs: it.recordedAtMs }));
     return Promise.resolve({
       operationId: found,
       history,
+      nowMs: this.database.nowMs(),
       keylessWindowMs: (this.database.keylessWindowSec.get(workspaceId) ?? 10) * 1000,
     });
   }

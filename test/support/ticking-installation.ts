@@ -76,6 +76,7 @@ export function tickingInstallation() {
     happened: (what) => happened.push(what),
   });
   const signer = new MemorySigner(database);
+  const adoption = new MemoryAdoption(database);
   const ports: Ports = {
     clock,
     ids: memoryIds(),
@@ -92,7 +93,7 @@ export function tickingInstallation() {
     settlements: promptDesk(chain, clock.nowMs),
     broadcasts: true,
     facilitators: noFacilitators,
-    adoption: new MemoryAdoption(database),
+    adoption,
     approvers: database.approvers,
     waker: { wake: (ids) => void woken.push(...ids) },
     answers: { changed: () => scheduler.sleep(1_000) },
@@ -114,6 +115,7 @@ export function tickingInstallation() {
   });
   return {
     ports,
+    adoption,
     database,
     policies,
     signer,

@@ -33,7 +33,7 @@ function world(options: { untilMs?: (n: number) => number | null } = {}) {
       renew: () => Promise.resolve([]),
     },
     waker: { wake: (ids: readonly OperationId[]) => void woken.push(...ids) },
-    adoption: { find: () => Promise.resolve({ kind: 'none' }) },
+    adoption: { find: () => Promise.resolve({ kind: 'none' }), firstUsed: () => Promise.resolve(null) },
     derivation: { authorizationNonce: () => `0x${'00'.repeat(32)}` },
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     metrics: { stepTook: () => undefined, ended: () => undefined },

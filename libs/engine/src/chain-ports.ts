@@ -56,4 +56,9 @@ export type ForgottenUse =
  */
 export interface Adoption {
   find(workspaceId: WorkspaceId, nonce: Hex32): Promise<ForgottenUse>;
+  /**
+   * Which of the nonces is the first that was used, by its place; null: none. They are asked for only where something can have been forgotten.
+   * `not_yet` as above.
+   */
+  firstUsed(workspaceId: WorkspaceId, nonces: () => readonly Hex32[]): Promise<number | null | 'not_yet'>;
 }

@@ -77,7 +77,7 @@ export {
   type SubmitRequest,
   type Submitted,
 } from './use-cases/submit.js';
-export { submitAgain } from './use-cases/submit-again.js';
+export { mayBeRepeated, submitAgain } from './use-cases/submit-again.js';
 export {
   planTopUp,
   topUp,

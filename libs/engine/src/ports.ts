@@ -164,6 +164,8 @@ export interface NewestOperation {
   readonly history: readonly { readonly event: OperationEvent; readonly atMs: number }[];
   /** The workspace's: for how long after an answer the same request without a key means the same purchase. */
   readonly keylessWindowMs: number;
+  /** The store's time, which the times in the history are by too. */
+  readonly nowMs: number;
 }
 
 export interface OperationStore {

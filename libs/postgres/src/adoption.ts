@@ -9,6 +9,9 @@ const FIND = `SELECT e.network, e.tx_hash, e.transfer, w.wallet_id
   FROM chain_exception e LEFT JOIN wallet w ON w.workspace_id = $1 AND w.address = e.address
  WHERE e.kind = 'unknown_nonce' AND e.nonce = $2 LIMIT 2`;
 
+const FIRST_USED = `SELECT min(t.place)::integer AS place FROM unnest($1::text[]) WITH ORDINALITY t(nonce, place)
+  JOIN chain_exception e ON e.kind = 'unknown_nonce' AND e.nonce = t.nonce`;
+
 // "None" may be said once the quarantine is over and every network has a final block later than its end.
 const COMPARED = `SELECT coalesce(bool_and(k.quarantined_until <= clock_timestamp() AND b.timestamp_sec > extract(epoch FROM k.quarantined_until)), false) AS compared
   FROM cluster k JOIN chain_cursor c ON true LEFT JOIN chain_block b ON b.network = c.network AND b.number = c.finalized_to`;
@@ -42,14 +45,24 @@ export function createAdoption(pool: pg.Pool): Adoption {
         epoch = undefined;
         throw error;
       }));
+  const isCompared = async (): Promise<boolean> => {
+    const { rows } = await pool.query<{ compared: boolean }>(COMPARED);
+    return rows[0]?.compared === true;
+  };
   return {
+    async firstUsed(_workspaceId, nonces) {
+      if ((await epochNow()) === FIRST_LIFE) return null;
+      const { rows } = await pool.query<{ place: number | null }>(FIRST_USED, [nonces()]);
+      const place = rows[0]?.place ?? null;
+      if (place !== null) return place - 1;
+      return (await isCompared()) ? null : 'not_yet';
+    },
     async find(workspaceId, nonce) {
       if ((await epochNow()) === FIRST_LIFE) return { kind: 'none' };
       const { rows } = await pool.query<Found>(FIND, [workspaceId, nonce]);
       const [found, another] = rows;
       if (found) return another ? { kind: 'unclear', txHash: parseHex32(found.tx_hash) } : toUse(found);
-      const compared = await pool.query<{ compared: boolean }>(COMPARED);
-      return { kind: compared.rows[0]?.compared === true ? 'none' : 'not_yet' };
+      return { kind: (await isCompared()) ? 'none' : 'not_yet' };
     },
   };
 }

@@ -54,6 +54,7 @@ type SignedRow = { readonly operation_id: OperationId; readonly fingerprint: str
 interface NewestRow {
   readonly operation_id: OperationId;
   readonly keyless_window_sec: number;
+  readonly now_ms: string;
   readonly history: readonly (StoredEvent & { readonly at: number })[];
 }
 
@@ -166,6 +167,7 @@ export class PostgresOperationStore implements OperationStore {
       row && {
         operationId: row.operation_id,
         keylessWindowMs: row.keyless_window_sec * 1000,
+        nowMs: Number(row.now_ms),
         history: row.history.map((stored) => ({ event: upcast(stored), atMs: stored.at })),
       }
     );

@@ -1,5 +1,12 @@
 import { parseIdempotencyKey, refuse, type IdempotencyKey } from '#domain';
-import { submit, submitAgain, type AgentPrincipal, type OperationView, type SubmitRequest } from '#engine';
+import {
+  mayBeRepeated,
+  submit,
+  submitAgain,
+  type AgentPrincipal,
+  type OperationView,
+  type SubmitRequest,
+} from '#engine';
 import type { ApiCore } from '../core.js';
 import type { Stopping } from './stopping.js';
 
@@ -51,6 +58,12 @@ async function answered(
   const submitted = await run();
   const view = await stopping.awaitAnswer(ports, submitted, deadlineMs);
   return { view, replayed: submitted.replayed };
+}
+
+/** What a caller of `submitAgainAndWait` is told to try again with: after a refusal the same request opens a new operation, a payment that died keeps its key. */
+export function retryAdvice({ status, error, retryWith }: OperationView): 'same_key' | 'new_key' | null {
+  if (retryWith === null) return null;
+  return status === 'refused' && error !== null && mayBeRepeated(error.code) ? 'same_key' : retryWith;
 }
 
 /** The header's key or the body's; both, and different: the request means two things. */

@@ -1,7 +1,7 @@
 // Callers without a key, and callers who ask again after a refusal (rulings 3 and 4), on the engine in memory.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseIdempotencyKey, Refusal, type OperationId } from '#domain';
-import { aPolicy, WORKSPACE } from '../../../../test/support/builders.js';
+import { parseIdempotencyKey, Refusal, type Hex32, type OperationId } from '#domain';
+import { aPolicy, hex32, NETWORK, PAYER, WORKSPACE } from '../../../../test/support/builders.js';
 import {
   BOB,
   PRINCIPAL,
@@ -10,7 +10,7 @@ import {
   type TickingInstallation,
   type WantedRequest,
 } from '../../../../test/support/ticking-installation.js';
-import { approve, submitAgain } from '../index.js';
+import { approve, mayBeRepeated, submitAgain, type ChainException } from '../index.js';
 
 let purser: TickingInstallation;
 beforeEach(async () => {
@@ -36,6 +36,16 @@ async function buy(...wanted: Parameters<typeof ask>): Promise<OperationId> {
 
 const transfers = (): number =>
   purser.chain.blocks.flatMap((block) => block.logs).filter((log) => log.kind === 'transfer').length;
+
+const anUnknownUse = (nonce: Hex32): ChainException => ({
+  network: NETWORK,
+  kind: 'unknown_nonce',
+  address: PAYER,
+  nonce,
+  transfer: null,
+  txHash: hex32(77),
+  blockNumber: 1,
+});
 
 describe('a request without a key', () => {
   it('joins the equal one that is unfinished, however many come at once', async () => {
@@ -137,6 +147,33 @@ describe('a request with a key', () => {
     expect(new Set(hashes.map((it) => it.idempotencyKeyHash)).size).toBe(1);
     await purser.blocks(4);
     expect(transfers()).toBe(1);
+  });
+
+  it('lands on what a restored database has forgotten: refused, asked again, and paid', async () => {
+    const { adoption, database, ports } = purser;
+    adoption.clusterEpoch = 2;
+    const { workspaceId, agentId } = PRINCIPAL;
+    const idUnder = (key: string) => ports.derivation.operationId(workspaceId, agentId, key);
+    const key = parseIdempotencyKey('k');
+    const refused = idUnder(key);
+    const root = `again:${ports.hashing.sha256('k')}`;
+    const paid = idUnder(`\n${root}:${refused}`);
+    database.exceptions.push(anUnknownUse(ports.derivation.authorizationNonce(workspaceId, paid)));
+    expect(await ask(request('clean'), 'k')).toEqual({ id: paid, replayed: false });
+    expect(await ask(request('clean'), 'k')).toEqual({ id: paid, replayed: true });
+  });
+
+  it('waits until it is known what a restored database has forgotten', async () => {
+    purser.adoption.clusterEpoch = 2;
+    purser.adoption.compared = false;
+    const refusal = expect.objectContaining({ constructor: Refusal, code: 'quarantined' }) as unknown;
+    await expect(ask(request('clean'), 'k')).rejects.toEqual(refusal);
+    await expect(ask()).rejects.toEqual(refusal);
+  });
+
+  it('is not repeated into a second payment after it was refused for being one', async () => {
+    expect(mayBeRepeated('budget_exhausted')).toBe(true);
+    expect(mayBeRepeated('duplicate_intent')).toBe(false);
   });
 
   it('does not ask a person again who said no', async () => {

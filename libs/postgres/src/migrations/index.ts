@@ -31,6 +31,7 @@ import * as failedAlive from './20261121-76-3-failed-alive.js';
 import * as allowance from './20261121-42-1-allowance.js';
 import * as oauth from './20261121-82-1-oauth.js';
 import * as successors from './20261121-92-successors.js';
+import * as newestAge from './20261121-92-2-newest-age.js';
 import * as approverKeys from './20261121-88-1-approver-keys.js';
 import * as credentials from './20261121-80-1-credentials.js';
 import * as stops from './20261121-90-1-stops.js';
@@ -110,4 +111,5 @@ export const MIGRATIONS: readonly Migration[] = [
   teams,
   agentAudit,
   teamChanges,
+  newestAge,
 ];

@@ -3,6 +3,7 @@
 import { ERRORS, suggestionFor, type ErrorCode, type ErrorDetails, type ErrorKind } from '#domain';
 import type { OperationView } from '#engine';
 import type { Problem, Rendered } from '../../http/dialect.js';
+import { retryAdvice } from '../../http/submitting.js';
 
 export interface AgentPayRow {
   readonly status: number;
@@ -65,9 +66,8 @@ export function renderProblem({ code, details, correlationId }: Problem): Render
 /** Of an operation that ended unpaid, or whose outcome is not known. */
 export function renderFailed(view: OperationView, code: ErrorCode, details: ErrorDetails = {}): Rendered {
   const { status, body } = errorBody(code, details);
-  // After a refusal the same request opens a new operation (ruling 4); a payment that died keeps its key.
-  const advice = view.status === 'refused' ? 'same_key' : view.retryWith;
-  const retry = view.retryWith === null ? {} : { retryWith: advice };
+  const advice = retryAdvice(view);
+  const retry = advice === null ? {} : { retryWith: advice };
   return { status, body: { ...body, operationId: view.operationId, ...retry } };
 }
 

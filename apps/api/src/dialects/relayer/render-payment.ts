@@ -2,6 +2,7 @@
 import type { ErrorCode, ErrorDetails } from '#domain';
 import type { OperationView, PaymentHeader } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
+import { retryAdvice } from '../../http/submitting.js';
 import { iso, refusal, success, type Place } from './envelope.js';
 
 export interface Found {
@@ -63,11 +64,10 @@ function failureOf(view: OperationView, payment: PaymentHeader | null): ErrorCod
 const detailsOf = ({ error }: OperationView, code: ErrorCode): ErrorDetails =>
   error?.code === code ? error.details : {};
 
-/** After a refusal the same request opens a new operation (ruling 4); a payment that died keeps its key. */
-const about = ({ operationId, retryWith, status }: OperationView): ErrorDetails => ({
-  operation_id: operationId,
-  ...(retryWith === null ? {} : { retry_with: status === 'refused' ? 'same_key' : retryWith }),
-});
+function about(view: OperationView): ErrorDetails {
+  const advice = retryAdvice(view);
+  return { operation_id: view.operationId, ...(advice === null ? {} : { retry_with: advice }) };
+}
 
 /** A top-up, which is paid like anything else: by what the chain shows. */
 export function renderFunding(place: Place, view: OperationView): Rendered {
