@@ -113,5 +113,5 @@ export {
 } from './policy-input.js';
 export { loosened } from './loosens.js';
 export { suggestionFor, usualSuggestion, type Suggestion } from './suggestion.js';
-export { refuse, Refusal, type ErrorDetails } from './refusal.js';
+export { refuse, Refusal, UnreadableHistory, type ErrorDetails } from './refusal.js';
 export { hostOf, STOP_CODES, stopTargetOf, type StopTarget } from './stops.js';

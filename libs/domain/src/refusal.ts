@@ -21,3 +21,11 @@ export class Refusal extends Error {
 export function refuse(code: ErrorCode, details: ErrorDetails = {}): Refusal {
   return new Refusal(code, details);
 }
+
+/** A history that does not make sense: an event of a newer version, a changed row. Until it is mended its operation can be moved by nobody. */
+export class UnreadableHistory extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : 'unreadable history', { cause });
+    this.name = 'UnreadableHistory';
+  }
+}

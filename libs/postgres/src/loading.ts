@@ -3,6 +3,7 @@ import {
   parseAgentId,
   parseOperationId,
   parseWorkspaceId,
+  UnreadableHistory,
   upcast,
   type Json,
   type OperationId,
@@ -58,7 +59,7 @@ export function loadedOf(
   return { loaded, whole: events.length === row.version };
 }
 
-/** A history that does not make sense: an event of a newer version, a changed row. It concerns its own operation and no other. */
+/** In place of a row whose history does not make sense. It concerns its own operation and no other. */
 export class Unreadable {
   constructor(readonly error: unknown) {}
 }
@@ -68,11 +69,11 @@ export function tryLoadedOf(workspaceId: string, row: LoadedRow): ReturnType<typ
   try {
     return loadedOf(workspaceId, row);
   } catch (error) {
-    return new Unreadable(error);
+    return new Unreadable(new UnreadableHistory(error));
   }
 }
 
-/** @throws what made the history unreadable. */
+/** @throws `UnreadableHistory`, or what kept the row from being read again. */
 export function readable<T>(it: T | Unreadable): T {
   if (it instanceof Unreadable) throw it.error;
   return it;

@@ -680,6 +680,7 @@ export interface Paused {
   still_live: LiveAuthorization[];
   more_live: boolean;
   too_late: string[];
+  unreadable: string[];
 }
 
 export interface Policy {

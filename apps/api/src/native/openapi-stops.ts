@@ -40,6 +40,7 @@ export const STOPS = {
     still_live: list(ref('LiveAuthorization')),
     more_live: flag,
     too_late: list(text),
+    unreadable: list(text),
   }),
   LiveAuthorization: object({
     operation_id: text,

@@ -40,7 +40,15 @@ export function renderStop(stop: Stop, forOperator: boolean): object {
   };
 }
 
-export function renderReport({ stop, finished, released, asked, live, moreLive }: StopReport): object {
+export function renderReport({
+  stop,
+  finished,
+  released,
+  asked,
+  unreadable,
+  live,
+  moreLive,
+}: StopReport): object {
   return {
     paused: true,
     ...renderStop(stop, true),
@@ -49,6 +57,7 @@ export function renderReport({ stop, finished, released, asked, live, moreLive }
     still_live: live.map((it) => renderLive(it, asked.get(it.operationId))),
     more_live: moreLive,
     too_late: [...asked].flatMap(([operationId, came]) => (came === 'too_late' ? [operationId] : [])),
+    unreadable,
   };
 }
 

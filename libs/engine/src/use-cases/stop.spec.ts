@@ -1,10 +1,11 @@
 // What a stop leaves to be done: in which order, and what holds it up.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { OperationId } from '#domain';
+import { UnreadableHistory, type OperationId } from '#domain';
+import type { OperationStore } from '#engine';
 import { AGENT, aPolicy, NETWORK, SELLER, TOKEN, WORKSPACE } from '../../../../test/support/builders.js';
 import { MemoryInstallation } from '../../../../test/support/memory-installation.js';
 import { MemoryStops } from '../../../../test/support/memory-stops.js';
-import { carryOut } from './stop.js';
+import { carryOut, stopScope, unstop } from './stop.js';
 
 const SCOPE = { kind: 'workspace', workspaceId: WORKSPACE } as const;
 const BY = { actor: { type: 'admin', id: 'key of ann' }, person: 'ann' } as const;
@@ -40,6 +41,18 @@ async function waiting(key: string): Promise<OperationId> {
   return id;
 }
 
+/** Reads of one operation fail. */
+function failing(error: Error, bad: OperationId): OperationStore {
+  const { operations } = purser.ports;
+  return new Proxy(operations, {
+    get(it, key) {
+      if (key !== 'load') return (it as never as Record<PropertyKey, () => void>)[key]?.bind(it);
+      return (ref: Parameters<OperationStore['load']>[0]) =>
+        ref.operationId === bad ? Promise.reject(error) : it.load(ref);
+    },
+  });
+}
+
 describe('a stop that is carried out', () => {
   it('asks the chain first: what is live dies at its time, and can be used until then', async () => {
     const signed = await live('live');
@@ -53,5 +66,27 @@ describe('a stop that is carried out', () => {
     expect([cancelled(), status(asked)]).toEqual([[signed], 'awaiting_approval']);
     expect(await carryOut(purser.ports, stops, stop, FAR)).toMatchObject({ finished: true, released: 1 });
     expect(status(asked)).toBe('cancelled');
+  });
+
+  it('is held up by no operation whose history is unreadable: it is named, and the stop can be lifted', async () => {
+    const [bad, fine] = [await waiting('a'), await waiting('b')];
+    const signed = await live('live');
+    const ports = { ...purser.ports, operations: failing(new UnreadableHistory(new Error('newer')), bad) };
+    const report = await stopScope(ports, stops, ORDER);
+    expect(report).toMatchObject({ finished: true, released: 1, unreadable: [bad] });
+    expect([status(fine), cancelled()]).toEqual(['cancelled', [signed]]);
+    await unstop(ports, stops, SCOPE, BY);
+    expect(await stops.find(SCOPE)).toBeNull();
+  });
+
+  it('stops the others where one fails, and is not over before that one is stopped too', async () => {
+    const [bad, fine] = [await waiting('a'), await waiting('b')];
+    const ports = { ...purser.ports, operations: failing(new Error('no such column'), bad) };
+    const report = await stopScope(ports, stops, ORDER);
+    expect(report).toMatchObject({ finished: false, released: 1, unreadable: [] });
+    expect(status(fine)).toBe('cancelled');
+    await expect(unstop(ports, stops, SCOPE, BY)).rejects.toMatchObject({ code: 'stop_under_way' });
+    await unstop(purser.ports, stops, SCOPE, BY);
+    expect(status(bad)).toBe('cancelled');
   });
 });

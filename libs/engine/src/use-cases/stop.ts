@@ -1,6 +1,13 @@
 // The kill switch. Stopping is one commit; what follows from it is carried out afterwards, by whoever is there: the request itself as far as it comes in
 // its time, the worker for the rest, and again from the start after a crash. Nothing can open or be signed in the scope meanwhile (S17).
-import { refuse, Refusal, type AgentId, type OperationId, type WorkspaceId } from '#domain';
+import {
+  refuse,
+  Refusal,
+  UnreadableHistory,
+  type AgentId,
+  type OperationId,
+  type WorkspaceId,
+} from '#domain';
 import type { AgentStore, AgentView } from '../admin-ports.js';
 import type { OperationRef, Ports } from '../ports.js';
 import type { Slice, StillLive, Stop, Stopper, StopOrder, StopScope, StopStore } from '../stop-ports.js';
@@ -9,6 +16,8 @@ import { cancel, cancelOnChain, type ApproverPrincipal } from './decide-approval
 /** `too_late`: it is on chain already, or of a kind that cannot be cancelled there. */
 export type Asked = 'requested' | 'too_late';
 
+type Came = Asked | 'later' | 'unreadable';
+
 export interface Carried {
   /** Nothing is left to be done; else a worker goes on. */
   readonly finished: boolean;
@@ -16,6 +25,8 @@ export interface Carried {
   readonly released: number;
   /** What came of asking the chain, where that was ordered. */
   readonly asked: ReadonlyMap<OperationId, Asked>;
+  /** Nobody can release these, or use them, until their history is mended. They hold up nothing else, nor the end of the stop. */
+  readonly unreadable: readonly OperationId[];
 }
 
 export interface StopReport extends Carried {
@@ -91,6 +102,7 @@ export async function carryOut(
 ): Promise<Carried> {
   let released = 0;
   const asked = new Map<OperationId, Asked>();
+  const unreadable = new Set<OperationId>();
   const { scope } = stop;
   const isTime = (): boolean => ports.clock.nowMs() < untilMs;
   // What is live can be used until its time; an approval can be used by nobody meanwhile.
@@ -101,7 +113,8 @@ export async function carryOut(
       isTime,
       async (ref) => {
         const came = await ask(ports, stop, ref, cancelOnChain);
-        if (came !== 'later') asked.set(ref.operationId, came);
+        if (came === 'unreadable') unreadable.add(ref.operationId);
+        else if (came !== 'later') asked.set(ref.operationId, came);
         return came;
       },
     ));
@@ -110,23 +123,28 @@ export async function carryOut(
     isTime,
     async (ref) => {
       const came = await ask(ports, stop, ref, cancel);
-      if (came === 'requested') released += 1;
+      if (came === 'unreadable') unreadable.add(ref.operationId);
+      else if (came === 'requested') released += 1;
       return came;
     },
   );
   finished &&= releasedAll;
   if (finished) await stops.carriedOut(stop);
   else await stops.giveBack(stop);
-  return { finished, released, asked };
+  return { finished, released, asked, unreadable: [...unreadable] };
 }
 
 /** One turn of a worker. True: there is more to do at once. */
 export async function carryOutStops(ports: Ports, stops: StopStore): Promise<boolean> {
   const [stop] = await stops.take(1);
   if (!stop) return false;
-  const { finished, released } = await carryOut(ports, stops, stop, ports.clock.nowMs() + TURN_MS);
+  const carried = await carryOut(ports, stops, stop, ports.clock.nowMs() + TURN_MS);
+  const { finished, released, unreadable } = carried;
   const { stopId, scope } = stop;
-  ports.logger.info({ stopId, scope: scope.kind, released, finished }, 'carried out a stop');
+  ports.logger.info(
+    { stopId, scope: scope.kind, released, finished, unreadable: unreadable.length },
+    'carried out a stop',
+  );
   return finished || released > 0;
 }
 
@@ -134,7 +152,7 @@ export async function carryOutStops(ports: Ports, stops: StopStore): Promise<boo
 async function each<Item extends OperationRef>(
   read: (after: OperationRef | null) => Promise<Slice<Item>>,
   isTime: () => boolean,
-  act: (item: Item) => Promise<Asked | 'later'>,
+  act: (item: Item) => Promise<Came>,
 ): Promise<boolean> {
   let done = true;
   let after: OperationRef | null = null;
@@ -155,13 +173,17 @@ async function ask(
   stop: Stop,
   { workspaceId, operationId }: OperationRef,
   wish: typeof cancel,
-): Promise<Asked | 'later'> {
+): Promise<Came> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     try {
       await wish(ports, stopperOf(stop, workspaceId), operationId, reasonOf(stop));
       return 'requested';
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      // One bad operation must not keep the others from being stopped.
+      if (!(error instanceof Refusal)) {
+        ports.logger.error({ operationId, stopId: stop.stopId, error }, 'cannot be stopped');
+        return error instanceof UnreadableHistory ? 'unreadable' : 'later';
+      }
       if (error.code === 'too_late' || error.code === 'not_found') return 'too_late';
       if (error.code !== 'version_conflict') {
         ports.logger.warn({ operationId, stopId: stop.stopId, reason: error.code }, 'not stopped yet');
