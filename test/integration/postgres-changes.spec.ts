@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_RULES, type ApprovalId, type Limits } from '#domain';
-import type { Change, Changer, ChangeView, LimitChange, ReadStore, Scope } from '#engine';
+import type { Change, Changer, ChangeView, LimitChange, PolicyVersion, ReadStore, Scope } from '#engine';
 import { createReadStore } from '#postgres';
 import { adminBench, ALL, type AdminBench } from '../support/postgres-admin.js';
 
@@ -62,6 +62,32 @@ const policy = (rules: object) =>
   ({ kind: 'policy', agentId: null, rules: { ...DEFAULT_RULES, ...rules } }) as const;
 const group = (...members: string[]) =>
   ({ kind: 'approvers', agentId: null, group: { name: 'finance', members } }) as const;
+
+describe('what is based on', () => {
+  it.each([true, false])(
+    'something else than what stands is refused; dual control: %s',
+    async (dualControl) => {
+      const place = await limited(dualControl);
+      const submit = (change: Change) => bench.admin.changes.submit(place.as('ann'), change);
+      const wish = limitChange(place, { day: 90n });
+      const stale = { code: 'version_conflict', details: { object: 'budget' } };
+      for (const basedOn of [{}, { day: 99n }, { day: 100n, hour: 1n }, { day: 100n, count_day: 1n }])
+        await expect(submit({ ...wish, basedOn })).rejects.toMatchObject(stale);
+      expect(await dayOf(place)).toBe(100n);
+      await submit({ ...wish, basedOn: { day: 100n } });
+      expect(await dayOf(place)).toBe(90n);
+
+      const rules = { ...policy({ deniedHosts: ['a.example'] }), agentId: place.agentId };
+      const first = await submit({ ...rules, basedOn: 0 });
+      await expect(submit({ ...rules, basedOn: 0 })).rejects.toMatchObject({
+        code: 'version_conflict',
+        details: { object: 'policy' },
+      });
+      const { version } = (first as { readonly value: PolicyVersion }).value.policy;
+      expect(await submit({ ...rules, basedOn: version })).toMatchObject({ kind: 'done' });
+    },
+  );
+});
 
 describe('with dual control', () => {
   it('a limit is lowered at once, and raised by two', async () => {

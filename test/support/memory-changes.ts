@@ -14,6 +14,7 @@ export class MemoryChanges implements ChangeStore {
   ) {}
 
   async submit<Kind extends ChangeKind>(by: Changer, change: Change): Promise<Changed<Kind>> {
+    await this.assertBase(by.workspaceId, change);
     if (!this.dualControl(by.workspaceId))
       return { kind: 'done', value: (await this.carryOut(by, change)) as never };
     const number = this.all.length + 1;
@@ -78,6 +79,20 @@ export class MemoryChanges implements ChangeStore {
     const revision = row.view.revision + 1;
     row.view = { ...row.view, status, reason, revision, decidedBy: by.person, decidedAtMs: this.nowMs() };
     return row.view;
+  }
+
+  private async assertBase(workspaceId: WorkspaceId, change: Change): Promise<void> {
+    if (change.kind === 'policy' && change.basedOn !== undefined) {
+      const stored = await this.admin.policies.get({ workspaceId, agentId: change.agentId });
+      if ((stored?.policy.version ?? 0) !== change.basedOn) throw refuse('version_conflict');
+    }
+    if (change.kind === 'limits' && change.basedOn) {
+      const { basedOn } = change;
+      const views = await this.admin.budgets.get({ ...change, workspaceId });
+      const windows = views.find((it) => it.unit === change.change.unit)?.windows ?? [];
+      if (windows.some(({ window, limit }) => limit !== (basedOn[window] ?? null)))
+        throw refuse('version_conflict');
+    }
   }
 
   private async carryOut({ workspaceId, actor }: Changer, change: Change): Promise<unknown> {

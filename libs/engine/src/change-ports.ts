@@ -1,16 +1,26 @@
 // Changes that may need a second person (ruling 28): types only.
-import type { AgentId, ApprovalId, BudgetView, Json, StopId, TeamId, WorkspaceId } from '#domain';
+import type { AgentId, ApprovalId, BudgetView, Json, Limits, StopId, TeamId, WorkspaceId } from '#domain';
 import type { Actor } from './ports.js';
 import type { BudgetTarget, LimitChange, PolicyInput, PolicyVersion, TeamView } from './rule-ports.js';
 import type { ApproverGroupView } from './approver-admin-ports.js';
 
 /** `agentId` null: the workspace's own. */
 export type Change =
-  /** Of a tag or a team where one is named. */
-  | (Omit<BudgetTarget, 'workspaceId'> & { readonly kind: 'limits'; readonly change: LimitChange })
+  /** Of a tag or a team where one is named. `basedOn`: the limits of that layer and unit that it was made of. */
+  | (Omit<BudgetTarget, 'workspaceId'> & {
+      readonly kind: 'limits';
+      readonly change: LimitChange;
+      readonly basedOn?: Limits;
+    })
   /** Which team an agent belongs to; null: none. */
   | { readonly kind: 'team'; readonly agentId: AgentId; readonly teamId: TeamId | null }
-  | { readonly kind: 'policy'; readonly agentId: AgentId | null; readonly rules: PolicyInput }
+  /** `basedOn`: the version of the policy that it was made of; 0: there was none. */
+  | {
+      readonly kind: 'policy';
+      readonly agentId: AgentId | null;
+      readonly rules: PolicyInput;
+      readonly basedOn?: number;
+    }
   | { readonly kind: 'resume'; readonly agentId: AgentId | null; readonly stopId: StopId }
   | {
       readonly kind: 'approvers';
@@ -63,7 +73,10 @@ export type Changed<Kind extends ChangeKind = ChangeKind> =
   | { readonly kind: 'pending'; readonly request: ChangeView };
 
 export interface ChangeStore {
-  /** Carries it out, or writes it down for a second person where dual control is on and it lets more pass. Refuses as the change itself does. */
+  /**
+   * Carries it out, or writes it down for a second person where dual control is on and it lets more pass. Refuses as the change itself does, and
+   * with `version_conflict` what is not based on what stands, under the lock.
+   */
   submit<Kind extends ChangeKind>(
     by: Changer,
     change: Extract<Change, { readonly kind: Kind }>,

@@ -1,5 +1,5 @@
 // What each kind of change looks at under its locks, whether it lets more pass than before, and how it is carried out: all in the caller's transaction.
-import { refuse, type Json, type Tag, type TeamId } from '#domain';
+import { canonicalJson, refuse, type Json, type Limits, type Tag, type TeamId } from '#domain';
 import type { Actor, Change, ChangeKind, ChangeResults } from '#engine';
 import { sql } from 'kysely';
 import { examineGroup, writeGroup } from './approver-groups.js';
@@ -29,6 +29,8 @@ export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change
       const target = { workspaceId, agentId, ...(tag ? { tag } : {}), ...(teamId ? { teamId } : {}) };
       const { layer, unit, limits } = change.change;
       const found = await examineLimits(trx, target, change.change);
+      if (change.basedOn && !same(change.basedOn, found.before))
+        throw refuse('version_conflict', { object: 'budget' });
       return {
         loosens: found.raised,
         base: { limits: textOf(found.before) },
@@ -57,6 +59,8 @@ export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change
     case 'policy': {
       const scope = { workspaceId, agentId: change.agentId };
       const found = await examinePolicy(trx, scope, change.rules);
+      if (change.basedOn !== undefined && change.basedOn !== found.before)
+        throw refuse('version_conflict', { object: 'policy' });
       return {
         loosens: found.loosened.length > 0,
         base: { version: found.before },
@@ -91,6 +95,9 @@ export async function examine(trx: Trx, workspaceId: WorkspaceId, change: Change
     }
   }
 }
+
+const same = (one: Limits, other: Limits): boolean =>
+  canonicalJson(textOf(one)) === canonicalJson(textOf(other));
 
 const LIFTED: Examined = {
   loosens: false,

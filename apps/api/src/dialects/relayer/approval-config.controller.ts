@@ -2,7 +2,7 @@ import { Body, Controller, Get, Inject, Patch, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DEFAULT_RULES, formatDecimal, refuse } from '#domain';
-import type { PolicyInput, Principal, Scope } from '#engine';
+import type { PolicyInput, PolicyVersion, Principal, Scope } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { Speaks } from '../../http/dialect.js';
@@ -11,7 +11,7 @@ import { Answer, Errors } from '../../http/openapi-answers.js';
 import { send } from '../../http/send.js';
 import { CORE } from '../../tokens.js';
 import { thresholdOf } from './budgets.map.js';
-import { change, waitingFor } from './changes.js';
+import { changeRead, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 import { Decimal } from './fields.js';
@@ -46,7 +46,7 @@ export class RelayerApprovalConfigController {
   @Answer(200, 'RelayerApprovalConfig')
   @Errors('RelayerError', 401, 403)
   async get(@Caller() caller: Principal, @Req() request: FastifyRequest): Promise<object> {
-    return this.show(await this.rules(caller), request);
+    return this.show(rulesOf(await this.stored(caller)), request);
   }
 
   @Patch()
@@ -54,21 +54,24 @@ export class RelayerApprovalConfigController {
   @ApiOperation({ summary: 'Change what is named; the rest of the policy stays' })
   @Answer(200, 'RelayerApprovalConfig')
   @Answer(202, 'RelayerChange')
-  @Errors('RelayerError', 400, 401, 403)
+  @Errors('RelayerError', 400, 401, 403, 409)
   async set(
     @Caller() caller: Principal,
     @Body() dto: ApprovalConfigDto,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const rules = changed(await this.rules(caller), dto);
-    const waiting = await change(this.core, caller, { kind: 'policy', agentId: null, rules });
+    const waiting = await changeRead(this.core, caller, async () => {
+      const stored = await this.stored(caller);
+      const rules = changed(rulesOf(stored), dto);
+      return { kind: 'policy', agentId: null, rules, basedOn: stored?.policy.version ?? 0 };
+    });
     const { request } = reply;
     if (waiting) return send(reply, waitingFor(placeOf(this.core, request), null, [waiting]));
-    send(reply, { status: 200, body: this.show(rules, request) });
+    send(reply, { status: 200, body: this.show(rulesOf(await this.stored(caller)), request) });
   }
 
-  private async rules(caller: Principal): Promise<PolicyInput> {
-    return (await this.core.admin.policies.get(scopeOf(caller)))?.policy ?? DEFAULT_RULES;
+  private stored(caller: Principal): Promise<PolicyVersion | null> {
+    return this.core.admin.policies.get(scopeOf(caller));
   }
 
   private show(
@@ -111,5 +114,7 @@ function changed(rules: PolicyInput, dto: ApprovalConfigDto): PolicyInput {
     ...(quorum === undefined ? {} : { approvers: { ...rules.approvers, quorum } }),
   };
 }
+
+const rulesOf = (stored: PolicyVersion | null): PolicyInput => stored?.policy ?? DEFAULT_RULES;
 
 const scopeOf = ({ workspaceId }: Principal): Scope => ({ workspaceId, agentId: null });

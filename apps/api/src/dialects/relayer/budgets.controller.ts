@@ -12,7 +12,7 @@ import { send } from '../../http/send.js';
 import { CORE } from '../../tokens.js';
 import { BudgetDto, ThresholdDto } from './budgets.dto.js';
 import { limitsIn, renderBudget, thresholdOf, unitOf, wantedBudget } from './budgets.map.js';
-import { change, waitingFor } from './changes.js';
+import { changeRead, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 
@@ -84,10 +84,12 @@ export class RelayerBudgetsController {
     { layer, limits }: { readonly layer: Layer; readonly limits: Limits },
   ): Promise<ChangeView | null> {
     const unit = unitOf(layer);
-    const views = await this.core.admin.budgets.get(scopeOf(caller, agentId));
-    const found = limitsIn(views.find((it) => it.layer === layer && it.unit === unit));
-    const wanted = { layer, unit, limits: { ...found, ...limits } };
-    return change(this.core, caller, { kind: 'limits', agentId, change: wanted });
+    return changeRead(this.core, caller, async () => {
+      const views = await this.core.admin.budgets.get(scopeOf(caller, agentId));
+      const basedOn = limitsIn(views.find((it) => it.layer === layer && it.unit === unit));
+      const wanted = { layer, unit, limits: { ...basedOn, ...limits } };
+      return { kind: 'limits', agentId, change: wanted, basedOn };
+    });
   }
 
   private async setThreshold(
@@ -95,9 +97,11 @@ export class RelayerBudgetsController {
     agentId: AgentId,
     approvalThreshold: bigint,
   ): Promise<ChangeView | null> {
-    const stored = await this.core.admin.policies.get(scopeOf(caller, agentId));
-    const rules = { ...(stored?.policy ?? DEFAULT_RULES), approvalThreshold };
-    return change(this.core, caller, { kind: 'policy', agentId, rules });
+    return changeRead(this.core, caller, async () => {
+      const stored = await this.core.admin.policies.get(scopeOf(caller, agentId));
+      const rules = { ...(stored?.policy ?? DEFAULT_RULES), approvalThreshold };
+      return { kind: 'policy', agentId, rules, basedOn: stored?.policy.version ?? 0 };
+    });
   }
 
   private async answer(
