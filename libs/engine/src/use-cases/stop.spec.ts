@@ -89,4 +89,27 @@ describe('a stop that is carried out', () => {
     await unstop(purser.ports, stops, SCOPE, BY);
     expect(status(bad)).toBe('cancelled');
   });
+
+  it.each(['lifted', 'lifted and ordered again'])(
+    'touches nothing that came to be after it was %s under a worker',
+    async (how) => {
+      const stop = await stops.stop(ORDER);
+      const later: OperationId[] = [];
+      // Somebody else has carried it out and lifted it; this worker looks again only then.
+      const late = new Proxy(stops, {
+        get(it, key) {
+          if (key !== 'stillLive') return (it as never as Record<PropertyKey, () => void>)[key]?.bind(it);
+          return async (...args: Parameters<MemoryStops['stillLive']>) => {
+            await unstop(purser.ports, stops, SCOPE, BY);
+            later.push(await live('live'), await waiting('asked'));
+            if (how !== 'lifted') await stops.stop({ ...ORDER, reason: 'another' });
+            return it.stillLive(...args);
+          };
+        },
+      });
+      expect(await carryOut(purser.ports, late, stop, FAR)).toMatchObject({ finished: true, released: 0 });
+      expect([later.map(status), cancelled()]).toEqual([['authorized', 'awaiting_approval'], []]);
+      expect((await stops.find(SCOPE))?.carriedOut).toBe(how === 'lifted' ? undefined : false);
+    },
+  );
 });

@@ -19,7 +19,7 @@ export type Asked = 'requested' | 'too_late';
 type Came = Asked | 'later' | 'unreadable';
 
 export interface Carried {
-  /** Nothing is left to be done; else a worker goes on. */
+  /** Nothing is left to be done, or the stop was lifted in the meantime; else a worker goes on. */
   readonly finished: boolean;
   /** Approvals that were released in this go. */
   readonly released: number;
@@ -104,23 +104,27 @@ export async function carryOut(
   const asked = new Map<OperationId, Asked>();
   const unreadable = new Set<OperationId>();
   const { scope } = stop;
-  const isTime = (): boolean => ports.clock.nowMs() < untilMs;
+  // Asked behind every look at what there is: while the stop stands nothing opens in its scope, so all that was found is older than its end.
+  const may = async (): Promise<Pace> => {
+    if (ports.clock.nowMs() >= untilMs) return 'time_is_up';
+    return (await stops.find(scope))?.stopId === stop.stopId ? 'go_on' : 'lifted';
+  };
   // What is live can be used until its time; an approval can be used by nobody meanwhile.
-  let finished =
-    !stop.cancelOnChain ||
-    (await each(
-      (after) => stops.stillLive(scope, after),
-      isTime,
-      async (ref) => {
-        const came = await ask(ports, stop, ref, cancelOnChain);
-        if (came === 'unreadable') unreadable.add(ref.operationId);
-        else if (came !== 'later') asked.set(ref.operationId, came);
-        return came;
-      },
-    ));
+  const askedAll = !stop.cancelOnChain
+    ? 'all'
+    : await each(
+        (after) => stops.stillLive(scope, after),
+        may,
+        async (ref) => {
+          const came = await ask(ports, stop, ref, cancelOnChain);
+          if (came === 'unreadable') unreadable.add(ref.operationId);
+          else if (came !== 'later') asked.set(ref.operationId, came);
+          return came;
+        },
+      );
   const releasedAll = await each(
     (after) => stops.openApprovals(scope, after),
-    isTime,
+    may,
     async (ref) => {
       const came = await ask(ports, stop, ref, cancel);
       if (came === 'unreadable') unreadable.add(ref.operationId);
@@ -128,7 +132,8 @@ export async function carryOut(
       return came;
     },
   );
-  finished &&= releasedAll;
+  const lifted = askedAll === 'lifted' || releasedAll === 'lifted';
+  const finished = lifted || (askedAll === 'all' && releasedAll === 'all');
   if (finished) await stops.carriedOut(stop);
   else await stops.giveBack(stop);
   return { finished, released, asked, unreadable: [...unreadable] };
@@ -148,20 +153,22 @@ export async function carryOutStops(ports: Ports, stops: StopStore): Promise<boo
   return finished || released > 0;
 }
 
-/** True: all of it was done. */
+type Pace = 'go_on' | 'time_is_up' | 'lifted';
+
 async function each<Item extends OperationRef>(
   read: (after: OperationRef | null) => Promise<Slice<Item>>,
-  isTime: () => boolean,
+  may: () => Promise<Pace>,
   act: (item: Item) => Promise<Came>,
-): Promise<boolean> {
-  let done = true;
+): Promise<'all' | 'some' | 'lifted'> {
+  let done: 'all' | 'some' = 'all';
   let after: OperationRef | null = null;
   do {
     const slice: Slice<Item> = await read(after);
     for (let at = 0; at < slice.items.length; at += AT_ONCE) {
-      if (!isTime()) return false;
+      const pace = await may();
+      if (pace !== 'go_on') return pace === 'lifted' ? 'lifted' : 'some';
       const came = await Promise.all(slice.items.slice(at, at + AT_ONCE).map(act));
-      if (came.includes('later')) done = false;
+      if (came.includes('later')) done = 'some';
     }
     after = slice.next;
   } while (after !== null);
