@@ -159,6 +159,14 @@ describe('a secret', () => {
     expect([old.status, old.body.code]).toEqual([401, 'invalid_auth']);
     expect((await payAs({ ...agent, agentSecret })).status).toBe(402);
   });
+
+  it('is never the first of an agent that nobody signed for', async () => {
+    const body = { name: 'Mine' };
+    const made = await api.call({ method: 'POST', path: '/purser/v1/agents', as: 'backend', body });
+    expect(made.status).toBe(201);
+    const refused = await post(`/agents/${made.body.agent_id as string}/rotate`, {});
+    expect([refused.status, refused.body.details.reason]).toEqual([400, 'no_secret']);
+  });
 });
 
 describe('funding', () => {

@@ -219,7 +219,7 @@ describe('the documented flow', () => {
     expect(await events('type=lifecycle')).toEqual(
       expect.arrayContaining(['AgentCreated', 'AgentActivated']),
     );
-    expect(await events('type=credential')).toEqual(['SecretsReplaced']);
+    expect(await events('type=credential')).toEqual(['KeyCreated']);
     expect(await events('type=approval&period=24h')).toEqual(
       expect.arrayContaining(['ApprovalRequested', 'ApprovalGranted']),
     );

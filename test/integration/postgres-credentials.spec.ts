@@ -136,6 +136,39 @@ describe('a signed request', () => {
     });
   });
 
+  it('a replaced secret may what the newest one did, from where that could, and is never the first', async () => {
+    const { workspaceId, agentId } = await bench.aWorkspace();
+    const bound = { role: 'backend', person: 'ben', label: '', expiresInSec: null, agentId: null } as const;
+    const backend = await admin.keys.create(workspaceId, { ...bound, allowedIps: ['203.0.113.0/24'] }, BY);
+    const by = { type: 'admin', id: backend.key.keyId } as const;
+    const replace = () => admin.keys.replaceSecrets(workspaceId, agentId, { person: 'ben', label: '' }, by);
+    const none = { code: 'validation_failed', details: { field: 'id', reason: 'no_secret' } };
+    await expect(replace()).rejects.toMatchObject(none);
+    await admin.keys.create(workspaceId, newKey(agentId), BY);
+    await expect(replace()).rejects.toMatchObject(none);
+    await admin.keys.create(workspaceId, aSecret(agentId), BY);
+    const narrow = { ...aSecret(agentId), scopes: ['agent:read'], expiresInSec: 600 } as const;
+    const old = await admin.keys.create(workspaceId, narrow, BY);
+    const first = await replace();
+    expect(first.key).toMatchObject({
+      person: 'ben',
+      scopes: ['agent:read'],
+      allowedIps: ['203.0.113.0/24'],
+      expiresAtMs: old.key.expiresAtMs,
+    });
+    expect(await checks.hmac(signed(agentId, first.secret), { ip: '198.51.100.1' })).toEqual(
+      notUsable('address'),
+    );
+    const own = { ...aSecret(agentId), allowedIps: ['198.51.100.0/24'] };
+    await admin.keys.create(workspaceId, own, BY);
+    const second = await replace();
+    expect(second.key).toMatchObject({ scopes: null, allowedIps: ['198.51.100.0/24'] });
+    const live = (await admin.keys.list(workspaceId, ALL)).items.filter((it) => it.revokedAtMs === null);
+    expect(live.filter((it) => it.kind === 'hmac').map((it) => it.keyId)).toEqual([second.key.keyId]);
+    await admin.keys.revoke(workspaceId, second.key.keyId, BY);
+    await expect(replace()).rejects.toMatchObject(none);
+  });
+
   it('an agent has at most five secrets, also when many are made at once', async () => {
     const { workspaceId, agentId } = await bench.aWorkspace();
     const made = await Promise.allSettled(

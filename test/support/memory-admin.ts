@@ -191,10 +191,14 @@ export class MemoryAdmin implements Administration, Authenticator {
       return Promise.resolve(row.key);
     },
     replaceSecrets: async (workspaceId, agentId, input, by) => {
-      for (const { key } of this.issued)
-        if (key.agentId === agentId && key.kind === 'hmac')
-          await this.keys.revoke(workspaceId, key.keyId, by);
-      const fresh = { role: 'agent', kind: 'hmac', agentId, expiresInSec: null, ...input } as const;
+      const live = this.issued
+        .map((it) => it.key)
+        .filter((it) => it.agentId === agentId && it.kind === 'hmac' && it.revokedAtMs === null);
+      const old = live.at(-1);
+      if (!old) throw refuse('validation_failed', { field: 'id', reason: 'no_secret' });
+      for (const { keyId } of live) await this.keys.revoke(workspaceId, keyId, by);
+      const allowedIps = old.allowedIps ?? this.issued.find((it) => it.key.keyId === by.id)?.key.allowedIps;
+      const fresh = { ...old, ...input, allowedIps: allowedIps ?? null, expiresInSec: null };
       return this.keys.create(workspaceId, fresh, by);
     },
     rotate: async (workspaceId, keyId, overlapSec, by) => {

@@ -111,7 +111,11 @@ export interface KeyStore {
   revoke(workspaceId: WorkspaceId, keyId: KeyId, by: Actor): Promise<KeyView>;
   /** A successor with the same rights; the old key works for `overlapSec` more (0: revoked now), never longer than before. */
   rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey>;
-  /** A new secret for the agent to sign with, and in the same commit the end of every other one it has. */
+  /**
+   * A new secret for the agent to sign with, and in the same commit the end of every other one it has. It may what the newest of those may, from
+   * the same addresses (where that had none, from those of the key that replaces it), and ends when that would have. Refuses with
+   * `validation_failed` when there is none to replace.
+   */
   replaceSecrets(
     workspaceId: WorkspaceId,
     agentId: AgentId,

@@ -124,17 +124,23 @@ export class PostgresKeys implements KeyStore {
       await sql`SELECT FROM agent WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} FOR UPDATE`.execute(
         trx,
       );
-      await sql`UPDATE api_key SET revoked_at = clock_timestamp()
-        WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} AND kind = 'hmac' AND revoked_at IS NULL`.execute(
-        trx,
-      );
+      const { rows } = await sql<
+        Row & { readonly usable: boolean }
+      >`UPDATE api_key SET revoked_at = clock_timestamp()
+        WHERE workspace_id = ${workspaceId} AND agent_id = ${agentId} AND kind = 'hmac' AND revoked_at IS NULL
+        RETURNING ${COLUMNS}, coalesce(expires_at > clock_timestamp(), true) AS usable`.execute(trx);
+      const [old] = rows.filter((row) => row.usable).toSorted((a, b) => (a.key_id < b.key_id ? 1 : -1));
+      // Whoever may replace a secret may not for that reason make the first one: a secret pays.
+      if (!old) throw refuse('validation_failed', { field: 'id', reason: 'no_secret' });
       const fresh = {
+        ...input,
         role: 'agent',
         kind: 'hmac',
         agentId,
+        scopes: old.scopes,
+        allowedIps: old.allowed_ips ?? (await addressesOf(trx, workspaceId, by)),
         expiresInSec: null,
-        expiresAt: null,
-        ...input,
+        expiresAt: old.expires_at,
       } as const;
       const issued = await this.insert(trx, workspaceId, fresh, by);
       return { result: issued, fact: { type: 'SecretsReplaced', data: factOf(issued.key) } };
@@ -201,6 +207,17 @@ async function lock(trx: Trx, workspaceId: WorkspaceId, keyId: KeyId): Promise<R
     WHERE workspace_id = ${workspaceId} AND key_id = ${keyId} FOR UPDATE`.execute(trx);
   if (!rows[0]) throw refuse('not_found', { object: 'key' });
   return rows[0];
+}
+
+/** What binds the key that acts; null: nothing does. */
+async function addressesOf(
+  trx: Trx,
+  workspaceId: WorkspaceId,
+  { id }: Actor,
+): Promise<readonly string[] | null> {
+  const { rows } = await sql<Pick<Row, 'allowed_ips'>>`SELECT allowed_ips::text[] AS allowed_ips FROM api_key
+    WHERE workspace_id = ${workspaceId} AND key_id = ${id}`.execute(trx);
+  return rows[0]?.allowed_ips ?? null;
 }
 
 function factOf(key: KeyView): Record<string, Json> {

@@ -136,9 +136,10 @@ export class RelayerProvisioningController {
     const { dualControl } = await admin.workspaces.get(workspaceId);
     if (dualControl && by.person === preparedBy) throw refuse('approver_not_eligible');
     await this.setBudget(caller, { agentId, budget }, actorBy(by));
+    // Before the agent is active: a confirmation that broke off here is repeated, and one that comes too late has shown its secret to nobody.
+    const first = { role: 'agent', kind: 'hmac', agentId, label: 'relayer', expiresInSec: null } as const;
+    const { secret } = await admin.keys.create(workspaceId, { ...first, person: caller.person }, actorBy(by));
     if (!(await admin.setups.finish(workspaceId, agentId, 'active', actorBy(by)))) throw alreadyActive();
-    const owner = { person: caller.person, label: 'relayer' };
-    const { secret } = await admin.keys.replaceSecrets(workspaceId, agentId, owner, actorBy(by));
     const data = { agentId, agentSecret: secret, status: 'active' };
     return success(placeOf(this.core, request), { message: 'Agent active', data });
   }
