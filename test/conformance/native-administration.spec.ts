@@ -35,6 +35,20 @@ describe('administration', () => {
     expect(JSON.stringify(list.body)).not.toContain(body.secret as string);
   });
 
+  it('an approver rotates the key they hold, and no other', async () => {
+    const { items } = (await call({ path: `${BASE}/keys`, as: 'admin' })).body as {
+      items: readonly { key_id: string; role: string }[];
+    };
+    const rotate = (role: string) => {
+      const path = `${BASE}/keys/${items.find((it) => it.role === role)?.key_id}/rotate`;
+      return call({ method: 'POST', path, as: 'approver', body: {} });
+    };
+    expect((await rotate('auditor')).body.error.details.reason).toBe('not_your_own');
+    const rotated = await rotate('approver');
+    expect([rotated.status, rotated.body.key.role]).toEqual([201, 'approver']);
+    expect((await call({ path: `${BASE}/approvals`, as: 'approver' })).status).toBe(401);
+  });
+
   it('a wallet gives no deposit address before its backup is confirmed', async () => {
     const made = await call({
       method: 'POST',

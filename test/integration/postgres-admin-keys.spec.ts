@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type pg from 'pg';
 import type { WorkspaceId } from '#domain';
-import type { Administration } from '#engine';
+import type { Actor, Administration, Role } from '#engine';
 import { createCredentialChecks, type CredentialChecks } from '#postgres';
 import { randomUUID } from 'node:crypto';
 import { memoryVault } from '../support/memory-basics.js';
@@ -151,5 +151,52 @@ describe('keys', () => {
     expect(answers.every((it) => it.ok)).toBe(true);
     expect(queries).toBeLessThanOrEqual(2);
     await counted.close();
+  });
+});
+
+const personal = (role: Role, person: string) =>
+  ({ role, agentId: null, person, label: '', expiresInSec: null }) as const;
+const as = (id: string): Actor => ({ type: 'admin', id });
+
+async function alone() {
+  const { workspaceId } = await admin.workspaces.create({ name: 'two', dualControl: true }, BY);
+  const make = async (role: Role, person: string, by: Actor = BY) =>
+    (await admin.keys.create(workspaceId, personal(role, person), by)).key.keyId;
+  const alice = await make('admin', 'alice');
+  return { workspaceId, make, alice, bob: await make('approver', 'bob', as(alice)) };
+}
+
+describe('where dual control is on', () => {
+  const second = { code: 'second_person_needed' };
+
+  it('nobody has a key made in the name of somebody who decides', async () => {
+    const { workspaceId, make, alice, bob } = await alone();
+    for (const role of ['admin', 'approver', 'backend'] as const)
+      await expect(make(role, 'bob', as(alice))).rejects.toMatchObject(second);
+    await expect(make('backend', 'bob', as('key of nobody'))).rejects.toMatchObject(second);
+    await make('auditor', 'bob', as(alice));
+    await make('admin', 'bob', as(bob));
+    await make('backend', 'alice', as(alice));
+    await make('approver', 'carol', as(alice));
+    expect((await factsOf(workspaceId)).filter((it) => it === 'KeyCreated')).toHaveLength(6);
+  });
+
+  it('or rotated: whoever has it rotates it themselves', async () => {
+    const { workspaceId, make, alice, bob } = await alone();
+    const server = await make('backend', 'bob', as(bob));
+    for (const key of [bob, server])
+      await expect(admin.keys.rotate(workspaceId, key, 3600, as(alice))).rejects.toMatchObject(second);
+    const { items } = await admin.keys.list(workspaceId, ALL);
+    expect(items.every((it) => it.expiresAtMs === null && it.revokedAtMs === null)).toBe(true);
+    await admin.keys.rotate(workspaceId, server, 0, as(bob));
+    const approver = { type: 'approver', id: bob } as const;
+    await expect(admin.keys.rotate(workspaceId, alice, 0, approver)).rejects.toMatchObject({
+      details: { field: 'key_id', reason: 'not_your_own' },
+    });
+    const own = await admin.keys.rotate(workspaceId, bob, 0, approver);
+    expect(own.key).toMatchObject({ role: 'approver', person: 'bob' });
+    await expect(make('admin', 'bob', as(alice))).rejects.toMatchObject(second);
+    await admin.keys.revoke(workspaceId, own.key.keyId, as(alice));
+    await make('approver', 'bob', as(alice));
   });
 });

@@ -203,6 +203,8 @@ export class MemoryAdmin implements Administration, Authenticator {
     },
     rotate: async (workspaceId, keyId, overlapSec, by) => {
       const { key } = this.key(workspaceId, keyId);
+      if (by.type === 'approver' && keyId !== by.id)
+        throw refuse('validation_failed', { field: 'key_id', reason: 'not_your_own' });
       if (overlapSec === 0) await this.keys.revoke(workspaceId, keyId, by);
       return this.keys.create(workspaceId, { ...key, expiresInSec: null }, by);
     },

@@ -104,12 +104,19 @@ export interface IssuedKey {
   readonly secret: string;
 }
 
+/**
+ * Where dual control is on, keys of admins, approvers and backends are made and rotated in one's own name, or for somebody who has no live admin
+ * or approver key yet; anything else is refused with `second_person_needed`.
+ */
 export interface KeyStore {
   create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey>;
   list(workspaceId: WorkspaceId, page: PageRequest): Promise<Page<KeyView>>;
   /** At once and for ever; repeating it is harmless. */
   revoke(workspaceId: WorkspaceId, keyId: KeyId, by: Actor): Promise<KeyView>;
-  /** A successor with the same rights; the old key works for `overlapSec` more (0: revoked now), never longer than before. */
+  /**
+   * A successor with the same rights; the old key works for `overlapSec` more (0: revoked now), never longer than before. An approver rotates the
+   * key they hold, and no other.
+   */
   rotate(workspaceId: WorkspaceId, keyId: KeyId, overlapSec: number, by: Actor): Promise<IssuedKey>;
   /**
    * A new secret for the agent to sign with, and in the same commit the end of every other one it has. It may what the newest of those may, from

@@ -1618,7 +1618,7 @@ export interface Routes {
     body: undefined;
     answer: Key;
   };
-  /** A successor with the same rights; both work during the overlap */
+  /** A successor with the same rights; both work during the overlap. An approver rotates their own only */
   'POST /purser/v1/keys/{id}/rotate': {
     query: undefined;
     body: RotateKeyDto;

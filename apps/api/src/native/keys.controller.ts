@@ -56,8 +56,11 @@ export class KeysController {
   }
 
   @Post(':id/rotate')
-  @Roles('admin')
-  @ApiOperation({ summary: 'A successor with the same rights; both work during the overlap' })
+  @Roles('admin', 'approver')
+  @ApiOperation({
+    summary:
+      'A successor with the same rights; both work during the overlap. An approver rotates their own only',
+  })
   @Answer(201, 'IssuedKey')
   @Errors('Error', 400, 401, 403, 404)
   async rotate(

@@ -17,6 +17,7 @@ import { sql } from 'kysely';
 import { checkBlocks } from './addresses.js';
 import { requireAgent } from './agents.js';
 import { change, within, type Database, type Trx } from './change.js';
+import { assertOwnName } from './dual-control.js';
 import { newId } from './ids.js';
 import { freshSecret, hashOf } from './key-format.js';
 import { CURSOR_PARTS, pageSize, readCursor, toPage } from './page.js';
@@ -57,6 +58,7 @@ export class PostgresKeys implements KeyStore {
   async create(workspaceId: WorkspaceId, input: NewKey, by: Actor): Promise<IssuedKey> {
     check(input);
     return change(this.db, { workspaceId, by }, async (trx) => {
+      await assertOwnName(trx, workspaceId, input, by);
       if (input.agentId !== null) await requireAgent(trx, workspaceId, input.agentId);
       const issued = await this.insert(trx, workspaceId, { ...input, expiresAt: null }, by);
       return { result: issued, fact: { type: 'KeyCreated', data: factOf(issued.key) } };
@@ -91,6 +93,9 @@ export class PostgresKeys implements KeyStore {
       throw refuse('validation_failed', { field: 'overlap_sec', reason: 'not_between_0_and_30_days' });
     return change(this.db, { workspaceId, by }, async (trx) => {
       const old = await lock(trx, workspaceId, keyId);
+      if (by.type === 'approver' && keyId !== by.id)
+        throw refuse('validation_failed', { field: 'key_id', reason: 'not_your_own' });
+      await assertOwnName(trx, workspaceId, old, by);
       const { rows } = await sql<{ usable: boolean }>`SELECT revoked_at IS NULL
           AND (expires_at IS NULL OR expires_at > clock_timestamp()) AS usable
         FROM api_key WHERE workspace_id = ${workspaceId} AND key_id = ${keyId}`.execute(trx);
