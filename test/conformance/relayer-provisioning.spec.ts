@@ -213,6 +213,23 @@ describe('funding', () => {
     expect(api.database.ledger.size).toBe(1);
   });
 
+  it('is not approved by whoever signed for it', async () => {
+    api.setPolicy(aPolicy({ topUpApprovalThreshold: 1n }));
+    await api.seedKey('second', WORKSPACE, 'approver');
+    const { activity } = await done(`${PATH}/prepare`, { amountUSDC: '12.5' });
+    const waiting = await post(`${PATH}/confirm`, { signedActivity: stamped(activity) });
+    expect(waiting.status).toBe(202);
+    const { items } = (await api.call({ path: '/purser/v1/approvals', as: 'approver' })).body as {
+      items: readonly { approval_id: string; digest: string; requester: string }[];
+    };
+    const [{ approval_id: id, digest, requester } = { approval_id: '', digest: '', requester: '' }] = items;
+    expect(requester).toBe('approver@example.com');
+    const approve = { method: 'POST', path: `/purser/v1/approvals/${id}/approve`, body: { digest } } as const;
+    const own = await api.call({ ...approve, as: 'approver' });
+    expect([own.status, own.body.error.details.reason]).toEqual([403, 'requester']);
+    expect((await api.call({ ...approve, as: 'second' })).status).toBe(200);
+  });
+
   it('is refused for another agent than was signed for, without an amount, and by an agent', async () => {
     const { activity } = await done(`${PATH}/prepare`, { amount: 1 });
     const agent = await provisioned();

@@ -11,7 +11,7 @@ import {
 } from '#engine';
 import { createSigningStores } from '#postgres';
 import { stampVerifier } from '#runtime';
-import { adminBench, ALL, type AdminBench } from '../support/postgres-admin.js';
+import { adminBench, ALL, BY, type AdminBench } from '../support/postgres-admin.js';
 import { aStamper, type Stamper } from '../support/stamping.js';
 
 let bench: AdminBench;
@@ -28,7 +28,12 @@ const who = (workspaceId: WorkspaceId, person: string): Signatory => ({
   person,
 });
 
+/** A person's credential: it is by these that people come and go. */
+const aCredential = (workspaceId: WorkspaceId, person: string, role: 'approver' | 'auditor' = 'approver') =>
+  bench.admin.keys.create(workspaceId, { role, agentId: null, person, label: '', expiresInSec: null }, BY);
+
 async function registered(by: Signatory, key: Stamper = aStamper()) {
+  await aCredential(by.workspaceId, by.person);
   const subject = { public_key: key.publicKey, label: 'laptop' };
   const activity = await activities.prepare(ports, by, { kind: 'register_approver_key', subject });
   const signed = { activityId: activity.activityId, stamp: key.stamp(activity.body) };
@@ -98,6 +103,32 @@ describe('an activity', () => {
     const fresh = await funding(who(workspaceId, 'alice'));
     const done = await confirmActivity(ports, { workspaceId }, { ...signedBy(key, fresh), body: fresh.body });
     expect(done).toMatchObject({ repeated: false, by: { person: 'alice' } });
+  });
+});
+
+describe('a signature', () => {
+  it('decides nothing while the person has no live credential of an approver or admin', async () => {
+    const { workspaceId } = await bench.aWorkspace();
+    const { key } = await registered(who(workspaceId, 'alice'));
+    const refused = refusal('approver_not_eligible', { reason: 'without_credential' });
+    const activity = await funding(who(workspaceId, 'backend'));
+    const confirm = () => confirmActivity(ports, { workspaceId }, signedBy(key, activity));
+    const [credential] = (await bench.admin.keys.list(workspaceId, ALL)).items;
+    if (!credential) throw new Error('alice has no credential');
+    await bench.admin.keys.revoke(workspaceId, credential.keyId, BY);
+    await aCredential(workspaceId, 'alice', 'auditor');
+    await aCredential((await bench.aWorkspace()).workspaceId, 'alice');
+    await expect(confirm()).rejects.toMatchObject(refused);
+    const fresh = await aCredential(workspaceId, 'alice');
+    const expire = `UPDATE api_key SET expires_at = clock_timestamp() WHERE key_id = $1`;
+    await bench.owner.query(expire, [fresh.key.keyId]);
+    await expect(confirm()).rejects.toMatchObject(refused);
+    expect((await ports.activities.find(workspaceId, activity.activityId))?.used).toBeNull();
+    const last = await aCredential(workspaceId, 'alice');
+    expect(await confirm()).toMatchObject({ repeated: false, by: { person: 'alice' } });
+    expect(await confirm()).toMatchObject({ repeated: true });
+    await bench.admin.keys.revoke(workspaceId, last.key.keyId, BY);
+    await expect(confirm()).rejects.toMatchObject(refused);
   });
 });
 

@@ -76,10 +76,17 @@ export interface Activity {
 
 /**
  * `used`: by this call. `repeated`: the same key had signed it before, so its effect is under way or done: whatever follows from an activity is
- * keyed by its id. `repeated_late`: the same after it has expired, and its effect may still have been refused then.
+ * keyed by its id. `repeated_late`: the same after it has expired, and its effect may still have been refused then. `without_credential`: the
+ * person behind the key has no live credential of an approver or admin.
  */
 export type ActivityUse =
-  'used' | 'repeated' | 'repeated_late' | 'expired' | 'used_by_other' | 'key_not_active';
+  | 'used'
+  | 'repeated'
+  | 'repeated_late'
+  | 'expired'
+  | 'used_by_other'
+  | 'key_not_active'
+  | 'without_credential';
 
 export interface ActivityStore {
   prepare(

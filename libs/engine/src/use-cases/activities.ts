@@ -48,7 +48,7 @@ export const activities = {
 /**
  * A registered key's signature over exactly the prepared text. `body`: the text as it came back, where the dialect carries it. `evenLate`: from
  * a caller that minds `late`; any other is refused then. Refuses with `not_found`, `validation_failed` (another kind or text), `stamp_invalid`,
- * `activity_expired`, `activity_used`.
+ * `activity_expired`, `activity_used`, and `approver_not_eligible` when the person who signed has no live credential of an approver or admin.
  */
 export async function confirmActivity(
   ports: ActivityPorts,
@@ -127,6 +127,8 @@ function confirmed(use: ActivityUse): 'used' | 'repeated' | 'repeated_late' {
       throw refuse('activity_used');
     case 'key_not_active':
       throw refuse('stamp_invalid', { wrong: 'key_revoked' });
+    case 'without_credential':
+      throw refuse('approver_not_eligible', { reason: use });
   }
 }
 

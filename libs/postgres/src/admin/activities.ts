@@ -65,13 +65,20 @@ export class PostgresActivities implements ActivityStore {
     const actor = { type: 'approver', id: by.approverKeyId } as const;
     return change(this.db, { workspaceId, by: actor }, async (trx) => {
       const found = await judge(trx, activity, by.approverKeyId);
-      if (found !== 'free') return { result: found, fact: null };
+      // What follows from a repeated one may not have happened yet, and must not after all.
+      if (found !== 'free' && found !== 'repeated') return { result: found, fact: null };
       // The key may have been revoked since it was looked up; its row is held until this is over.
       const { rows } = await sql`SELECT FROM approver_key WHERE workspace_id = ${workspaceId}
         AND approver_key_id = ${by.approverKeyId} AND confirmed_at IS NOT NULL AND revoked_at IS NULL FOR UPDATE`.execute(
         trx,
       );
       if (rows.length === 0) return { result: 'key_not_active' as const, fact: null };
+      // People leave by their credentials; a key that they keep elsewhere decides nothing then.
+      const live =
+        await sql`SELECT FROM api_key WHERE workspace_id = ${workspaceId} AND person = ${by.person} AND role IN ('approver', 'admin')
+        AND revoked_at IS NULL AND coalesce(expires_at > clock_timestamp(), true) FOR SHARE`.execute(trx);
+      if (live.rows.length === 0) return { result: 'without_credential' as const, fact: null };
+      if (found === 'repeated') return { result: found, fact: null };
       await markUsed(trx, activity, by, stamp);
       return { result: 'used' as const, fact: { type: 'ActivityConfirmed', data: usedBy(activity, by) } };
     });

@@ -113,7 +113,8 @@ export class RelayerFundingController {
       ? await this.opened(plan, activity)
       : await topUp(ports, plan, {
           key: activity.activityId,
-          by: { actor: { type: 'approver', id: by.approverKeyId }, person: caller.person },
+          // Whoever signed has ordered it; where the top-up waits for an approval, that is another person's to give (S10).
+          by: { actor: { type: 'approver', id: by.approverKeyId }, person: by.person },
           note: null,
         });
     const view = await this.stopping.awaitAnswer(ports, submitted, deadlineMs);
