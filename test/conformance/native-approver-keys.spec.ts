@@ -88,4 +88,35 @@ describe('approver keys', () => {
     expect(done.body).toMatchObject({ status: 'approved', decided_by: 'approver@example.com' });
     expect((await bring(key, 'admin')).status).toBe(200);
   });
+
+  it('take the place that they signed for, and no other', async () => {
+    api.setPolicy({ ...DEFAULT_POLICY, version: 1, approvalThreshold: 1n });
+    const key = aStamper();
+    const prepared = await prepare(key);
+    await register(prepared.body.activity_id, key.stamp(prepared.body.body as string));
+    await call(purchase());
+    const [item] = (await call({ path: `${BASE}/approvals`, as: 'admin' })).body.items as {
+      approval_id: string;
+      digest: string;
+    }[];
+    const path = `${BASE}/approvals/${item?.approval_id}`;
+    const bring = async (signed: object, brought: object) => {
+      const asked = { method: 'POST', path: `${path}/prepare`, as: 'admin', body: signed } as const;
+      const { activity_id, body: text, subject } = (await call(asked)).body;
+      expect(subject).toMatchObject(signed);
+      const { stampHeaderName, stampHeaderValue } = key.stamp(text as string);
+      const stamp = { header_name: stampHeaderName, header_value: stampHeaderValue };
+      const body = { digest: item?.digest, activity_id: activity_id as string, stamp, ...brought };
+      return (await call({ method: 'POST', path: `${path}/approve`, as: 'admin', body })).body;
+    };
+    const carol = { on_behalf_of: 'carol' };
+    for (const signed of [{}, { on_behalf_of: 'dave' }])
+      expect((await bring(signed, carol)).error.details).toEqual({
+        field: 'on_behalf_of',
+        reason: 'not_signed',
+      });
+    for (const brought of [{}, carol])
+      expect((await bring(carol, brought)).error.details.reason).toBe('no_delegation');
+    expect(await bring({}, {})).toMatchObject({ status: 'approved', decided_by: 'approver@example.com' });
+  });
 });

@@ -98,7 +98,7 @@ export interface Approvals {
 export interface ApproveDto {
   /** of the approval as it was looked at; another one is refused */
   digest: string;
-  /** whose place the caller takes, by a delegation in force; of a payment only */
+  /** whose place the caller takes, by a delegation in force; of a payment only; with `stamp` only as it was prepared */
   on_behalf_of?: string | undefined;
   /** of the activity that was prepared for this approval; with `stamp`, for a payment only */
   activity_id?: string | undefined;
@@ -723,6 +723,11 @@ export interface Policy {
   approver_groups: string[];
   created_at: string | null;
   created_by: string | null;
+}
+
+export interface PrepareApprovalDto {
+  /** whose place the caller takes, by a delegation in force; of a payment only */
+  on_behalf_of?: string | undefined;
 }
 
 export interface PrepareApproverKeyDto {
@@ -1491,7 +1496,7 @@ export interface Routes {
   /** What a registered approver key signs to approve this payment, as it stands now */
   'POST /purser/v1/approvals/{id}/prepare': {
     query: undefined;
-    body: undefined;
+    body: PrepareApprovalDto;
     answer: Activity;
   };
   /** Reject, with a reason; one rejection is enough. An admin rejects changes only */

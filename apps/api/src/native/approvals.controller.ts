@@ -26,7 +26,7 @@ import { awaitNews } from '../http/news.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { Stopping } from '../http/stopping.js';
 import { CORE, STOPPING } from '../tokens.js';
-import { ApprovalsQuery, ApproveDto, RejectDto, WaitQuery } from './approvals.dto.js';
+import { ApprovalsQuery, ApproveDto, PrepareApprovalDto, RejectDto, WaitQuery } from './approvals.dto.js';
 import { renderActivity, stampOf, type StampDto } from './approver-keys.controller.js';
 import { changerOf, renderChange } from './changes.js';
 import { renderApproval } from './render-approval.js';
@@ -111,10 +111,15 @@ export class ApprovalsController {
   @ApiOperation({ summary: 'What a registered approver key signs to approve this payment, as it stands now' })
   @Answer(201, 'Activity')
   @Errors('Error', 400, 401, 403, 404)
-  async prepare(@Caller() caller: Principal, @Param('id') id: string): Promise<object> {
+  async prepare(
+    @Caller() caller: Principal,
+    @Param('id') id: string,
+    @Body() { on_behalf_of: whose }: PrepareApprovalDto,
+  ): Promise<object> {
     const { kind, view } = await this.find(caller, id);
     if (kind === 'change') throw refuse('not_found', { object: 'approval' });
-    const subject = { approval_id: view.approvalId, digest: view.digest };
+    const place = whose === undefined ? {} : { on_behalf_of: whose };
+    const subject = { approval_id: view.approvalId, digest: view.digest, ...place };
     return renderActivity(await activities.prepare(this.core.signing, caller, { kind: 'approve', subject }));
   }
 
@@ -126,17 +131,25 @@ export class ApprovalsController {
   ): Promise<ApproverPrincipal> {
     const activityId = parseActivityId(id);
     const { subject } = await activities.find(this.core.signing, { workspaceId }, activityId);
-    const { approval_id: approvalId, digest } = subject as {
+    const {
+      approval_id: approvalId,
+      digest,
+      on_behalf_of: whose,
+    } = subject as {
       readonly approval_id?: string;
       readonly digest?: string;
+      readonly on_behalf_of?: string;
     };
     if (approvalId !== view.approvalId)
       throw refuse('validation_failed', { field: 'activity_id', reason: 'of_another_approval' });
     if (digest !== view.digest) throw refuse('approval_digest_mismatch');
+    // Whose place the signer takes is part of what they sign, never the word of whoever brings it.
+    if (onBehalfOf !== undefined && onBehalfOf !== whose)
+      throw refuse('validation_failed', { field: 'on_behalf_of', reason: 'not_signed' });
     const signed = { activityId, kind: 'approve', stamp: stampOf(stamp as StampDto) } as const;
     const { by } = await confirmActivity(this.core.signing, { workspaceId }, signed);
-    const whose = onBehalfOf === undefined ? {} : { onBehalfOf };
-    return { workspaceId, keyId: by.approverKeyId, person: by.person, ...whose };
+    const place = whose === undefined ? {} : { onBehalfOf: whose };
+    return { workspaceId, keyId: by.approverKeyId, person: by.person, ...place };
   }
 
   @Post(':id/reject')

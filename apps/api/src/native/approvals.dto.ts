@@ -73,7 +73,7 @@ export class ApproveDto {
   })
   digest!: string;
 
-  @Text(onBehalfOf)
+  @Text({ ...onBehalfOf, about: `${onBehalfOf.about}; with \`stamp\` only as it was prepared` })
   on_behalf_of?: string;
 
   @Text({
@@ -85,6 +85,11 @@ export class ApproveDto {
 
   @Nested(StampDto, { optional: true, about: 'over its body: whoever holds the key decides, not the caller' })
   stamp?: StampDto;
+}
+
+export class PrepareApprovalDto {
+  @Text(onBehalfOf)
+  on_behalf_of?: string;
 }
 
 export class RejectDto {

@@ -176,11 +176,17 @@ export class RelayerApprovalsController {
     const { signing } = this.core;
     const signed = signedOf({ ...stamps });
     const { subject } = await activities.find(signing, { workspaceId }, signed.activityId);
-    const { approval_id: approvalId, digest } = subject as ReturnType<typeof subjectOf>;
+    // Another dialect may have prepared it: whose place the signer takes is part of what they signed.
+    const {
+      approval_id: approvalId,
+      digest,
+      on_behalf_of: whose,
+    } = subject as ReturnType<typeof subjectOf> & { readonly on_behalf_of?: string };
     if (approvalId !== view.approvalId)
       throw refuse('validation_failed', { field: 'id', reason: 'another_approval_is_signed' });
     const { by } = await confirmActivity(signing, { workspaceId }, { ...signed, kind: 'approve' });
-    return [{ workspaceId, keyId: by.approverKeyId, person: by.person }, digest];
+    const place = whose === undefined ? {} : { onBehalfOf: whose };
+    return [{ workspaceId, keyId: by.approverKeyId, person: by.person, ...place }, digest];
   }
 
   private async page(caller: Principal, query: ApprovalsQuery, request: FastifyRequest): Promise<object> {
