@@ -1,8 +1,7 @@
 // Too many calls, and too many wrong credentials: what the caller is told, and that nothing else happens.
 import { afterEach, describe, expect, it } from 'vitest';
-import { rateLimitsOf } from '#runtime';
+import { networkOf, rateLimitsOf } from '#runtime';
 import type { ApiCore } from '../../apps/api/src/core.js';
-import { networkOf } from '../../apps/api/src/http/limits.js';
 import { MemoryApi } from '../support/memory-api.js';
 import { purchase } from '../support/native-api.js';
 import { NO_LIMITS } from '../support/memory-rates.js';

@@ -319,6 +319,16 @@ it('leaves books that hold', async () => {
 });
 
 describe('registration', () => {
+  it.each(['REG', 'reg/', '%72eg', 'AUTH', 'auth/'])('is not to be had under /oauth/%s', async (name) => {
+    const registration = await send(`${file.apiUrl}/oauth/${name}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ application_type: 'native', redirect_uris: [REDIRECT] }),
+    });
+    const authorization = await send(`${file.apiUrl}/oauth/${name}?client_id=${client.clientId}`);
+    expect([registration.status, authorization.status]).toEqual([404, 404]);
+  });
+
   it('makes public clients for codes alone, ten a minute for one address, and fetches nothing they name', async () => {
     const wishes = [
       { redirect_uris: [REDIRECT], token_endpoint_auth_method: 'client_secret_basic' },

@@ -14,7 +14,7 @@ export {
   type NetworkConfig,
   type ProcessName,
 } from './config.js';
-export { LIMIT_NAMES, rateLimitsOf, type LimitName, type RateLimitTable } from './rate-limits.js';
+export { LIMIT_NAMES, networkOf, rateLimitsOf, type LimitName, type RateLimitTable } from './rate-limits.js';
 export { createDerivation } from './derivation.js';
 export { DIALECTS, WORKER_ROLES, type DialectName, type WorkerRole } from './environment.js';
 export { hashing } from './hashing.js';

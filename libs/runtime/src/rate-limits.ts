@@ -42,3 +42,14 @@ export function rateLimitsOf(text: string | undefined, problems: string[]): Rate
   });
   return Object.fromEntries(entries) as Record<LimitName, RateLimit>;
 }
+
+/** Whoever has one IPv6 address has the other 2^64 beside it. */
+export function networkOf(ip: string): string {
+  if (!ip.includes(':') || ip.includes('.')) return ip;
+  const [head = '', tail] = ip.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  const groups = [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}

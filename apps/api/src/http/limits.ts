@@ -3,7 +3,7 @@
 import type { FastifyReply } from 'fastify';
 import { refuse, type Refusal } from '#domain';
 import type { AccessScope, Presented, RateCounters, RateState } from '#engine';
-import type { LimitName, RateLimitTable } from '#runtime';
+import { networkOf, type LimitName, type RateLimitTable } from '#runtime';
 
 export interface Limits {
   readonly counters: RateCounters;
@@ -123,15 +123,4 @@ function nameOf(presented: Presented): string {
     case 'bearer':
       return presented.token.slice(-40);
   }
-}
-
-/** Whoever has one IPv6 address has the other 2^64 beside it. */
-export function networkOf(ip: string): string {
-  if (!ip.includes(':') || ip.includes('.')) return ip;
-  const [head = '', tail] = ip.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
-  const groups = [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }

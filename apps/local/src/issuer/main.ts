@@ -4,6 +4,7 @@ import pg from 'pg';
 import { createLogger } from '#runtime';
 import { Connect } from './connect.js';
 import { openIssuerKeys } from './keys.js';
+import { destinationOf, type Destination } from './paths.js';
 import { createProvider } from './provider.js';
 import { Purser } from './purser.js';
 import { purgeExpiredRecords } from './records.js';
@@ -11,10 +12,12 @@ import type { IssuerSettings } from './settings.js';
 import { Turnstile } from './turnstile.js';
 
 /** Each leaves something to remember, before anybody has proven anything. */
-const PER_MINUTE: Readonly<Record<string, Turnstile>> = {
-  '/oauth/reg': new Turnstile(10),
-  '/oauth/auth': new Turnstile(120),
+const PER_MINUTE: Readonly<Partial<Record<Destination, Turnstile>>> = {
+  registration: new Turnstile(10),
+  authorization: new Turnstile(120),
 };
+const TOO_MANY = { error: 'too_many_requests', error_description: 'wait a minute' };
+const NOTHING_THERE = { error: 'not_found', error_description: 'paths are taken to the letter' };
 const PURGE_EVERY_MS = 10 * 60_000;
 
 const settings = JSON.parse(process.env['ISSUER'] ?? '{}') as IssuerSettings;
@@ -38,11 +41,12 @@ const server = createServer((request, response) => {
 });
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://issuer');
-  if (pathname === '/health') return void response.end('ok');
-  if (pathname.startsWith('/connect/')) return connect.handle(request, response);
-  if (PER_MINUTE[pathname]?.lets(callerOf(request)) === false) return tooMany(response);
-  if (pathname.startsWith('/oauth/auth')) forgetSession(request);
+  const destination = destinationOf(request.url ?? '');
+  if (destination === undefined) return refuse(response, 404, NOTHING_THERE);
+  if (destination === 'health') return void response.end('ok');
+  if (destination === 'connect') return connect.handle(request, response);
+  if (PER_MINUTE[destination]?.lets(callerOf(request)) === false) return refuse(response, 429, TOO_MANY);
+  if (destination === 'authorization' || destination === 'resume') forgetSession(request);
   await protocol(request, response);
 }
 
@@ -58,14 +62,10 @@ function callerOf({ headers, socket }: IncomingMessage): string {
   return (typeof forwarded === 'string' ? forwarded : socket.remoteAddress) ?? '';
 }
 
-function tooMany(response: ServerResponse): void {
-  response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '60' });
-  response.end(
-    JSON.stringify({
-      error: 'too_many_requests',
-      error_description: 'wait a minute',
-    }),
-  );
+function refuse(response: ServerResponse, status: number, body: object): void {
+  const wait = status === 429 ? { 'retry-after': '60' } : {};
+  response.writeHead(status, { 'content-type': 'application/json', ...wait });
+  response.end(JSON.stringify(body));
 }
 
 const purging = setInterval(() => {

@@ -1,4 +1,6 @@
-/** Lets so many through per minute and caller. Kept in memory: what a restart forgives is worth nothing. */
+import { networkOf } from '#runtime';
+
+/** Lets so many through per minute and caller, told apart by the network that is theirs. Kept in memory: what a restart forgives is worth nothing. */
 export class Turnstile {
   private minute = 0;
   private readonly passed = new Map<string, number>();
@@ -8,7 +10,8 @@ export class Turnstile {
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  lets(caller: string): boolean {
+  lets(ip: string): boolean {
+    const caller = networkOf(ip);
     const minute = Math.floor(this.nowMs() / 60_000);
     if (minute !== this.minute) this.passed.clear();
     this.minute = minute;
