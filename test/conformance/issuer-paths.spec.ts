@@ -31,7 +31,7 @@ beforeAll(async () => {
     oauth: {
       publicUrl: 'https://purser.example',
       issuers: ['https://purser.example'],
-      embedded: { url: `http://127.0.0.1:${port}`, grants },
+      embedded: { url: `http://127.0.0.1:${port}`, secret: 'only the issuer', grants },
     },
   }));
 });
@@ -115,7 +115,7 @@ describe("the issuer's paths", () => {
       oauth: {
         publicUrl: 'https://purser.example',
         issuers: [],
-        embedded: { url: 'http://127.0.0.1:9', grants: {} as never },
+        embedded: { url: 'http://127.0.0.1:9', secret: 'only the issuer', grants: {} as never },
       },
     }));
     const reply = await away.call({ path: '/oauth/jwks', as: 'nobody' });

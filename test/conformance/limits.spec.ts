@@ -9,12 +9,14 @@ import { NO_LIMITS } from '../support/memory-rates.js';
 let api: MemoryApi | undefined;
 afterEach(() => api?.close());
 
-async function withLimits(text: string, over: Partial<ApiCore> = {}): Promise<MemoryApi> {
+async function withLimits(
+  text: string,
+  over: (core: ApiCore) => ApiCore = (core) => core,
+): Promise<MemoryApi> {
   const named = text.split(',').map((entry) => entry.split('=')[0]);
   const own = Object.entries(rateLimitsOf(text, [])).filter(([name]) => named.includes(name));
   api = await MemoryApi.start((core) => ({
-    ...core,
-    ...over,
+    ...over(core),
     limits: { ...core.limits, table: { ...NO_LIMITS, ...Object.fromEntries(own) } },
   }));
   return api;
@@ -122,7 +124,7 @@ describe('wrong credentials', () => {
       [['127.0.0.1'], [401, 401, 429, 401]],
       [[], [401, 401, 429, 429]],
     ] as const) {
-      const { call } = bound(await withLimits('failures=2/2', { trustedProxies }));
+      const { call } = bound(await withLimits('failures=2/2', (core) => ({ ...core, trustedProxies })));
       const seen = [];
       for (const [n, ip] of ['198.51.100.1', '198.51.100.1', '198.51.100.1', '198.51.100.2'].entries())
         seen.push((await call(from(ip, n))).status);
@@ -130,6 +132,42 @@ describe('wrong credentials', () => {
       await api?.close();
     }
     api = undefined;
+  });
+
+  it('at the page of the issuer are counted where the browser is, as long as it is the issuer who says so', async () => {
+    const embedded = { url: 'http://127.0.0.1:9', secret: 'only the issuer knows', grants: {} as never };
+    const seenFrom: string[] = [];
+    const { call } = bound(
+      await withLimits('failures=2/2', (core) => ({
+        ...core,
+        oauth: { publicUrl: 'https://purser.example', issuers: [], embedded },
+        authenticator: {
+          useOnce: (...use) => core.authenticator.useOnce(...use),
+          authenticate: (presented, facts) => {
+            seenFrom.push(facts.ip);
+            return core.authenticator.authenticate(presented, facts);
+          },
+        },
+      })),
+    );
+    const at = (ip: string | undefined, secret: string) => {
+      const { headers, ...rest } = guess(1);
+      const said = ip === undefined ? {} : { 'x-purser-caller': ip };
+      return call({ ...rest, headers: { ...headers, 'x-purser-issuer': secret, ...said } });
+    };
+    const statuses = [];
+    for (const ip of ['198.51.100.1', '198.51.100.1', '198.51.100.1', '198.51.100.2'])
+      statuses.push((await at(ip, embedded.secret)).status);
+    expect(statuses).toEqual([401, 401, 429, 401]);
+    expect(seenFrom).toEqual(['198.51.100.1', '198.51.100.1', '198.51.100.2']);
+    seenFrom.length = 0;
+    await at('198.51.100.3', 'a guess at the secret');
+    await at('198.51.100.3', '');
+    expect(seenFrom).toEqual(['127.0.0.1', '127.0.0.1']);
+    // Said by nobody, it is no address at all: never the issuer's own.
+    seenFrom.length = 0;
+    await at(undefined, embedded.secret);
+    expect(seenFrom).toEqual(['']);
   });
 
   it.each([

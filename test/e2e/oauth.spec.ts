@@ -11,7 +11,7 @@ let stack: TestStack;
 let file: StackFile;
 let client: OAuthClient;
 beforeAll(async () => {
-  stack = await TestStack.start({ apis: 2 });
+  stack = await TestStack.start({ apis: 2, env: { PURSER_TRUSTED_PROXIES: '127.0.0.1' } });
   file = stack.file;
   client = await OAuthClient.register(file);
 });
@@ -182,6 +182,20 @@ describe('authorization code with PKCE', () => {
     const back = await browser.open(refused.headers.get('location') ?? '');
     expect(new URL(back.headers.get('location') ?? '').searchParams.get('error')).toBe('access_denied');
   });
+});
+
+const boundTo = async (ip: string) =>
+  (await asAdmin('POST', '/keys', { role: 'approver', person: 'bound@example.test', allowed_ips: [ip] })).body
+    .secret as string;
+const agreeFrom = (ip: string, key: string) => client.authorize({ scope: READ, key }, new Browser(ip));
+
+it('a key that is bound to an address is good at the page from there alone', async () => {
+  const key = await boundTo('203.0.113.7');
+  const { location } = await agreeFrom('203.0.113.7', key);
+  expect(location.searchParams.get('code')).toEqual(expect.any(String));
+  await expect(agreeFrom('203.0.113.8', key)).rejects.toThrow('not good here');
+  // The issuer's own address is nobody's.
+  await expect(agreeFrom('203.0.113.7', await boundTo('127.0.0.1'))).rejects.toThrow('not good here');
 });
 
 describe('refresh tokens', () => {

@@ -133,7 +133,7 @@ export class PostgresApi {
       oauth: {
         publicUrl: 'https://purser.example',
         issuers: ['https://purser.example'],
-        embedded: { url: 'http://127.0.0.1:9', grants: stores.grants },
+        embedded: { url: 'http://127.0.0.1:9', secret: randomUUID(), grants: stores.grants },
       },
       walletKeys: {
         createKey: () => Promise.resolve(someAddress()),

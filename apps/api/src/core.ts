@@ -37,8 +37,12 @@ export interface OAuth {
   readonly publicUrl: string;
   /** Whose tokens are good. */
   readonly issuers: readonly string[];
-  /** The issuer that belongs to this installation: where its process listens, and what its clients may do. */
-  readonly embedded: { readonly url: string; readonly grants: GrantStore } | null;
+  /** The issuer that belongs to this installation: where its process listens, what it proves itself by, and what its clients may do. */
+  readonly embedded: {
+    readonly url: string;
+    readonly secret: string;
+    readonly grants: GrantStore;
+  } | null;
 }
 
 /** Everything the API process needs from outside. Composed in the runtime; tests pass fakes. */

@@ -116,6 +116,7 @@ export class Environment {
   PURSER_OAUTH_WORKSPACES?: string;
   @IsOptional() @ListOf(ALGORITHMS) PURSER_OAUTH_ALGORITHMS?: string;
   @Text(PUBLIC_URL, 'must be http(s)://host:port, nothing behind it') PURSER_OAUTH_EMBEDDED?: string;
+  @Passphrase() PURSER_OAUTH_EMBEDDED_SECRET?: string;
 
   @IsOptional()
   @Length(1, MAX_SOCKET_PATH, { message: `must have 1 to ${MAX_SOCKET_PATH} characters` })

@@ -29,7 +29,7 @@ it('reads issuers, the workspaces they may speak for, and the algorithms', () =>
     oauth: {
       publicUrl: 'https://purser.example',
       algorithms: ['EdDSA', 'ES256'],
-      embeddedUrl: null,
+      embedded: null,
       issuers: [
         { issuer: ONE, jwksUrl: KEYS, workspaces: [WORKSPACE], grants: false },
         { issuer: two, jwksUrl: `${two}/jwks`, workspaces: null, grants: false },
@@ -43,11 +43,12 @@ it('adds the issuer that belongs to the installation, under its own address', ()
   const settings = {
     PURSER_PUBLIC_URL: 'https://purser.example',
     PURSER_OAUTH_EMBEDDED: 'http://127.0.0.1:9',
+    PURSER_OAUTH_EMBEDDED_SECRET: 'sixteen characters',
   };
   const { oauth, problems } = read(settings);
   expect(problems).toEqual([]);
   expect(oauth).toMatchObject({
-    embeddedUrl: 'http://127.0.0.1:9',
+    embedded: { url: 'http://127.0.0.1:9', secret: 'sixteen characters' },
     issuers: [
       {
         issuer: 'https://purser.example',
@@ -59,6 +60,10 @@ it('adds the issuer that belongs to the installation, under its own address', ()
   });
   expect(read({ ...settings, PURSER_OAUTH_EMBEDDED: 'http://10.0.0.1:9' }).problems).toEqual([
     'PURSER_OAUTH_EMBEDDED: must be http on loopback: the API is its way to the world',
+  ]);
+  const { PURSER_OAUTH_EMBEDDED_SECRET: _secret, ...open } = settings;
+  expect(read(open).problems).toEqual([
+    'PURSER_OAUTH_EMBEDDED_SECRET: is missing, and PURSER_OAUTH_EMBEDDED needs it',
   ]);
 });
 

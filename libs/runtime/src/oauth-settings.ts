@@ -9,10 +9,16 @@ const WORKSPACES = 'PURSER_OAUTH_WORKSPACES';
 const ALGORITHM_LIST = 'PURSER_OAUTH_ALGORITHMS';
 const PUBLIC_URL = 'PURSER_PUBLIC_URL';
 const EMBEDDED = 'PURSER_OAUTH_EMBEDDED';
+const EMBEDDED_SECRET = 'PURSER_OAUTH_EMBEDDED_SECRET';
 
 type Settings = Pick<
   Environment,
-  typeof ISSUERS | typeof WORKSPACES | typeof ALGORITHM_LIST | typeof PUBLIC_URL | typeof EMBEDDED
+  | typeof ISSUERS
+  | typeof WORKSPACES
+  | typeof ALGORITHM_LIST
+  | typeof PUBLIC_URL
+  | typeof EMBEDDED
+  | typeof EMBEDDED_SECRET
 >;
 
 export interface OAuthConfig {
@@ -20,8 +26,13 @@ export interface OAuthConfig {
   readonly publicUrl: string;
   readonly issuers: readonly Issuer[];
   readonly algorithms: readonly Algorithm[];
-  /** Where the issuer process that belongs to this installation listens; its paths are served by the API, and its name is the API's address. */
-  readonly embeddedUrl: string | null;
+  /** The issuer process that belongs to this installation; its paths are served by the API, and its name is the API's address. */
+  readonly embedded: {
+    /** Where it listens. */
+    readonly url: string;
+    /** Whoever shows it is that process, and is believed about where a person's browser is. */
+    readonly secret: string;
+  } | null;
 }
 
 /** Null: no issuer is trusted. */
@@ -59,9 +70,13 @@ export function oauthOf(settings: Settings, problems: string[]): OAuthConfig | n
     if (issuers.has(publicUrl)) problems.push(`${ISSUERS}: names the embedded issuer`);
     const jwksUrl = `${embeddedUrl}/oauth/jwks`;
     issuers.set(publicUrl, { issuer: publicUrl, jwksUrl, workspaces: null, grants: true });
+    if (settings[EMBEDDED_SECRET] === undefined)
+      problems.push(`${EMBEDDED_SECRET}: is missing, and ${EMBEDDED} needs it`);
   }
+  const secret = settings[EMBEDDED_SECRET] ?? '';
+  const embedded = embeddedUrl === null ? null : { url: embeddedUrl, secret };
   const algorithms = (settings[ALGORITHM_LIST]?.split(',') ?? ALGORITHMS) as readonly Algorithm[];
-  return { publicUrl, issuers: [...issuers.values()], algorithms, embeddedUrl };
+  return { publicUrl, issuers: [...issuers.values()], algorithms, embedded };
 }
 
 /** Keys that come over a line anybody can write to are nobody's. */

@@ -9,13 +9,20 @@ import type { OAuthConfig } from './oauth-settings.js';
 export interface OAuth {
   readonly publicUrl: string;
   readonly issuers: readonly string[];
-  readonly embedded: { readonly url: string; readonly grants: GrantStore } | null;
+  readonly embedded: {
+    readonly url: string;
+    readonly secret: string;
+    readonly grants: GrantStore;
+  } | null;
 }
+
+/** With these the embedded issuer says where the person is whose key it shows, and proves that it is the issuer who says so. */
+export const ISSUER_HEADERS = { secret: 'x-purser-issuer', caller: 'x-purser-caller' } as const;
 
 export function composeOAuth(config: OAuthConfig | null, { grants }: Pick<Stores, 'grants'>): OAuth | null {
   if (config === null) return null;
-  const { publicUrl, issuers, embeddedUrl } = config;
-  const embedded = embeddedUrl === null ? null : { url: embeddedUrl, grants };
+  const { publicUrl, issuers } = config;
+  const embedded = config.embedded === null ? null : { ...config.embedded, grants };
   return { publicUrl, issuers: issuers.map(({ issuer }) => issuer), embedded };
 }
 

@@ -19,8 +19,10 @@ export async function send(url: string, init: RequestInit = {}): Promise<Reply> 
   return { status: response.status, headers: response.headers, body };
 }
 
-/** One person's cookies. */
+/** One person's cookies, and where they sit: as a trusted proxy would say it, or here. */
 export class Browser {
+  constructor(private readonly ip?: string) {}
+
   private readonly cookies = new Map<string, { readonly value: string; readonly path: string }>();
 
   async open(url: string, form?: Readonly<Record<string, string | readonly string[]>>): Promise<Reply> {
@@ -33,7 +35,11 @@ export class Browser {
       [value].flat().map((one): [string, string] => [name, one]),
     );
     const reply = await send(url, {
-      headers: { ...(cookie === '' ? {} : { cookie }), ...(form === undefined ? {} : { origin }) },
+      headers: {
+        ...(cookie === '' ? {} : { cookie }),
+        ...(form === undefined ? {} : { origin }),
+        ...(this.ip === undefined ? {} : { 'x-forwarded-for': this.ip }),
+      },
       ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(fields) }),
     });
     for (const text of reply.headers.getSetCookie()) this.keep(text);

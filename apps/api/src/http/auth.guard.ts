@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { refuse } from '#domain';
 import { hasScope, type AccessScope, type Authentication, type Principal, type SignedRequest } from '#engine';
 import type { ApiCore } from '../core.js';
+import { addressOf } from '../oauth/caller-address.js';
 import { CORE } from '../tokens.js';
 import { ACCESS, SCOPE, scopeFor, type Access, type AuthenticatedRequest } from './access.js';
 import type { Dialects } from './dialects.js';
@@ -53,14 +54,15 @@ export class AuthGuard implements CanActivate {
     const dialect = this.dialects.of(request);
     const presented = dialect.credentials(request);
     if (presented === null) throw refuse('authentication_failed');
-    this.guesses.check(reply, request.ip, presented);
-    const known = await this.core.authenticator.authenticate(presented, { ip: request.ip });
+    const ip = addressOf(request, this.core.oauth?.embedded ?? null);
+    this.guesses.check(reply, ip, presented);
+    const known = await this.core.authenticator.authenticate(presented, { ip });
     if (!known.ok) {
-      if (isGuess(known)) this.guesses.wasWrong(request.ip);
+      if (isGuess(known)) this.guesses.wasWrong(ip);
       throw refuse(known.code, known.details);
     }
     const { principal } = known;
-    this.guesses.wasGood(request.ip, presented);
+    this.guesses.wasGood(ip, presented);
     const name = limitNameOf(dialect.name, request.method, scope);
     takeCall(this.core.limits, reply, { name, keyId: principal.keyId });
     if (!access.roles.includes(principal.role)) throw refuse('permission_denied', { role: principal.role });

@@ -2,6 +2,7 @@
 // ten minutes at most; it is never written down and never leaves for anybody but the API.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import { callerOf } from './caller.js';
 import {
   askForConsent,
   askForKey,
@@ -73,7 +74,7 @@ export class Connect {
     const attempts = (this.attempts.get(interaction.uid) ?? 0) + 1;
     this.attempts.set(interaction.uid, attempts);
     if (attempts > MOST_ATTEMPTS) return this.finish(request, response, interaction, REFUSED);
-    const agents = await this.parts.purser.agents(key.trim());
+    const agents = await this.parts.purser.agents({ key: key.trim(), ip: callerOf(request) });
     if (!agents.ok) return send(response, 200, askForKey(asked, agents.problem), asked);
     if (agents.body.length === 0)
       return send(response, 200, askForKey(asked, 'This workspace has no active agent.'), asked);
@@ -92,17 +93,18 @@ export class Connect {
     const scopes = asked.scopes.filter((scope) => form.getAll('scope').includes(scope));
     if (scopes.length === 0)
       return send(response, 200, askForConsent(asked, proof.agents, 'Nothing is chosen.'), asked);
-    const agreed = await this.parts.purser.consent(proof.key, {
+    const person = { key: proof.key, ip: callerOf(request) };
+    const agreed = await this.parts.purser.consent(person, {
       agentId: form.get('agent') ?? '',
       clientId: asked.clientId,
       clientName: asked.clientName,
       scopes,
     });
     if (!agreed.ok) return send(response, 200, askForConsent(asked, proof.agents, agreed.problem), asked);
-    const { grant_id: grantId, person } = agreed.body;
-    await this.remember(interaction, asked, { grantId, person, scopes });
+    const { grant_id: grantId, person: name } = agreed.body;
+    await this.remember(interaction, asked, { grantId, person: name, scopes });
     return this.finish(request, response, interaction, {
-      login: { accountId: person, remember: false },
+      login: { accountId: name, remember: false },
       consent: { grantId },
     });
   }

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import pg from 'pg';
 import { createLogger } from '#runtime';
+import { callerOf } from './caller.js';
 import { Connect } from './connect.js';
 import { openIssuerKeys } from './keys.js';
 import { destinationOf, type Destination } from './paths.js';
@@ -29,7 +30,7 @@ const keys = await openIssuerKeys(settings.keystore, settings.passphrase);
 const provider = createProvider({ settings, keys, pool });
 provider.on('server_error', (_context, error) => logger.error({ error }, 'a request failed'));
 const { publicUrl } = settings;
-const connect = new Connect({ provider, purser: new Purser(settings.apiUrl), publicUrl });
+const connect = new Connect({ provider, purser: new Purser(settings), publicUrl });
 const protocol = provider.callback();
 
 const server = createServer((request, response) => {
@@ -54,12 +55,6 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 function forgetSession({ headers }: IncomingMessage): void {
   const kept = (headers.cookie ?? '').split(/; */).filter((it) => !/^_session(?:\.|=)/.test(it));
   headers.cookie = kept.join('; ');
-}
-
-/** As the API in front saw it. */
-function callerOf({ headers, socket }: IncomingMessage): string {
-  const forwarded = headers['x-forwarded-for'];
-  return (typeof forwarded === 'string' ? forwarded : socket.remoteAddress) ?? '';
 }
 
 function refuse(response: ServerResponse, status: number, body: object): void {

@@ -1,8 +1,17 @@
-// The issuer asks the API, with the person's own key: it knows no keys and decides nothing about who may do what.
+// The issuer asks the API, with the person's own key and from their own address: it knows no keys and decides nothing about who may do what.
+import { ISSUER_HEADERS } from '#runtime';
 import type { ListedAgent } from './page.js';
+import type { IssuerSettings } from './settings.js';
 
 export type Answer<T> =
   { readonly ok: true; readonly body: T } | { readonly ok: false; readonly problem: string };
+
+/** Who sits at the browser. */
+export interface Person {
+  readonly key: string;
+  /** The browser's, as the API saw it. */
+  readonly ip: string;
+}
 
 export interface Consent {
   readonly agentId: string;
@@ -26,15 +35,15 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 };
 
 export class Purser {
-  constructor(private readonly apiUrl: string) {}
+  constructor(private readonly api: Pick<IssuerSettings, 'apiUrl' | 'apiSecret'>) {}
 
   /** The active agents of the key's workspace, newest first; the newest thousand, if there are more. */
-  async agents(key: string): Promise<Answer<readonly ListedAgent[]>> {
+  async agents(person: Person): Promise<Answer<readonly ListedAgent[]>> {
     const found: ListedAgent[] = [];
     let cursor: string | null = null;
     for (let page = 0; page < MOST_PAGES && (page === 0 || cursor !== null); page += 1) {
       const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const answer: Answer<AgentsPage> = await this.ask(key, 'GET', `/purser/v1/agents?limit=100${after}`);
+      const answer: Answer<AgentsPage> = await this.ask(person, 'GET', `/purser/v1/agents?limit=100${after}`);
       if (!answer.ok) return answer;
       const active = answer.body.items.filter(({ status }) => status === 'active');
       found.push(...active.map(({ agent_id: agentId, name }) => ({ agentId, name })));
@@ -45,10 +54,10 @@ export class Purser {
 
   /** Writes the grant down, in the name of whoever the key belongs to. */
   consent(
-    key: string,
+    person: Person,
     { agentId, clientId, clientName, scopes }: Consent,
   ): Promise<Answer<{ readonly grant_id: string; readonly person: string }>> {
-    return this.ask(key, 'POST', '/purser/v1/oauth/grants', {
+    return this.ask(person, 'POST', '/purser/v1/oauth/grants', {
       agent_id: agentId,
       client_id: clientId,
       client_name: clientName,
@@ -56,12 +65,15 @@ export class Purser {
     });
   }
 
-  private async ask<T>(key: string, method: string, path: string, body?: object): Promise<Answer<T>> {
+  private async ask<T>({ key, ip }: Person, method: string, path: string, body?: object): Promise<Answer<T>> {
+    const { apiUrl, apiSecret } = this.api;
     try {
-      const response = await fetch(`${this.apiUrl}${path}`, {
+      const response = await fetch(`${apiUrl}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${key}`,
+          [ISSUER_HEADERS.secret]: apiSecret,
+          [ISSUER_HEADERS.caller]: ip,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -4,6 +4,8 @@ export interface IssuerSettings {
   readonly publicUrl: string;
   /** Where the issuer asks the API who a person is, and records what they agreed to. */
   readonly apiUrl: string;
+  /** Shared with the API, which believes whoever shows it about where a person's browser is. */
+  readonly apiSecret: string;
   readonly port: number;
   /** Of the role purser_issuer. */
   readonly databaseUrl: string;

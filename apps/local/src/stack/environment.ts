@@ -54,13 +54,15 @@ export function processEnvironment(
 }
 
 /** Every copy passes the issuer's paths on; tokens are made for the first one's address. */
-function ofApi({ ports }: Place, port: number): Record<string, string> {
+function ofApi({ ports, secrets }: Place, port: number): Record<string, string> {
   return {
     PORT: String(port),
     PURSER_RATE_LIMITS: UNHURRIED,
     ...handedOn('PURSER_RATE_LIMITS'),
+    ...handedOn('PURSER_TRUSTED_PROXIES'),
     PURSER_PUBLIC_URL: publicUrlOf(ports),
     PURSER_OAUTH_EMBEDDED: `http://127.0.0.1:${ports.issuer}`,
+    PURSER_OAUTH_EMBEDDED_SECRET: secrets.issuerSecret,
   };
 }
 

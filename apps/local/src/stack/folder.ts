@@ -98,6 +98,8 @@ export interface Secrets {
   readonly derivationPassphrase: string;
   /** Opens the issuer's signing key. */
   readonly issuerPassphrase: string;
+  /** By which the API knows the issuer. */
+  readonly issuerSecret: string;
   /** Settlement keys of the demo sellers, by seller. */
   readonly sellerKeys: Readonly<Record<SellerName, Hex>>;
 }
@@ -124,6 +126,7 @@ export function loadSecrets(folder: StackFolder): Secrets {
     keystorePassphrase: randomBytes(32).toString('base64url'),
     derivationPassphrase: randomBytes(32).toString('base64url'),
     issuerPassphrase: randomBytes(32).toString('base64url'),
+    issuerSecret: randomBytes(32).toString('base64url'),
     ...known,
     sellerKeys,
   };

@@ -100,6 +100,7 @@ async function startIssuer(
   const settings: IssuerSettings = {
     publicUrl: publicUrlOf(ports),
     apiUrl: publicUrlOf(ports),
+    apiSecret: secrets.issuerSecret,
     port: ports.issuer,
     databaseUrl: databases.issuer,
     keystore: folder.within('keystore'),
