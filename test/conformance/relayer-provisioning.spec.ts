@@ -374,24 +374,27 @@ describe('where changes need a second person', () => {
     expect((await post(`/agents/${AGENT}/kill`, {})).status).toBe(200);
   });
 
-  it('an agent is not activated by the signature of whoever prepared it', async () => {
-    const prepare = {
-      method: 'POST',
-      path: '/v1/agents/prepare',
-      as: 'approver-backend',
-      body: { name: 'Buyer' },
-    } as const;
-    const body = { role: 'backend', person: 'approver@example.com' };
-    const made = await api.call({ method: 'POST', path: '/purser/v1/keys', as: 'admin', body });
-    api.secrets['approver-backend'] = made.body.secret as string;
-    const draft = (await call(prepare)).body.data;
-    const confirmed = await done(
-      '/agents/confirm-user',
-      { stampedActivity: stamped(draft.activity) },
-      'approver-backend',
-    );
-    const activation = { stampedActivity: stamped(confirmed.activity) };
-    const reply = await post('/agents/confirm-policies', activation, 'approver-backend');
-    expect([reply.status, reply.body.code]).toEqual([403, 'approver_not_eligible']);
-  });
+  it.each(['approver-backend', 'backend'])(
+    'an agent is not activated by who prepared it; sent by %s',
+    async (sender) => {
+      const prepare = {
+        method: 'POST',
+        path: '/v1/agents/prepare',
+        as: 'approver-backend',
+        body: { name: 'Buyer' },
+      } as const;
+      const body = { role: 'backend', person: 'approver@example.com' };
+      const made = await api.call({ method: 'POST', path: '/purser/v1/keys', as: 'admin', body });
+      api.secrets['approver-backend'] = made.body.secret as string;
+      const draft = (await call(prepare)).body.data;
+      const confirmed = await done(
+        '/agents/confirm-user',
+        { stampedActivity: stamped(draft.activity) },
+        sender,
+      );
+      const activation = { stampedActivity: stamped(confirmed.activity) };
+      const reply = await post('/agents/confirm-policies', activation, 'backend');
+      expect([reply.status, reply.body.code]).toEqual([403, 'approver_not_eligible']);
+    },
+  );
 });

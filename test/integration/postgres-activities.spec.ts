@@ -77,6 +77,19 @@ describe('an activity', () => {
     });
   });
 
+  it('is not used up by who may not sign it', async () => {
+    const { workspaceId } = await bench.aWorkspace();
+    const [alice, bob] = [
+      await registered(who(workspaceId, 'alice')),
+      await registered(who(workspaceId, 'bob')),
+    ];
+    const activity = await funding(who(workspaceId, 'alice'));
+    const sign = ({ key }: typeof alice) =>
+      confirmActivity(ports, { workspaceId }, { ...signedBy(key, activity), barred: ['ops', 'alice'] });
+    await expect(sign(alice)).rejects.toMatchObject(refusal('approver_not_eligible'));
+    expect(await sign(bob)).toMatchObject({ repeated: false, by: { person: 'bob' } });
+  });
+
   it('is one text: another text, kind, workspace or time is refused', async () => {
     const { workspaceId } = await bench.aWorkspace();
     const other = await bench.aWorkspace();

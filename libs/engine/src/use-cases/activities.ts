@@ -47,8 +47,9 @@ export const activities = {
 
 /**
  * A registered key's signature over exactly the prepared text. `body`: the text as it came back, where the dialect carries it. `evenLate`: from
- * a caller that minds `late`; any other is refused then. Refuses with `not_found`, `validation_failed` (another kind or text), `stamp_invalid`,
- * `activity_expired`, `activity_used`, and `approver_not_eligible` when the person who signed has no live credential of an approver or admin.
+ * a caller that minds `late`; any other is refused then. `barred`: people whose signature does not count here, and uses nothing up. Refuses with
+ * `not_found`, `validation_failed` (another kind or text), `stamp_invalid`, `activity_expired`, `activity_used`, and `approver_not_eligible` when
+ * the person who signed is barred or has no live credential of an approver or admin.
  */
 export async function confirmActivity(
   ports: ActivityPorts,
@@ -59,6 +60,7 @@ export async function confirmActivity(
     readonly stamp: Stamp;
     readonly body?: string;
     readonly evenLate?: true;
+    readonly barred?: readonly string[];
   },
 ): Promise<Confirmed> {
   const activity = await activities.find(ports, { workspaceId }, signed.activityId);
@@ -66,6 +68,7 @@ export async function confirmActivity(
   const by = await ports.approverKeys.find(workspaceId, publicKey);
   if (by?.status !== 'active')
     throw refuse('stamp_invalid', { wrong: by ? 'key_not_confirmed' : 'key_unknown' });
+  if (signed.barred?.includes(by.person)) throw refuse('approver_not_eligible', { reason: 'requester' });
   const use = confirmed(await ports.activities.use(activity, by, signed.stamp));
   const late = use === 'repeated_late';
   if (late && signed.evenLate !== true) throw refuse('activity_expired');

@@ -9,6 +9,7 @@ import { Speaks } from '../../http/dialect.js';
 import { Flag, Integer } from '../../http/fields.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { send } from '../../http/send.js';
+import { changerOf } from '../../native/changes.js';
 import { CORE } from '../../tokens.js';
 import { thresholdOf } from './budgets.map.js';
 import { changeRead, waitingFor } from './changes.js';
@@ -60,7 +61,7 @@ export class RelayerApprovalConfigController {
     @Body() dto: ApprovalConfigDto,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const waiting = await changeRead(this.core, caller, async () => {
+    const waiting = await changeRead(this.core, changerOf(caller), async () => {
       const stored = await this.stored(caller);
       const rules = changed(rulesOf(stored), dto);
       return { kind: 'policy', agentId: null, rules, basedOn: stored?.policy.version ?? 0 };

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DEFAULT_RULES, type AgentId, type Layer, type Limits } from '#domain';
+import type { AgentId, Layer, Limits } from '#domain';
 import type { ChangeView, Principal, Scope } from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
@@ -9,10 +9,11 @@ import { agentNamed } from '../../http/agent.js';
 import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { send } from '../../http/send.js';
+import { changerOf } from '../../native/changes.js';
 import { CORE } from '../../tokens.js';
 import { BudgetDto, ThresholdDto } from './budgets.dto.js';
-import { limitsIn, renderBudget, thresholdOf, unitOf, wantedBudget } from './budgets.map.js';
-import { changeRead, waitingFor } from './changes.js';
+import { renderBudget, thresholdOf, wantedBudget } from './budgets.map.js';
+import { changeRead, limitsMade, thresholdMade, waitingFor } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 
@@ -83,13 +84,10 @@ export class RelayerBudgetsController {
     agentId: AgentId,
     { layer, limits }: { readonly layer: Layer; readonly limits: Limits },
   ): Promise<ChangeView | null> {
-    const unit = unitOf(layer);
-    return changeRead(this.core, caller, async () => {
-      const views = await this.core.admin.budgets.get(scopeOf(caller, agentId));
-      const basedOn = limitsIn(views.find((it) => it.layer === layer && it.unit === unit));
-      const wanted = { layer, unit, limits: { ...basedOn, ...limits } };
-      return { kind: 'limits', agentId, change: wanted, basedOn };
-    });
+    const make = (found: Limits): Limits => ({ ...found, ...limits });
+    return changeRead(this.core, changerOf(caller), () =>
+      limitsMade(this.core, scopeOf(caller, agentId), { layer, make }),
+    );
   }
 
   private async setThreshold(
@@ -97,11 +95,9 @@ export class RelayerBudgetsController {
     agentId: AgentId,
     approvalThreshold: bigint,
   ): Promise<ChangeView | null> {
-    return changeRead(this.core, caller, async () => {
-      const stored = await this.core.admin.policies.get(scopeOf(caller, agentId));
-      const rules = { ...(stored?.policy ?? DEFAULT_RULES), approvalThreshold };
-      return { kind: 'policy', agentId, rules, basedOn: stored?.policy.version ?? 0 };
-    });
+    return changeRead(this.core, changerOf(caller), () =>
+      thresholdMade(this.core, scopeOf(caller, agentId), approvalThreshold),
+    );
   }
 
   private async answer(

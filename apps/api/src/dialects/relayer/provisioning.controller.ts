@@ -1,16 +1,15 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { parseAgentId, refuse, type AgentId, type Json, type Layer, type Limits } from '#domain';
 import {
-  DEFAULT_RULES,
-  parseAgentId,
-  refuse,
-  type AgentId,
-  type Json,
-  type Layer,
-  type Limits,
-} from '#domain';
-import { activities, confirmActivity, type Actor, type ApproverKeyView, type Principal } from '#engine';
+  activities,
+  confirmActivity,
+  type Actor,
+  type ApproverKeyView,
+  type Changer,
+  type Principal,
+} from '#engine';
 import type { ApiCore } from '../../core.js';
 import { Caller, Roles } from '../../http/access.js';
 import { agentNamed } from '../../http/agent.js';
@@ -18,7 +17,8 @@ import { Speaks } from '../../http/dialect.js';
 import { Answer, Errors } from '../../http/openapi-answers.js';
 import { actorOf } from '../../native/actor.js';
 import { CORE } from '../../tokens.js';
-import { unitOf, wantedBudget, type WantedBudget } from './budgets.map.js';
+import { wantedBudget, type WantedBudget } from './budgets.map.js';
+import { changeRead, limitsMade, thresholdMade } from './changes.js';
 import { relayer } from './dialect.js';
 import { placeOf, success } from './envelope.js';
 import { ownWallet } from './own-wallet.js';
@@ -91,7 +91,8 @@ export class RelayerProvisioningController {
         walletKeys,
         actorBy(by),
       );
-    return this.nextStep(caller, { agentId: setup.agentId, budget }, request);
+    const { preparedBy: requester } = activity;
+    return this.nextStep(caller, { agentId: setup.agentId, budget, requester }, request);
   }
 
   @Post(':id/prepare-policies')
@@ -109,7 +110,7 @@ export class RelayerProvisioningController {
   ): Promise<object> {
     const { agentId } = await agentNamed(this.core, caller, id);
     await this.mustBePending(caller, agentId);
-    return this.nextStep(caller, { agentId, budget: {} }, request);
+    return this.nextStep(caller, { agentId, budget: {}, requester: caller.person }, request);
   }
 
   @Post('confirm-policies')
@@ -127,15 +128,20 @@ export class RelayerProvisioningController {
     const { workspaceId } = caller;
     const signed = signedOf({ ...stamps }, { field: 'policiesRequestId', value: policiesRequestId });
     const { subject, preparedBy } = await activities.find(signing, { workspaceId }, signed.activityId);
-    const { agent_id: agentId, budget } = subject as unknown as Policies;
+    const { agent_id: agentId, budget, requested_by: requester } = subject as unknown as Policies;
     if (named !== undefined && parseAgentId(named) !== agentId)
       throw refuse('validation_failed', { field: 'agentId', reason: 'another_agent_is_signed' });
     await this.mustBePending(caller, agentId);
-    const { by } = await confirmActivity(signing, { workspaceId }, { ...signed, kind: 'set_agent_policies' });
     // Limits are raised from nothing; where that takes two people, one person's signature is not two (ruling 28).
     const { dualControl } = await admin.workspaces.get(workspaceId);
-    if (dualControl && by.person === preparedBy) throw refuse('approver_not_eligible');
-    await this.setBudget(caller, { agentId, budget }, actorBy(by));
+    const barred = dualControl ? [requester, preparedBy] : [];
+    const { by } = await confirmActivity(
+      signing,
+      { workspaceId },
+      { ...signed, kind: 'set_agent_policies', barred },
+    );
+    const actor = dualControl ? actorOf(caller) : actorBy(by);
+    await this.setBudget({ workspaceId, actor, person: requester }, { agentId, budget, by });
     // Before the agent is active: a confirmation that broke off here is repeated, and one that comes too late has shown its secret to nobody.
     const first = { role: 'agent', kind: 'hmac', agentId, label: 'relayer', expiresInSec: null } as const;
     const { secret } = await admin.keys.create(workspaceId, { ...first, person: caller.person }, actorBy(by));
@@ -170,10 +176,14 @@ export class RelayerProvisioningController {
 
   private async nextStep(
     caller: Principal,
-    { agentId, budget }: { readonly agentId: AgentId; readonly budget: WrittenBudget },
+    {
+      agentId,
+      budget,
+      requester,
+    }: { readonly agentId: AgentId; readonly budget: WrittenBudget; readonly requester: string },
     request: FastifyRequest,
   ): Promise<object> {
-    const subject = { agent_id: agentId, budget };
+    const subject = { agent_id: agentId, budget, requested_by: requester };
     const activity = await activities.prepare(this.core.signing, caller, {
       kind: 'set_agent_policies',
       subject,
@@ -189,21 +199,34 @@ export class RelayerProvisioningController {
     return success(placeOf(this.core, request), { message: 'To be signed by an approver', data });
   }
 
-  /** Said again, it sets the same again. */
+  /** Said again, it sets the same again. What takes two people is asked for by whoever wanted the agent, and approved by whoever signed. */
   private async setBudget(
-    { workspaceId }: Principal,
-    { agentId, budget }: { readonly agentId: AgentId; readonly budget: WrittenBudget },
-    by: Actor,
+    asker: Changer,
+    {
+      agentId,
+      budget,
+      by,
+    }: { readonly agentId: AgentId; readonly budget: WrittenBudget; readonly by: ApproverKeyView },
   ): Promise<void> {
-    const { budgets, policies } = this.core.admin;
+    const { core } = this;
+    const { workspaceId } = asker;
     const scope = { workspaceId, agentId };
+    const signer = { workspaceId, actor: actorBy(by), person: by.person };
+    const set = async (read: Parameters<typeof changeRead>[2]): Promise<void> => {
+      const waiting = await changeRead(core, asker, read);
+      if (waiting) await core.admin.changes.approve(signer, waiting.approvalId, waiting.digest);
+    };
     const { layers, threshold } = readBudget(budget);
-    for (const [layer, limits] of Object.entries(layers) as [Layer, Limits][])
-      await budgets.putLimits(scope, { layer, unit: unitOf(layer), limits }, by);
-    if (threshold !== undefined)
-      await policies.put(scope, { ...DEFAULT_RULES, approvalThreshold: threshold }, by);
+    for (const [layer, limits] of Object.entries(layers) as [Layer, Limits][]) {
+      const make = (found: Limits): Limits => ({ ...withoutBar(found), ...limits });
+      await set(() => limitsMade(core, scope, { layer, make }));
+    }
+    if (threshold !== undefined) await set(() => thresholdMade(core, scope, threshold));
   }
 }
+
+/** An agent starts with nothing a month, so that no step that is left out lets it pay; what was set since then stays. */
+const withoutBar = (found: Limits): Limits => (found.month === 0n ? { ...found, month: null } : found);
 
 const alreadyActive = () => refuse('activity_used', { reason: 'agent_not_pending' });
 
@@ -221,6 +244,7 @@ interface Draft {
 interface Policies {
   readonly agent_id: AgentId;
   readonly budget: WrittenBudget;
+  readonly requested_by: string;
 }
 
 function writeBudget({ layers, threshold }: WantedBudget): WrittenBudget {
