@@ -138,7 +138,7 @@ export class PostgresStops implements StopStore {
       const found =
         await sql<LiveRow>`SELECT x.workspace_id, x.operation_id, x.agent_id, x.network, x.token, x.to_address,
           coalesce(x.allowance, x.value)::text AS value, x.valid_before::text ${termsColumns(scope)}
-        FROM authorization_ledger x JOIN operations o USING (workspace_id, operation_id) ${termsJoin(scope)}
+        FROM authorization_ledger x LEFT JOIN operations o USING (workspace_id, operation_id) ${termsJoin(scope)}
         WHERE x.status = 'live' ${inScope(scope)} ${behind(after)}
         ORDER BY x.workspace_id, x.operation_id LIMIT ${LIVE_SLICE}`.execute(trx);
       return found.rows;
