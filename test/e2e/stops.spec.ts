@@ -86,14 +86,19 @@ describe('a stop', () => {
       'everybody waits for a person',
     );
     const asked = admin.call('POST', '/stops', { payee: payee(), reason: 'drill' });
-    for (const [role, afterMs] of [
-      ['api', 30],
-      ['worker', 200],
-      ['worker', 400],
-      ['api', 600],
-    ] as const)
-      setTimeout(() => void stack.kill(role), afterMs);
+    const kills = (
+      [
+        ['api', 30],
+        ['worker', 200],
+        ['worker', 400],
+        ['api', 600],
+      ] as const
+    ).map(async ([role, afterMs]) => {
+      await new Promise((done) => setTimeout(done, afterMs));
+      stack.kill(role);
+    });
     await asked;
+    await Promise.all(kills);
     let stop: Answer['body'];
     await until(
       async () => {
