@@ -3,13 +3,13 @@ import type {
   Administration,
   Authenticator,
   FacilitatorPorts,
-  GrantStore,
   Logger,
   Ports,
   ReadStore,
   UsageLedger,
   WalletKeys,
 } from '#engine';
+import type { OAuth } from '#runtime';
 import type { Limits } from './http/limits.js';
 
 /** What the readiness probe reports. Only `required` parts decide: Redis may be away, money does not wait for it. */
@@ -30,19 +30,6 @@ export interface Facilitator {
   readonly ports: FacilitatorPorts;
   /** How long a settle request waits for the chain before it is answered with `settlement_pending`. */
   readonly settleWithinMs: number;
-}
-
-export interface OAuth {
-  /** Where callers reach this API: tokens are made for resources below it. */
-  readonly publicUrl: string;
-  /** Whose tokens are good. */
-  readonly issuers: readonly string[];
-  /** The issuer that belongs to this installation: where its process listens, what it proves itself by, and what its clients may do. */
-  readonly embedded: {
-    readonly url: string;
-    readonly secret: string;
-    readonly grants: GrantStore;
-  } | null;
 }
 
 /** Everything the API process needs from outside. Composed in the runtime; tests pass fakes. */

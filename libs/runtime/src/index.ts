@@ -18,7 +18,7 @@ export { LIMIT_NAMES, networkOf, rateLimitsOf, type LimitName, type RateLimitTab
 export { createDerivation } from './derivation.js';
 export { DIALECTS, WORKER_ROLES, type DialectName, type WorkerRole } from './environment.js';
 export { hashing } from './hashing.js';
-export { ISSUER_HEADERS } from './oauth.js';
+export { ISSUER_HEADERS, type OAuth } from './oauth.js';
 export { createIds, type RuntimeIds } from './ids.js';
 export {
   fingerprintsOf,

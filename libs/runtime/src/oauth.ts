@@ -7,8 +7,11 @@ import { hashing } from './hashing.js';
 import type { OAuthConfig } from './oauth-settings.js';
 
 export interface OAuth {
+  /** Where callers reach this API: tokens are made for resources below it. */
   readonly publicUrl: string;
+  /** Whose tokens are good. */
   readonly issuers: readonly string[];
+  /** The issuer that belongs to this installation: where its process listens, what it proves itself by, and what its clients may do. */
   readonly embedded: {
     readonly url: string;
     readonly secret: string;

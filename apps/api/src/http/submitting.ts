@@ -1,4 +1,4 @@
-import { parseIdempotencyKey, refuse, type IdempotencyKey } from '#domain';
+import { parseIdempotencyKey, refuse, type ErrorCode, type ErrorDetails, type IdempotencyKey } from '#domain';
 import {
   mayBeRepeated,
   submit,
@@ -8,6 +8,7 @@ import {
   type SubmitRequest,
 } from '#engine';
 import type { ApiCore } from '../core.js';
+import type { Rendered } from './dialect.js';
 import type { Stopping } from './stopping.js';
 
 /** A request as the core takes it, however its dialect spelled it. */
@@ -64,6 +65,23 @@ async function answered(
 export function retryAdvice({ status, error, retryWith }: OperationView): 'same_key' | 'new_key' | null {
   if (retryWith === null) return null;
   return status === 'refused' && error !== null && mayBeRepeated(error.code) ? 'same_key' : retryWith;
+}
+
+/** What belongs to the code that a dialect says of an operation; nothing where it says another than the operation ended with. */
+export const detailsOf = ({ error }: OperationView, code: ErrorCode): ErrorDetails =>
+  error?.code === code ? error.details : {};
+
+/** Nothing is decided yet, and nothing was refused, so never 402. The same request again finds the same operation. */
+export function pending({ status, approval, operationId }: OperationView): Rendered {
+  const waits =
+    status === 'awaiting_approval' && approval
+      ? {
+          status: 'pending_approval',
+          approvalId: approval.approvalId,
+          expiresAt: new Date(approval.decideByMs).toISOString(),
+        }
+      : { status: 'pending' };
+  return { status: 202, body: { ...waits, operationId } };
 }
 
 /** The header's key or the body's; both, and different: the request means two things. */

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '#domain';
 import type { OperationView, PaymentHeader, RecordedOperation } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
+import { detailsOf, pending } from '../../http/submitting.js';
 import { renderFailed } from './errors.js';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -27,21 +28,8 @@ export function renderPay(view: OperationView, payment: PaymentHeader | null): R
   };
 }
 
-/** Nothing is decided yet. Not 402: nothing was refused. The same request again finds the same operation. */
-function pending(view: OperationView): Rendered {
-  const approval =
-    view.status === 'awaiting_approval' && view.approval
-      ? {
-          status: 'pending_approval',
-          approvalId: view.approval.approvalId,
-          expiresAt: iso(view.approval.decideByMs),
-        }
-      : { status: 'pending' };
-  return { status: 202, body: { ...approval, operationId: view.operationId } };
-}
-
 function failed(view: OperationView, code: ErrorCode): Rendered {
-  return renderFailed(view, code, view.error?.code === code ? view.error.details : {});
+  return renderFailed(view, code, detailsOf(view, code));
 }
 
 /** One line of the history. `amount` is a ceiling until the chain says what was charged. */

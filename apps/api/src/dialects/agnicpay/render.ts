@@ -3,6 +3,7 @@ import { formatDecimal, type BudgetUnit, type ErrorCode, type OperationStatus, t
 import type { OperationView, PaymentHeader, RecordedOperation, UpstreamAnswer } from '#engine';
 import { v1NameOf } from '#x402';
 import type { Rendered } from '../../http/dialect.js';
+import { detailsOf, pending } from '../../http/submitting.js';
 import { harmless } from '../../http/upstream.js';
 import { renderAboveToken, renderFailed, usdNumber } from './errors.js';
 
@@ -69,21 +70,8 @@ function paidHeaders(view: OperationView, free: boolean): Record<string, string>
   };
 }
 
-/** Nothing is decided yet. The same request again finds the same operation. */
-function pending(view: OperationView): Rendered {
-  const approval =
-    view.status === 'awaiting_approval' && view.approval
-      ? {
-          status: 'pending_approval',
-          approvalId: view.approval.approvalId,
-          expiresAt: iso(view.approval.decideByMs),
-        }
-      : { status: 'pending' };
-  return { status: 202, body: { ...approval, operationId: view.operationId } };
-}
-
 function failed(view: OperationView, code: ErrorCode): Rendered {
-  return renderFailed(view, code, view.error?.code === code ? view.error.details : {});
+  return renderFailed(view, code, detailsOf(view, code));
 }
 
 /** Network and scheme as whoever asked for the money spelled them. */

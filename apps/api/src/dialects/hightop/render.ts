@@ -9,6 +9,7 @@ import {
 } from '#domain';
 import type { OperationView, PaymentHeader, RecordedOperation } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
+import { detailsOf } from '../../http/submitting.js';
 import type { RenderedResponse } from '../../http/upstream.js';
 import { HIGHTOP_ERRORS } from './errors.js';
 import { renderFailed } from './render-error.js';
@@ -117,7 +118,7 @@ function pending(view: OperationView, replayed: boolean): Rendered {
 }
 
 function failed(view: OperationView, code: ErrorCode, replayed: boolean): Rendered {
-  const rendered = renderFailed(view, code, view.error?.code === code ? view.error.details : {});
+  const rendered = renderFailed(view, code, detailsOf(view, code));
   return { ...rendered, headers: replayHeader(replayed) };
 }
 

@@ -2,7 +2,7 @@
 import type { ErrorCode, ErrorDetails } from '#domain';
 import type { OperationView, PaymentHeader } from '#engine';
 import type { Rendered } from '../../http/dialect.js';
-import { retryAdvice } from '../../http/submitting.js';
+import { detailsOf, retryAdvice } from '../../http/submitting.js';
 import { iso, refusal, success, type Place } from './envelope.js';
 
 export interface Found {
@@ -60,9 +60,6 @@ function failureOf(view: OperationView, payment: PaymentHeader | null): ErrorCod
   if (payment === null && !view.settled) return code ?? 'outcome_unknown';
   return null;
 }
-
-const detailsOf = ({ error }: OperationView, code: ErrorCode): ErrorDetails =>
-  error?.code === code ? error.details : {};
 
 function about(view: OperationView): ErrorDetails {
   const advice = retryAdvice(view);
