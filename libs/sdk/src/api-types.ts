@@ -473,8 +473,6 @@ export interface NewOAuthGrantDto {
 }
 
 export interface NewQuoteDto {
-  /** the resource */
-  url: string;
   /** method of the request to the seller; GET when absent */
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
   /** headers for the seller: accept, accept-language, content-type, user-agent, x-* */
@@ -483,6 +481,8 @@ export interface NewQuoteDto {
   body?: string | { [name: string]: unknown } | unknown[] | undefined;
   /** body for the seller when it is binary; instead of `body` */
   body_base64?: string | undefined;
+  /** the resource */
+  url: string;
   /** the most that would be paid; offers above it are passed over */
   max_amount?: string | undefined;
   /** how long the seller may take; 30000 when absent */
@@ -1004,6 +1004,14 @@ export interface Stops {
 }
 
 export interface SubmitDto {
+  /** method of the request to the seller; GET when absent */
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
+  /** headers for the seller: accept, accept-language, content-type, user-agent, x-* */
+  headers?: { [name: string]: string } | undefined;
+  /** body for the seller: text as it is, or JSON */
+  body?: string | { [name: string]: unknown } | unknown[] | undefined;
+  /** body for the seller when it is binary; instead of `body` */
+  body_base64?: string | undefined;
   /** purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms. allowance: let Permit2 move so much of the wallet; network, asset and amount alone. */
   kind: 'purchase' | 'authorize' | 'settle' | 'allowance';
   /** who pays; needed where a backend asks, with a key of scope agent:payments:write */
@@ -1016,14 +1024,6 @@ export interface SubmitDto {
   asset?: string | undefined;
   /** allowance only: what Permit2 may move from then on, base units; 0 takes it back */
   amount?: string | undefined;
-  /** method of the request to the seller; GET when absent */
-  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
-  /** headers for the seller: accept, accept-language, content-type, user-agent, x-* */
-  headers?: { [name: string]: string } | undefined;
-  /** body for the seller: text as it is, or JSON */
-  body?: string | { [name: string]: unknown } | unknown[] | undefined;
-  /** body for the seller when it is binary; instead of `body` */
-  body_base64?: string | undefined;
   /** the most that may be paid, in base units; needed unless expect.amount is given */
   max_amount?: string | undefined;
   /** terms the seller must ask for; anything else is refused */

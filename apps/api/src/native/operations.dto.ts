@@ -1,16 +1,13 @@
 import { TAG_NAME } from '#domain';
-import { METHODS } from '../http/forward.js';
+import { ForwardDto } from '../http/forward.dto.js';
 import {
   Address,
   Amount,
-  Base64,
   Flag,
-  Headers,
   Integer,
   JsonObject,
   Nested,
   OneOf,
-  RequestBody,
   Text,
   TrueOrUuid,
   Url,
@@ -41,7 +38,7 @@ export class ExpectDto {
   asset?: string;
 }
 
-export class SubmitDto {
+export class SubmitDto extends ForwardDto {
   @OneOf(KINDS, {
     about:
       'purchase: pay and fetch. authorize: sign, the caller presents it. settle: sign and bring it on chain; expect names all terms. allowance: let Permit2 move so much of the wallet; network, asset and amount alone.',
@@ -74,21 +71,6 @@ export class SubmitDto {
     about: 'allowance only: what Permit2 may move from then on, base units; 0 takes it back',
   })
   amount?: string;
-
-  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
-  method?: (typeof METHODS)[number];
-
-  @Headers({
-    optional: true,
-    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
-  })
-  headers?: Record<string, string>;
-
-  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
-  body?: string | object;
-
-  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
-  body_base64?: string;
 
   @Amount({
     optional: true,

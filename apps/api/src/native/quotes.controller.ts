@@ -5,8 +5,9 @@ import { quote, type AssetRegistry, type Principal, type Quote } from '#engine';
 import type { ApiCore } from '../core.js';
 import { Caller, Roles, Scope } from '../http/access.js';
 import { agentNamed } from '../http/agent.js';
-import { Amount, Base64, Headers, Integer, OneOf, RequestBody, Url, Uuid } from '../http/fields.js';
-import { forwardOf, METHODS } from '../http/forward.js';
+import { Amount, Integer, Url, Uuid } from '../http/fields.js';
+import { ForwardDto } from '../http/forward.dto.js';
+import { forwardOf } from '../http/forward.js';
 import { Answer, Errors } from '../http/openapi-answers.js';
 import { CORE } from '../tokens.js';
 import { renderError } from './render-error.js';
@@ -14,24 +15,9 @@ import { renderError } from './render-error.js';
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** The request to the seller, as in an operation. */
-export class NewQuoteDto {
+export class NewQuoteDto extends ForwardDto {
   @Url({ about: 'the resource' })
   url!: string;
-
-  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
-  method?: (typeof METHODS)[number];
-
-  @Headers({
-    optional: true,
-    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
-  })
-  headers?: Record<string, string>;
-
-  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
-  body?: string | object;
-
-  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
-  body_base64?: string;
 
   @Amount({ optional: true, about: 'the most that would be paid; offers above it are passed over' })
   max_amount?: string;

@@ -1,37 +1,10 @@
-import { METHODS } from '../../http/forward.js';
-import {
-  Address,
-  Amount,
-  Base64,
-  Headers,
-  Integer,
-  JsonObject,
-  OneOf,
-  RequestBody,
-  Text,
-  Url,
-} from '../../http/fields.js';
+import { ForwardDto } from '../../http/forward.dto.js';
+import { Address, Amount, Integer, JsonObject, OneOf, Text, Url } from '../../http/fields.js';
 import { ListQuery } from '../../http/lists.js';
 
 const TIMEOUT_MAX_MS = 60_000;
 
-/** What is sent to the seller, beside its URL. */
-abstract class Forwarded {
-  @OneOf(METHODS, { optional: true, about: 'method of the request to the seller; GET when absent' })
-  method?: (typeof METHODS)[number];
-
-  @Headers({
-    optional: true,
-    about: 'headers for the seller: accept, accept-language, content-type, user-agent, x-*',
-  })
-  headers?: Record<string, string>;
-
-  @RequestBody({ optional: true, about: 'body for the seller: text as it is, or JSON' })
-  body?: string | object;
-
-  @Base64({ optional: true, about: 'body for the seller when it is binary; instead of `body`' })
-  body_base64?: string;
-
+abstract class Forwarded extends ForwardDto {
   @Integer({ optional: true, min: 1_000, max: TIMEOUT_MAX_MS, about: 'how long to wait; 30000 when absent' })
   timeout_ms?: number;
 }
